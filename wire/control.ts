@@ -1,0 +1,48 @@
+import { z } from "zod";
+import { bytes, count, instanceId, label, streamKey, u32 } from "./field.ts";
+
+/** Everything sent to `ctl.<id>`, told apart by `op`. */
+export const control = z.discriminatedUnion("op", [
+  /** End this stream; published, no reply; cancelling an unknown stream is no error. */
+  z.object({ op: z.literal("cancel"), ...streamKey.shape }),
+  /** frontend -> worker every 500 ms, published: the frontend's live streams here and how far it has read each. */
+  z.object({
+    op: z.literal("renew"),
+    frontend: instanceId,
+    /** (tag, next output index expected): acknowledges all before it. */
+    streams: z.array(z.tuple([u32, u32])).max(65_536),
+  }),
+  /** frontend -> worker, request: the reply is a step frame with this stream's entries from `fromIndex`, or a refusal `stream_unknown`. */
+  z.object({ op: z.literal("resume"), ...streamKey.shape, fromIndex: u32 }),
+  /** Anyone -> owner, request: the reply is a `Part` of the artifact from byte `offset`, or a refusal. */
+  z.object({ op: z.literal("artifact"), digest: label, offset: count }),
+  /** router -> owner, request: freezes a snapshot of the owner's blocks; the reply is a `SnapshotHead`. */
+  z.object({ op: z.literal("snapshot") }),
+  /** router -> owner, request: the reply is a `Part` of the frozen snapshot `id`. */
+  z.object({ op: z.literal("snapshot-part"), id: u32, offset: count }),
+]);
+/** A control message. */
+export type Control = z.infer<typeof control>;
+
+/** One piece of something larger than a message. */
+export const part = z.object({
+  offset: count,
+  /** Size of the whole. */
+  totalBytes: count,
+  data: bytes(),
+});
+/** One piece of something larger than a message. */
+export type Part = z.infer<typeof part>;
+
+/** A frozen snapshot of an owner's blocks, to be fetched in parts within 30 s. */
+export const snapshotHead = z.object({
+  id: u32,
+  /** The epoch (owner's instance) and the number of the last event batch the snapshot includes. */
+  epoch: instanceId,
+  number: count,
+  totalBytes: count,
+  /** sha256 of the whole, hex. */
+  digest: label,
+});
+/** A frozen snapshot of an owner's blocks. */
+export type SnapshotHead = z.infer<typeof snapshotHead>;

@@ -1,0 +1,47 @@
+/**
+ * What crosses processes: messages, subjects, keys, one codec, block hashes. No I/O, no clock.
+ *
+ * Words: a *block* is a fixed run of tokens; a *RouteHash* names a block with everything before it; an *owner* is a
+ * worker rank (device tier) or a kvbm (host, disk); an *instance* is one running program; a *stream key* is
+ * (request, attempt, leg).
+ * @module
+ */
+export * from "./artifact.ts";
+export { decode, encode, messageNameOf, messageNames } from "./codec.ts";
+export type { Message, MessageName } from "./codec.ts";
+export type { Control, Part, SnapshotHead } from "./control.ts";
+export * from "./error.ts";
+export { finishReasons } from "./generate.ts";
+export type {
+  EntryExtra,
+  FinishReason,
+  GenerateRequest,
+  Refusal,
+  Sampling,
+  StopRule,
+  TokenLogprob,
+} from "./generate.ts";
+export * from "./ids.ts";
+export * from "./kv_events.ts";
+export type { LedgerBatch, LedgerEntry } from "./ledger.ts";
+export * from "./limits.ts";
+export type { LoadReport } from "./load.ts";
+export type { InstanceRecord, ModelCard } from "./presence.ts";
+export * from "./record.ts";
+export * from "./result.ts";
+export { policies } from "./route.ts";
+export type {
+  Candidate,
+  DecisionRecord,
+  Overlap,
+  PolicyName,
+  RouteHints,
+  RouteReply,
+} from "./route.ts";
+export * from "./route_hash.ts";
+export * from "./route_request.ts";
+export * from "./step_frame.ts";
+export * from "./subjects.ts";
+export { xxh64, xxh64Into } from "./xxh64.ts";
+export type { Hash64 } from "./xxh64.ts";
+export { wireVersion } from "./header.ts";

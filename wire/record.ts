@@ -1,0 +1,38 @@
+import { instanceRecord, modelCard } from "./presence.ts";
+import type { InstanceRecord, ModelCard } from "./presence.ts";
+import { fail, ok } from "./result.ts";
+import type { Result } from "./result.ts";
+
+const records = { instance: instanceRecord, model: modelCard } as const;
+interface Records {
+  instance: InstanceRecord;
+  model: ModelCard;
+}
+
+/** Text of a registry value: JSON with a version, readable with etcdctl. */
+export function encodeRecord<Name extends keyof Records>(name: Name, value: Records[Name]): string {
+  return JSON.stringify({ version: 1, ...records[name].parse(value) });
+}
+
+/** The registry value in `text`, or `decode_error`. */
+export function decodeRecord<Name extends keyof Records>(
+  name: Name,
+  text: string,
+): Result<Records[Name]> {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch (error) {
+    return fail("decode_error", `Cannot decode ${name} record: ${(error as Error).message}`);
+  }
+  if ((value as { version?: unknown } | null)?.version !== 1) {
+    return fail("decode_error", `Cannot decode ${name} record: this program speaks version 1`);
+  }
+  const parsed = records[name].safeParse(value);
+  if (parsed.success) return ok(parsed.data as Records[Name]);
+  const issue = parsed.error.issues[0];
+  return fail(
+    "decode_error",
+    `Cannot decode ${name} record: ${issue.path.join(".")}: ${issue.message}`,
+  );
+}

@@ -1,0 +1,78 @@
+import type { InstanceId, ModelHash } from "./ids.ts";
+
+/** The five programs. */
+export const serviceNames = ["frontend", "router", "planner", "worker", "kvbm"] as const;
+/** One of the five programs. */
+export type ServiceName = typeof serviceNames[number];
+
+/** True where `text` may be a namespace: 1-64 of `a-z A-Z 0-9 _ -`, safe in a subject and in a key. */
+export function isNamespace(text: string): boolean {
+  return /^[a-zA-Z0-9_-]{1,64}$/.test(text);
+}
+
+/** Every NATS subject, as functions of the namespace; no subject text exists elsewhere. */
+export function subjects(namespace: string): Subjects {
+  const root = `pixii.v1.${namespace}`;
+  return {
+    route: (model) => `${root}.route.${model}`,
+    ledger: `${root}.ledger`,
+    generate: (worker) => `${root}.gen.${worker}`,
+    control: (instance) => `${root}.ctl.${instance}`,
+    inbox: (frontend) => `${root}.inbox.${frontend}`,
+    kvEvents: (owner) => `${root}.kv.${owner}`,
+    allKvEvents: `${root}.kv.*`,
+    load: (worker) => `${root}.load.${worker}`,
+    allLoad: `${root}.load.*`,
+  };
+}
+
+/** Subjects of one namespace. */
+export interface Subjects {
+  /** Route requests of a model; queue group `router`. */
+  route(model: ModelHash): string;
+  /** `book`, `first-token`, `complete`: every router subscribes, without a queue group. */
+  readonly ledger: string;
+  /** Generate requests to one worker. */
+  generate(worker: InstanceId): string;
+  /** cancel, renew, resume, artifact, snapshot, role of one instance. */
+  control(instance: InstanceId): string;
+  /** Step frames to one frontend. */
+  inbox(frontend: InstanceId): string;
+  /** KV events of one owner. */
+  kvEvents(owner: InstanceId): string;
+  /** KV events of every owner. */
+  readonly allKvEvents: string;
+  /** Load reports of one worker. */
+  load(worker: InstanceId): string;
+  /** Load reports of every worker. */
+  readonly allLoad: string;
+}
+
+/** The queue group of the routers. */
+export const routerQueue = "router";
+
+/** Every etcd key, as functions of the namespace; no key text exists elsewhere. */
+export function keys(namespace: string): Keys {
+  const root = `/pixii/v1/${namespace}`;
+  return {
+    instances: `${root}/instances/`,
+    instance: (service, id) => `${root}/instances/${service}/${id}`,
+    models: `${root}/models/`,
+    model: (model, id) => `${root}/models/${model}/${id}`,
+    desired: (id) => `${root}/desired/${id}`,
+  };
+}
+
+/** Keys of one namespace. */
+export interface Keys {
+  /** Prefix of all instances. */
+  readonly instances: string;
+  /** One running program: an `Instance` record. */
+  instance(service: ServiceName, id: InstanceId): string;
+  /** Prefix of all model cards. */
+  readonly models: string;
+  /** One worker's card of one model: a `ModelCard` record. */
+  model(model: ModelHash, id: InstanceId): string;
+  /** The planner's wish for one instance. */
+  desired(id: InstanceId): string;
+}
