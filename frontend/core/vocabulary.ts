@@ -1,0 +1,40 @@
+import type { Result } from "@pixii/wire";
+
+/** A chat message after validation, as templates see it. */
+export interface ChatMessage {
+  readonly role: string;
+  readonly content: string;
+  readonly name?: string;
+}
+
+/** A model's vocabulary and template: text to token ids and back, exactly as llama.cpp does it. */
+export interface Vocabulary {
+  /** Token ids in all; every id is below it. */
+  readonly size: number;
+  /** True where the model has a chat template. */
+  readonly hasChatTemplate: boolean;
+  /** Ids of a text. `parseSpecials` turns spellings like `<|im_end|>` into their ids (raw completions), else they stay text. */
+  encode(
+    text: string,
+    options: { readonly parseSpecials: boolean; readonly addBos?: boolean },
+  ): Uint32Array;
+  /** Renders the template (add_generation_prompt on) and tokenizes; special spellings inside contents stay text. */
+  encodeChat(
+    messages: readonly ChatMessage[],
+    options: { readonly nowMs: number },
+  ): Result<Uint32Array>;
+  /** Bytes of one token as it is written out; specials give their spelling. */
+  tokenBytes(id: number): Uint8Array;
+  /** True for control tokens, which are not shown to clients. */
+  isSpecial(id: number): boolean;
+  /** A new incremental detokenizer; specials are left out. */
+  detokenizer(): Detokenizer;
+}
+
+/** Turns token ids into text as they come; never splits a code point; invalid bytes become U+FFFD as TextDecoder does. */
+export interface Detokenizer {
+  /** Text that is complete after these tokens; may be empty. */
+  push(tokens: ArrayLike<number>): string;
+  /** What is left at the end. */
+  finish(): string;
+}

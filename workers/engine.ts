@@ -1,0 +1,87 @@
+import type {
+  EntryExtra,
+  KvEvent,
+  ModelCard,
+  ModelHash,
+  Result,
+  Sampling,
+  StopRule,
+  StreamKey,
+} from "@pixii/wire";
+
+/** One stream to run. `stream` is the caller's handle, unique among its live streams. */
+export interface EngineRequest {
+  readonly stream: number;
+  readonly key: StreamKey;
+  /** Prompt, then a former attempt's output. */
+  readonly tokens: Uint32Array;
+  /** How many of the last `tokens` are output: output index starts here, penalties count them as output. */
+  readonly emitted: number;
+  readonly choice: number;
+  readonly sampling: Sampling;
+  readonly stop: StopRule;
+  readonly tenantSalt: string;
+  readonly adapter: string;
+  readonly priority: number;
+}
+
+/** What one step made for one stream. After `extra.end` the stream is over and its handle is free. */
+export interface StepOutput {
+  readonly stream: number;
+  /** Output index of the first token. */
+  readonly firstIndex: number;
+  readonly tokens: readonly number[];
+  /** Cached counts on the first entry, logprobs when asked, the end. */
+  readonly extra: EntryExtra | undefined;
+}
+
+/** Everything one engine step made: the step is the unit, never the token. Valid until the next is asked for. */
+export interface StepBatch {
+  /** Steps since start; grows by at least 1. */
+  readonly step: number;
+  readonly outputs: readonly StepOutput[];
+  /** Changes of the device tier made by this step, in order; empty for most decode steps. */
+  readonly kvEvents: readonly KvEvent[];
+}
+
+/** The engine's part of a load report. */
+export interface EngineLoad {
+  readonly running: number;
+  readonly waiting: number;
+  readonly prefillTokens: number;
+  readonly activeBlocks: number;
+  readonly cachedBlocks: number;
+  readonly totalBlocks: number;
+  readonly stepCount: number;
+  /** How long the current step has run; 0 when idle. */
+  readonly stepAgeMs: number;
+  /** Measured, tokens per second; 0 until known. */
+  readonly prefillRate: number;
+  readonly decodeRate: number;
+}
+
+/** The card as far as an engine knows it. */
+export type EngineCard = Omit<ModelCard, "name" | "hash" | "instance" | "role" | "kvbm">;
+
+/** An engine behind the worker's shell. Every engine passes `engine_contract.ts`. */
+export interface Engine extends AsyncDisposable {
+  card(): EngineCard;
+  /** The vocabulary artifact's gzip bytes; their sha256 is on the card. */
+  artifact(): Uint8Array;
+  /** Takes a stream, or refuses before any work (`context_length_exceeded`, `invalid_request`, `overloaded`, `draining`). */
+  submit(request: EngineRequest): Result<void>;
+  /** Ends a stream within one step: a last output with `end.reason` "cancelled" follows. Unknown streams are ignored. */
+  cancel(stream: number): void;
+  /** All steps from now on; one consumer. Ends when the engine is disposed; throws when it failed. */
+  steps(): AsyncIterable<StepBatch>;
+  load(): EngineLoad;
+  /** All blocks now held, as `stored` events (parents first), and the step they are true after. */
+  snapshot(): Promise<{ readonly step: number; readonly kvEvents: readonly KvEvent[] }>;
+  /** Takes no new streams; resolves when none is live, or cancels the rest when `signal` aborts. */
+  drain(signal: AbortSignal): Promise<void>;
+}
+
+/** What a shell gives an engine to start. */
+export interface EngineIdentity {
+  readonly model: ModelHash;
+}
