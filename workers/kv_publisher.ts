@@ -1,0 +1,164 @@
+import { encode, encodeKvEvents, fail, limits, ok } from "@pixii/wire";
+import type { InstanceId, KvEvent, KvEventBatch, ModelCard, Result, Subjects } from "@pixii/wire";
+import type { Bus, Clock } from "@pixii/runtime";
+import { sha256Hex } from "./digest.ts";
+import type { Engine } from "./engine.ts";
+import type { WorkerMetrics } from "./metrics.ts";
+
+/** Events of one message: a stored block takes 12 bytes, so a batch stays far below the message limit. */
+const mostBlocksPerBatch = 16_384;
+/** Snapshots kept for their readers, and for how long. */
+const mostSnapshots = 4;
+const keepSnapshotMs = 30_000;
+
+interface Frozen {
+  readonly bytes: Uint8Array;
+  readonly untilMs: number;
+}
+
+/** Numbers and publishes a worker's KV events, and serves snapshots that say which number they include. */
+export class KvPublisher {
+  readonly #options: {
+    readonly bus: Bus;
+    readonly clock: Clock;
+    readonly subjects: Subjects;
+    readonly card: ModelCard;
+    readonly metrics: WorkerMetrics;
+  };
+  readonly #snapshots = new Map<number, Frozen>();
+  /** (step, number after it) of the last batches, to date a snapshot. */
+  readonly #numbers: { step: number; number: number }[] = [];
+  #number = 0;
+  #step = 0;
+  #nextId = 1;
+  #waiting: { step: number; resolve: () => void }[] = [];
+
+  constructor(
+    options: {
+      bus: Bus;
+      clock: Clock;
+      subjects: Subjects;
+      card: ModelCard;
+      metrics: WorkerMetrics;
+    },
+  ) {
+    this.#options = options;
+  }
+
+  /** Number of the last batch. */
+  get number(): number {
+    return this.#number;
+  }
+
+  /** Publishes one step's events; every step is told, with or without events. */
+  publish(step: number, events: readonly KvEvent[]): void {
+    for (const batch of batches(events)) {
+      this.#number += 1;
+      const bytes = encodeKvEvents(this.#batch(this.#number, batch));
+      // A batch the bus refuses shows as a gap in the numbers: routers then ask for a snapshot.
+      this.#options.bus.publish(
+        this.#options.subjects.kvEvents(this.#options.card.instance),
+        bytes,
+      );
+      this.#options.metrics.kvBatches.add();
+    }
+    this.#step = step;
+    if (events.length > 0) {
+      this.#numbers.push({ step, number: this.#number });
+      if (this.#numbers.length > 1024) this.#numbers.splice(0, 512);
+    }
+    const due = this.#waiting.filter((one) => one.step <= step);
+    if (due.length > 0) {
+      this.#waiting = this.#waiting.filter((one) => one.step > step);
+      for (const one of due) one.resolve();
+    }
+  }
+
+  /** Freezes the engine's blocks; the reply to `snapshot`. */
+  async freeze(engine: Engine): Promise<Uint8Array> {
+    const snapshot = await engine.snapshot();
+    if (snapshot.step > this.#step) {
+      await new Promise<void>((resolve) => this.#waiting.push({ step: snapshot.step, resolve }));
+    }
+    const number = this.#numberAfter(snapshot.step);
+    const bytes = encodeKvEvents(
+      this.#batch(number, snapshot.kvEvents),
+      limits.assembledBytes,
+    );
+    const nowMs = this.#options.clock.nowMs();
+    for (const [id, frozen] of this.#snapshots) {
+      if (frozen.untilMs < nowMs || this.#snapshots.size >= mostSnapshots) {
+        this.#snapshots.delete(id);
+      }
+    }
+    const id = this.#nextId++;
+    this.#snapshots.set(id, { bytes, untilMs: nowMs + keepSnapshotMs });
+    return encode("snapshotHead", {
+      id,
+      epoch: this.#options.card.instance,
+      number,
+      totalBytes: bytes.byteLength,
+      digest: await sha256Hex(bytes),
+    });
+  }
+
+  /** Part of a frozen snapshot. */
+  part(id: number, offset: number): Result<Uint8Array> {
+    const frozen = this.#snapshots.get(id);
+    if (frozen === undefined) {
+      return fail("not_found", `Cannot read snapshot ${id}: it is gone; ask for a new one`);
+    }
+    return partOf(frozen.bytes, offset);
+  }
+
+  #numberAfter(step: number): number {
+    for (let i = this.#numbers.length - 1; i >= 0; i--) {
+      if (this.#numbers[i].step <= step) return this.#numbers[i].number;
+    }
+    return this.#numbers.length === 0 ? this.#number : 0;
+  }
+
+  #batch(number: number, events: readonly KvEvent[]): KvEventBatch {
+    const { card } = this.#options;
+    return {
+      owner: card.instance,
+      epoch: card.instance as InstanceId,
+      model: card.hash,
+      dpRank: 0,
+      tier: "device",
+      cacheGroup: 0,
+      blockSize: card.blockSize,
+      number,
+      events,
+    };
+  }
+}
+
+/** The reply to a request for bytes of `whole` from `offset`. */
+export function partOf(whole: Uint8Array, offset: number): Result<Uint8Array> {
+  if (offset > whole.byteLength) {
+    return fail(
+      "invalid_request",
+      `Cannot read part: offset ${offset} is over ${whole.byteLength}`,
+    );
+  }
+  const data = whole.subarray(offset, offset + limits.partBytes);
+  return ok(encode("part", { offset, totalBytes: whole.byteLength, data }));
+}
+
+/** Cuts a step's events into batches of bounded size, in order. */
+function* batches(events: readonly KvEvent[]): Iterable<KvEvent[]> {
+  let batch: KvEvent[] = [];
+  let blocks = 0;
+  for (const event of events) {
+    const size = event.op === "cleared" ? 1 : event.numbers.length;
+    if (batch.length > 0 && (blocks + size > mostBlocksPerBatch || batch.length === 4096)) {
+      yield batch;
+      batch = [];
+      blocks = 0;
+    }
+    batch.push(event);
+    blocks += size;
+  }
+  if (batch.length > 0) yield batch;
+}

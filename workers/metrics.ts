@@ -1,0 +1,34 @@
+import type { Metrics } from "@pixii/runtime";
+
+/** The worker's metrics; every name is listed here once. */
+export function workerMetrics(metrics: Metrics) {
+  return {
+    requests: metrics.counter("pixii_worker_requests_total", "Streams taken or refused", [
+      "result",
+    ]),
+    finished: metrics.counter("pixii_worker_finished_total", "Streams ended", ["reason"]),
+    outputTokens: metrics.counter("pixii_worker_output_tokens_total", "Tokens generated"),
+    promptTokens: metrics.counter("pixii_worker_prompt_tokens_total", "Prompt tokens taken"),
+    cachedTokens: metrics.counter(
+      "pixii_worker_cached_tokens_total",
+      "Prompt tokens taken from KV instead of being computed",
+      ["tier"],
+    ),
+    frames: metrics.counter("pixii_worker_step_frames_total", "Step frames published"),
+    lostFrames: metrics.counter(
+      "pixii_worker_step_frames_lost_total",
+      "Step frames the bus did not take; frontends resume",
+    ),
+    kvBatches: metrics.counter("pixii_worker_kv_event_batches_total", "KV event batches published"),
+    resumes: metrics.counter("pixii_worker_resumes_total", "Streams sent again", ["cause"]),
+    expired: metrics.counter("pixii_worker_streams_expired_total", "Streams nobody renewed"),
+    running: metrics.gauge("pixii_worker_running_requests", "Sequences in the running batch"),
+    waiting: metrics.gauge("pixii_worker_waiting_requests", "Requests waiting for a place"),
+    prefillTokens: metrics.gauge("pixii_worker_active_prefill_tokens", "Prompt tokens to compute"),
+    blocks: metrics.gauge("pixii_worker_kv_blocks", "KV blocks of the device tier", ["state"]),
+    steps: metrics.gauge("pixii_worker_engine_steps", "Engine steps since start"),
+  };
+}
+
+/** The worker's metrics. */
+export type WorkerMetrics = ReturnType<typeof workerMetrics>;
