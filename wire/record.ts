@@ -11,7 +11,7 @@ interface Records {
 
 /** Text of a registry value: JSON with a version, readable with etcdctl. */
 export function encodeRecord<Name extends keyof Records>(name: Name, value: Records[Name]): string {
-  return JSON.stringify({ version: 1, ...records[name].parse(value) });
+  return JSON.stringify({ v: 1, ...records[name].parse(value) });
 }
 
 /** The registry value in `text`, or `decode_error`. */
@@ -25,7 +25,7 @@ export function decodeRecord<Name extends keyof Records>(
   } catch (error) {
     return fail("decode_error", `Cannot decode ${name} record: ${(error as Error).message}`);
   }
-  if ((value as { version?: unknown } | null)?.version !== 1) {
+  if ((value as { v?: unknown } | null)?.v !== 1) {
     return fail("decode_error", `Cannot decode ${name} record: this program speaks version 1`);
   }
   const parsed = records[name].safeParse(value);

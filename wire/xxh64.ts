@@ -13,15 +13,15 @@ const P3H = 0x165667b1, P3L = 0x9e3779f9;
 const P4H = 0x85ebca77, P4L = 0xc2b2ae63;
 const P5H = 0x27d4eb2f, P5L = 0x165667c5;
 
-/** Low 64 bits of the product of two u64, through 16-bit limbs of the low halves. */
+/** Low 64 bits of the product of two u64, through 16-bit limbs of the low halves; no intermediate leaves u32. */
 function mul(out: Hash64, ah: number, al: number, bh: number, bl: number): void {
   const a0 = al & 0xffff, a1 = al >>> 16, b0 = bl & 0xffff, b1 = bl >>> 16;
-  const low = a0 * b0;
-  const mid1 = a1 * b0 + (low >>> 16);
-  const mid2 = a0 * b1 + (mid1 & 0xffff);
+  const low = Math.imul(a0, b0) >>> 0;
+  const mid1 = (Math.imul(a1, b0) + (low >>> 16)) >>> 0;
+  const mid2 = (Math.imul(a0, b1) + (mid1 & 0xffff)) >>> 0;
   out.lo = ((mid2 << 16) | (low & 0xffff)) >>> 0;
-  const carry = a1 * b1 + (mid1 - (mid1 & 0xffff)) / 65536 + (mid2 - (mid2 & 0xffff)) / 65536;
-  out.hi = ((carry | 0) + Math.imul(ah, bl) + Math.imul(al, bh)) >>> 0;
+  const high = Math.imul(a1, b1) + (mid1 >>> 16) + (mid2 >>> 16);
+  out.hi = (high + Math.imul(ah, bl) + Math.imul(al, bh)) >>> 0;
 }
 
 function add(out: Hash64, bh: number, bl: number): void {

@@ -1,0 +1,214 @@
+import type { Message, MessageName } from "./codec.ts";
+import { encode, messageNames } from "./codec.ts";
+import type { InstanceId, ModelHash, RequestId } from "./ids.ts";
+import { encodeKvEvents } from "./kv_events.ts";
+import { encodeRecord } from "./record.ts";
+import { encodeRouteRequest } from "./route_request.ts";
+import { StepFrameWriter } from "./step_frame.ts";
+
+const requestId = "00112233445566778899aabbccddeeff" as RequestId;
+const instance = "0123456789abcdef" as InstanceId;
+const model = "fedcba9876543210" as ModelHash;
+const key = { requestId, attempt: 1, leg: 2 };
+const worker = { instance, dpRank: 0 };
+
+/** One value of every MessagePack message, with every optional field set: what golden files and fuzz tests start from. */
+export const sampleMessages: { readonly [Name in MessageName]: Message<Name> } = {
+  generateRequest: {
+    ...key,
+    tag: 7,
+    frontend: instance,
+    model: "org/name",
+    tokens: new Uint8Array([1, 0, 0, 0, 2, 1, 0, 0]),
+    emitted: 1,
+    choice: 1,
+    sampling: {
+      seedHi: 1,
+      seedLo: 0xffffffff,
+      temperature: 0.7,
+      topK: 40,
+      topP: 0.95,
+      minP: 0.05,
+      presencePenalty: -0.5,
+      frequencyPenalty: 0.5,
+      repetitionPenalty: 1.1,
+      logitBias: [[5, -100]],
+      logprobs: 2,
+    },
+    stop: { maxTokens: 16, minTokens: 0, stopTokenIds: [2], ignoreEos: false },
+    tenantSalt: "t",
+    adapter: "",
+    priority: -1,
+    remainingMs: 60_000,
+  },
+  refusal: { error: { code: "overloaded", message: "full", param: "n", retryAfterMs: 100 } },
+  entryExtra: {
+    cached: { device: 64, host: 0, disk: 0 },
+    logprobs: [{ logprob: -0.5, top: [[9, -0.5], [3, -1.25]] }, { logprob: null, top: [] }],
+    end: {
+      reason: "error",
+      stopToken: 2,
+      error: { code: "engine_failed", message: "no" },
+      outputTokens: 3,
+    },
+  },
+  control: { op: "renew", frontend: instance, streams: [[7, 3], [8, 0]] },
+  part: { offset: 524_224, totalBytes: 600_000, data: new Uint8Array([1, 2, 3]) },
+  snapshotHead: { id: 3, epoch: instance, number: 12, totalBytes: 44, digest: "ab".repeat(32) },
+  routeReply: {
+    kind: "decision",
+    worker,
+    overlap: { device: 2, host: 1, disk: 0 },
+    blockSize: 64,
+    record: {
+      ...key,
+      model: "org/name",
+      policy: "kv",
+      router: instance,
+      atMs: 12.5,
+      isl: 200,
+      blockSize: 64,
+      candidates: [{
+        worker,
+        overlap: { device: 2, host: 1, disk: 0 },
+        terms: { prefill: 1.25, decode: 3 },
+        cost: 4.25,
+      }],
+      eligible: 1,
+      chosen: worker,
+      chance: [0.5],
+      stateVersion: 99,
+    },
+  },
+  routeHints: {
+    worker: instance,
+    dpRank: 0,
+    policy: "direct",
+    priority: 5,
+    session: "s",
+    allow: [instance],
+    deny: [],
+  },
+  ledgerBatch: {
+    from: instance,
+    entries: [
+      { op: "book", ...key, model, worker, frontend: instance, prefillTokens: 72, blocks: 4 },
+      { op: "first-token", ...key },
+      { op: "complete", ...key },
+    ],
+  },
+  loadReport: {
+    instance,
+    dpRank: 0,
+    model,
+    role: "both",
+    draining: false,
+    running: 1,
+    waiting: 2,
+    maxSeqs: 8,
+    prefillTokens: 300,
+    activeBlocks: 4,
+    cachedBlocks: 6,
+    totalBlocks: 128,
+    stepCount: 1000,
+    stepAgeMs: 3.5,
+    kvEventNumber: 12,
+    activeStreams: 3,
+    activeDigestHi: 1,
+    activeDigestLo: 2,
+    prefillRate: 220.5,
+    decodeRate: 144,
+  },
+};
+
+/** Bytes (or text, for registry records) of one sample of every message kind, by golden file name. */
+export function sampleBytes(): Map<string, Uint8Array> {
+  const files = new Map<string, Uint8Array>();
+  for (const name of messageNames) files.set(`${name}.v1.bin`, encode(name, sampleMessages[name]));
+  files.set(
+    "routeRequest.v1.bin",
+    encodeRouteRequest({
+      ...key,
+      frontend: instance,
+      isl: 130,
+      maxTokens: 16,
+      remainingMs: 60_000,
+      hashes: [{
+        blockSize: 64,
+        list: { hi: new Uint32Array([1, 2]), lo: new Uint32Array([3, 0xffffffff]) },
+      }],
+      hints: sampleMessages.routeHints,
+    }),
+  );
+  const writer = new StepFrameWriter();
+  writer.begin(instance, 77);
+  writer.add({ tag: 7, firstIndex: 3, tokens: [100, 200], extra: undefined });
+  writer.add({ tag: 8, firstIndex: 0, tokens: [], extra: undefined, accepted: true });
+  writer.add({ tag: 9, firstIndex: 1, tokens: [1, 2], extra: sampleMessages.entryExtra });
+  files.set("stepFrame.v1.bin", writer.finish().slice());
+  files.set(
+    "kvEvents.v1.bin",
+    encodeKvEvents({
+      owner: instance,
+      epoch: instance,
+      model,
+      dpRank: 1,
+      tier: "host",
+      cacheGroup: 0,
+      blockSize: 64,
+      number: 4_294_967_297,
+      events: [
+        {
+          op: "stored",
+          parent: 4,
+          numbers: new Uint32Array([5, 6]),
+          hi: new Uint32Array([1, 2]),
+          lo: new Uint32Array([3, 4]),
+        },
+        { op: "removed", numbers: new Uint32Array([4]) },
+        { op: "cleared" },
+      ],
+    }),
+  );
+  const text = new TextEncoder();
+  files.set(
+    "instance.v1.json",
+    text.encode(encodeRecord("instance", {
+      service: "router",
+      instance,
+      pid: 42,
+      host: "h",
+      admin: "http://127.0.0.1:1",
+      version: "0.1.0",
+      status: "ready",
+    })),
+  );
+  files.set(
+    "model.v1.json",
+    text.encode(encodeRecord("model", {
+      name: "org/name",
+      hash: model,
+      instance,
+      engine: "llama",
+      role: "both",
+      modelDigest: "ab",
+      contextLength: 8192,
+      blockSize: 64,
+      totalBlocks: 128,
+      kvBytesPerToken: 23_040,
+      layoutFingerprint: "f",
+      reuse: "blocks",
+      dpSize: 1,
+      tpSize: 1,
+      slidingWindow: 0,
+      maxSeqs: 8,
+      vocabSize: 49_152,
+      artifactDigest: "cd",
+      artifactBytes: 10,
+      eosTokenIds: [2],
+      kvbm: instance,
+      createdAt: 1_700_000_000,
+    })),
+  );
+  return files;
+}
