@@ -1,5 +1,3 @@
-import type { Result } from "@pixii/wire";
-
 /** One option's rules. Made by `option.*`; the dotted key in the schema is its path. */
 export interface Option<Value> {
   readonly kind: "text" | "integer" | "number" | "flag" | "choice" | "bytes" | "duration" | "list";
@@ -12,6 +10,12 @@ export interface Option<Value> {
   parse(texts: readonly string[]): { readonly value: Value } | { readonly problem: string };
   /** Never printed with its value. */
   readonly secret?: boolean;
+  /** Parts the items of a list in one environment variable. */
+  readonly separator?: string;
+  /** JSON Schema keywords of the value in a config file. */
+  readonly json?: Readonly<Record<string, unknown>>;
+  /** The value as one would write it, for `--help`; empty text for "none". */
+  show?(value: Value): string;
 }
 
 /**
@@ -36,5 +40,3 @@ export interface ConfigSources {
 export interface ConfigProblems {
   readonly problems: readonly string[];
 }
-
-export type { Result };

@@ -11,3 +11,28 @@ export * from "./metrics.ts";
 export * from "./registry.ts";
 export * from "./service.ts";
 export * from "./threads.ts";
+export { seededChance } from "./chance_seeded.ts";
+export { systemChance } from "./chance_system.ts";
+export { systemClock } from "./clock_system.ts";
+export { VirtualClock, virtualEpochMs } from "./clock_virtual.ts";
+export { readConfig } from "./config_file.ts";
+export { renderHelp, schemaJson, schemaTable } from "./config_help.ts";
+export { envOf, envPrefix, flagOf } from "./config_names.ts";
+export { parseConfig, wantsHelp } from "./config_parse.ts";
+export { levelFor, logLevels, parseLogFilter } from "./log_filter.ts";
+export type { LogLevelName, LogRule } from "./log_filter.ts";
+export { configureLog, openLog, standardError } from "./log_tape.ts";
+export type { LogOutput } from "./log_tape.ts";
+export {
+  createMetrics,
+  mergeExpositions,
+  watchEventLoop,
+  watchProcess,
+} from "./metrics_prometheus.ts";
+export { option } from "./option.ts";
+export { formatBytes, formatDuration, parseBytes, parseDuration } from "./quantity.ts";
+export { commonOptions } from "./service_options.ts";
+export { closestWord, editDistance } from "./spelling.ts";
+export { denoThreads } from "./threads_deno.ts";
+export { recordingLog } from "./log_recording.ts";
+export type { LoggedLine } from "./log_recording.ts";

@@ -1,0 +1,84 @@
+import type { Clock } from "./clock.ts";
+
+/** Longest delay one native timer takes; longer waits are armed again. */
+const longestTimerMs = 2_147_483_647;
+
+/** The machine's clock. Waits below 1 ms are rounded up by the runtime; timers keep the program alive until disposed. */
+export function systemClock(): Clock {
+  return new SystemClock();
+}
+
+class SystemClock implements Clock {
+  nowMs(): number {
+    return performance.now();
+  }
+
+  wallMs(): number {
+    return Date.now();
+  }
+
+  sleep(ms: number, signal?: AbortSignal): Promise<void> {
+    return sleepOn(this, ms, signal);
+  }
+
+  timer(ms: number, callback: () => void): Disposable {
+    let left = Math.max(0, ms);
+    let id: ReturnType<typeof setTimeout> | undefined;
+    const arm = () => {
+      const step = Math.min(left, longestTimerMs);
+      id = setTimeout(() => {
+        left -= step;
+        if (left > 0) return arm();
+        id = undefined;
+        callback();
+      }, step);
+    };
+    arm();
+    return { [Symbol.dispose]: () => clearTimeout(id) };
+  }
+
+  every(ms: number, callback: () => void): Disposable {
+    checkPeriod(ms);
+    const id = setInterval(callback, ms);
+    return { [Symbol.dispose]: () => clearInterval(id) };
+  }
+
+  deadline(ms: number): { readonly signal: AbortSignal } & Disposable {
+    return deadlineOn(this, ms);
+  }
+}
+
+/** `Clock.sleep` in terms of `Clock.timer`: rejects with the signal's reason, leaves no timer and no listener behind. */
+export function sleepOn(clock: Clock, ms: number, signal?: AbortSignal): Promise<void> {
+  return new Promise((resolve, reject) => {
+    if (signal?.aborted) return reject(signal.reason);
+    const onAbort = () => {
+      timer[Symbol.dispose]();
+      reject(signal!.reason);
+    };
+    const timer = clock.timer(ms, () => {
+      signal?.removeEventListener("abort", onAbort);
+      resolve();
+    });
+    signal?.addEventListener("abort", onAbort, { once: true });
+  });
+}
+
+/** `Clock.deadline` in terms of `Clock.timer`. */
+export function deadlineOn(
+  clock: Clock,
+  ms: number,
+): { readonly signal: AbortSignal } & Disposable {
+  const controller = new AbortController();
+  const timer = clock.timer(ms, () => {
+    controller.abort(new DOMException(`Deadline of ${ms} ms passed`, "TimeoutError"));
+  });
+  return { signal: controller.signal, [Symbol.dispose]: () => timer[Symbol.dispose]() };
+}
+
+/** Throws unless `ms` can be a period: a period of 0 would never let virtual time move on. */
+export function checkPeriod(ms: number): void {
+  if (!(ms > 0)) {
+    throw new RangeError(`Cannot repeat a timer: the period must be > 0 ms, got ${ms}`);
+  }
+}
