@@ -1,1 +1,5 @@
-export {};
+/**
+ * What no member can prove alone.
+ * @module
+ */
+export * from "./parts.ts";

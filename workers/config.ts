@@ -14,14 +14,12 @@ export const workerSchema = {
     placeholder: "NAME",
     help: "name clients use; empty = the file's stem",
   }),
-  "engine": option.choice({
+  "engine": option.choice(["llama"], {
     fallback: "llama",
-    choices: ["llama"],
     help: "engine behind the worker",
   }),
-  "role": option.choice({
+  "role": option.choice(["both"], {
     fallback: "both",
-    choices: ["both"],
     help: "which phase of requests it takes",
   }),
   "max-seqs": option.integer({
@@ -60,8 +58,8 @@ export const workerSchema = {
   }),
   "hang-timeout": option.duration({
     fallback: 60_000,
-    minMs: 1_000,
-    maxMs: 3_600_000,
+    min: 1_000,
+    max: 3_600_000,
     help: "an engine step longer than this ends the worker with an error",
   }),
 } as const;

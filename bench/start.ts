@@ -1,0 +1,42 @@
+/**
+ * `deno task bench:start`: from starting the launcher to its ready file, in both topologies, interleaved.
+ * Flags: --json, --rounds N, --model NAME.
+ */
+import { parseArgs } from "node:util";
+import { chat } from "./chat_client.ts";
+import { startDev } from "./child.ts";
+import { median, printFigure, printMachine } from "./figure.ts";
+
+const { values } = parseArgs({
+  args: Deno.args,
+  options: {
+    json: { type: "boolean", default: false },
+    rounds: { type: "string", default: "5" },
+    model: { type: "string", default: "smollm2" },
+  },
+});
+
+const topologies = ["one", "processes"] as const;
+
+async function readySeconds(topology: string): Promise<number> {
+  await using dev = await startDev(["--topology", topology, "--model", values.model]);
+  const body = { model: values.model, messages: [{ role: "user", content: "Hi" }], max_tokens: 4 };
+  const timing = await chat(dev.url, body);
+  if (timing.outputTokens < 1) throw new Error("ready, but the first request gave no token");
+  return dev.readyMs / 1000;
+}
+
+await printMachine();
+const seconds: Record<string, number[]> = { one: [], processes: [] };
+for (let round = 0; round < Number(values.rounds); round++) {
+  for (const topology of topologies) seconds[topology].push(await readySeconds(topology));
+}
+for (const topology of topologies) {
+  printFigure({
+    figure: `dev.ready.${topology}`,
+    value: median(seconds[topology]),
+    unit: "s",
+    better: "lower",
+    runs: seconds[topology],
+  }, values.json);
+}
