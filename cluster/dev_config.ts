@@ -1,0 +1,198 @@
+import { type ConfigOf, option, parseConfig, parseLogFilter } from "@pixii/runtime";
+import { isNamespace } from "@pixii/wire";
+import { engineProblem, modelBounds, type ModelSpec, parseModelSpec } from "./model_spec.ts";
+import { type Passthrough, splitPassthrough } from "./passthrough.ts";
+
+/** The options of `deno task dev`. */
+export const devSchema = {
+  model: option.list({
+    fallback: [],
+    placeholder: "M[,key=value…]",
+    separator: ";",
+    help:
+      "What to serve: a path (starts with / ./ ~/ or ends in .gguf), ORG/REPO[:FILE] of Hugging Face, or a catalog name. " +
+      "Keys for this model only: workers, engine, max-seqs, threads, ctx. Without it: smollm2 where a source answers, else tiny.",
+  }),
+  "served-name": option.list({
+    fallback: [],
+    placeholder: "NAME",
+    separator: ";",
+    help: "Name clients use, in the order of --model.",
+  }),
+  engine: option.text({ fallback: "llama", placeholder: "llama", help: "Engine of the workers." }),
+  topology: option.choice(["auto", "one", "processes"], {
+    fallback: "auto",
+    help:
+      "processes: five programs over NATS and etcd; one: one program beside its workers; auto: processes where both servers are found.",
+  }),
+  nats: serverOption("nats://HOST:PORT", "A running nats-server; without it one is started."),
+  etcd: serverOption("http://HOST:PORT", "A running etcd; without it one is started."),
+  namespace: option.text({
+    fallback: "",
+    placeholder: "NAME",
+    help: "Keeps clusters on shared servers apart; random if left out.",
+    pattern: /^[a-zA-Z0-9_-]{0,64}$/,
+    rule: "must be 1 to 64 of a-z A-Z 0-9 _ -",
+  }),
+  workers: option.integer({ fallback: 1, ...modelBounds.workers, help: "Workers per model." }),
+  "max-seqs": option.integer({
+    fallback: 8,
+    ...modelBounds["max-seqs"],
+    help: "Requests that a worker computes at a time.",
+  }),
+  threads: option.integer({
+    fallback: 1,
+    ...modelBounds.threads,
+    help: "Compute threads of a worker; never more than cores that are really free.",
+  }),
+  ctx: option.integer({
+    fallback: 0,
+    ...modelBounds.ctx,
+    help: "Most tokens of prompt plus output; 0 = the model's, up to 8192.",
+  }),
+  router: option.choice(["kv", "round-robin", "random", "least-loaded", "power-of-two", "direct"], {
+    fallback: "kv",
+    help: "How a worker is chosen.",
+  }),
+  host: option.text({ fallback: "127.0.0.1", placeholder: "A", help: "Address of the HTTP API." }),
+  port: option.integer({
+    fallback: 8000,
+    min: 0,
+    max: 65_535,
+    help: "Port of the HTTP API; 0 = any free one; a taken one is an error.",
+  }),
+  "ready-file": option.text({
+    fallback: "",
+    placeholder: "PATH",
+    help: "JSON written when every model answers, removed at the end; for scripts.",
+  }),
+  log: option.text({
+    fallback: "",
+    placeholder: "FILTER",
+    help: "What the programs log to stderr, as RUST_LOG: info,router=debug. Default: warn.",
+  }),
+} as const;
+
+/** The options as read. */
+export type DevConfig = ConfigOf<typeof devSchema>;
+
+/** One model to serve. */
+export interface ModelPlan {
+  readonly spec: ModelSpec;
+  readonly servedName: string;
+  readonly workers: number;
+  readonly maxSeqs: number;
+  readonly threads: number;
+  /** 0 = the model's own, up to 8192. */
+  readonly ctx: number;
+}
+
+/** What the command line asks for. */
+export interface DevPlan {
+  readonly config: DevConfig;
+  /** Empty = the default model. */
+  readonly models: readonly ModelPlan[];
+  readonly passed: Passthrough;
+}
+
+/** Flags of the full design that this version does not have: name and what to do until then. */
+const notBuilt: Readonly<Record<string, string>> = {
+  "--sim-speed": "the sim engine is not built yet",
+  "--kv-host": "the host tier of the KV cache is not built yet",
+  "--kv-disk": "the disk tier of the KV cache is not built yet",
+  "--prefill": "split prefill and decode is not built yet; use --workers",
+  "--decode": "split prefill and decode is not built yet; use --workers",
+  "--interactive": "the interactive chat is not built yet; use the curl line",
+};
+
+/** Reads the command line. All problems at once, each one sentence; they mean exit code 2. */
+export function parseDev(
+  args: readonly string[],
+  env: Readonly<Record<string, string | undefined>>,
+): { readonly plan: DevPlan } | { readonly problems: readonly string[] } {
+  const { own, passed } = splitPassthrough(args);
+  const { kept, problems } = refuseNotBuilt(own);
+  const parsed = parseConfig(devSchema, { args: kept, env });
+  if ("problems" in parsed) return { problems: [...problems, ...parsed.problems] };
+  const { config } = parsed;
+  problems.push(...crossProblems(config));
+  const models: ModelPlan[] = [];
+  config.model.forEach((text, at) => {
+    const spec = parseModelSpec(text, env.HOME);
+    if (spec.ok) models.push(modelPlan(spec.value, config, config["served-name"][at]));
+    else problems.push(spec.error.message);
+  });
+  return problems.length > 0 ? { problems } : { plan: { config, models, passed } };
+}
+
+/** A model's plan: its own keys before the flags. */
+export function modelPlan(
+  spec: ModelSpec,
+  config: DevConfig,
+  servedName: string | undefined,
+): ModelPlan {
+  const { overrides } = spec;
+  return {
+    spec,
+    servedName: servedName ?? spec.name,
+    workers: overrides.workers ?? config.workers,
+    maxSeqs: overrides["max-seqs"] ?? config["max-seqs"],
+    threads: overrides.threads ?? config.threads,
+    ctx: overrides.ctx ?? config.ctx,
+  };
+}
+
+function refuseNotBuilt(args: readonly string[]): { kept: string[]; problems: string[] } {
+  const kept: string[] = [];
+  const problems: string[] = [];
+  for (let i = 0; i < args.length; i++) {
+    const equals = args[i].indexOf("=");
+    const flag = equals < 0 ? args[i] : args[i].slice(0, equals);
+    const next = equals < 0 ? args[i + 1] : args[i].slice(equals + 1);
+    const takesNext = equals < 0 && next !== undefined && !next.startsWith("--");
+    if (flag in notBuilt) problems.push(`Cannot use ${flag}: ${notBuilt[flag]}`);
+    else if (flag === "--planner" && next !== "watch") {
+      problems.push("Cannot use --planner: only watch works, act is not built yet");
+    } else if (flag === "--router" && next === "ttft") {
+      problems.push("Cannot use --router ttft: this policy is not built yet; use kv");
+    } else if (flag !== "--planner") {
+      kept.push(args[i]);
+      continue;
+    }
+    if (takesNext) i++;
+  }
+  return { kept, problems };
+}
+
+function crossProblems(config: DevConfig): string[] {
+  const problems: string[] = [];
+  const engine = engineProblem(config.engine);
+  if (engine !== undefined) problems.push(`Cannot use --engine: ${engine}`);
+  const names = config["served-name"];
+  if (names.length > Math.max(1, config.model.length)) {
+    problems.push(
+      `Cannot use --served-name: at most one per --model, got ${names.length} for ${config.model.length}`,
+    );
+  }
+  if (config.topology === "one" && (config.nats !== "" || config.etcd !== "")) {
+    problems.push("Cannot use --topology one with --nats or --etcd: it needs no servers");
+  }
+  if (config.namespace !== "" && !isNamespace(config.namespace)) {
+    problems.push(`Cannot use --namespace: got ${JSON.stringify(config.namespace)}`);
+  }
+  const filter = config.log === "" ? undefined : parseLogFilter(config.log);
+  if (filter !== undefined && "problem" in filter) {
+    problems.push(`Cannot use --log: ${filter.problem}`);
+  }
+  return problems;
+}
+
+function serverOption(placeholder: string, help: string) {
+  return option.text({
+    fallback: "",
+    placeholder,
+    help,
+    pattern: /^([a-z]+:\/\/[^\s/]+\S*)?$/,
+    rule: `must be a URL like ${placeholder}`,
+  });
+}
