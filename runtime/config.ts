@@ -10,6 +10,8 @@ export interface Option<Value> {
   parse(texts: readonly string[]): { readonly value: Value } | { readonly problem: string };
   /** Never printed with its value. */
   readonly secret?: boolean;
+  /** Must be given by some source. */
+  readonly required?: boolean;
   /** Parts the items of a list in one environment variable. */
   readonly separator?: string;
   /** JSON Schema keywords of the value in a config file. */

@@ -79,6 +79,7 @@ function showDefault(option: Option<unknown>): string {
 function noteOf(option: Option<unknown>): string {
   const fallback = option.secret ? "" : showDefault(option);
   const notes = [
+    ...(option.required ? ["required"] : []),
     ...(option.kind === "list" ? ["repeatable"] : []),
     ...(fallback === "" ? [] : [`default ${fallback}`]),
   ];

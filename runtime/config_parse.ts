@@ -27,7 +27,12 @@ export function parseConfig<Schema extends ConfigSchema>(
   for (const [path, option] of Object.entries(schema)) {
     config[path] = option.fallback;
     const source = ranked.find(([, texts]) => texts.has(path));
-    if (source === undefined) continue;
+    if (source === undefined) {
+      if (option.required) {
+        problems.push(`Missing ${flagOf(path)} ${option.placeholder}: ${option.help}`);
+      }
+      continue;
+    }
     const parsed = option.parse(source[1].get(path)!);
     if ("problem" in parsed) problems.push(`Cannot use ${source[0](path)}: ${parsed.problem}`);
     else config[path] = parsed.value;

@@ -11,6 +11,8 @@ export interface OptionBase<Fallback> {
   readonly placeholder?: string;
   /** Never printed with its value. */
   readonly secret?: boolean;
+  /** Must be given by some source; `fallback` is then never used. */
+  readonly required?: boolean;
 }
 
 /** Inclusive bounds in the option's own unit (count, bytes, milliseconds). */
@@ -43,6 +45,7 @@ function build<Value, Fallback>(
     help: base.help,
     placeholder: base.placeholder ?? built.placeholder,
     secret: base.secret,
+    required: base.required,
     json: built.json,
     show: (value) => {
       if (value === undefined || value === "") return "";
@@ -216,6 +219,7 @@ function list<Item = string>(
     help: rules.help,
     placeholder: rules.placeholder ?? item?.placeholder ?? "TEXT",
     secret: rules.secret ?? item?.secret,
+    required: rules.required,
     separator: rules.separator ?? ",",
     json: { type: "array", items: item?.json ?? { type: "string" }, maxItems: max },
     show: (values) => values.map((value) => item?.show?.(value) ?? String(value)).join(", "),

@@ -1,4 +1,4 @@
-import { keys } from "@pixii/wire";
+import { encodeRecord, keys } from "@pixii/wire";
 import type { InstanceId, InstanceRecord, ServiceName } from "@pixii/wire";
 import type { AdminPart, AdminServer } from "./admin.ts";
 import type { Bus } from "./bus.ts";
@@ -161,7 +161,7 @@ class ServiceLife implements RunningService, AdminPart {
       ...{ service: this.name, instance, pid, host: machine, admin, version, status: "starting" },
     };
     const key = keys(namespace).instance(this.name, instance);
-    const registered = await host.registry.register(key, JSON.stringify(record));
+    const registered = await host.registry.register(key, encodeRecord("instance", record));
     if (!registered.ok) throw new StartError(registered.error.message, exitCodes.missing);
     this.#record = record;
     this.#registration = registered.value;
@@ -209,7 +209,7 @@ class ServiceLife implements RunningService, AdminPart {
     const { status } = this.health();
     if (this.#registration === undefined || this.#record?.status === status) return;
     this.#record = { ...this.#record!, status };
-    const told = await this.#registration.update(JSON.stringify(this.#record));
+    const told = await this.#registration.update(encodeRecord("instance", this.#record));
     // The registration keeps the value and sends it when the registry is back.
     if (!told.ok) {
       this.#parts.log.warn("status not told yet", { status, reason: told.error.message });

@@ -1,0 +1,35 @@
+import type { Metrics } from "@pixii/runtime";
+
+/** The planner's metrics; every name is listed here once. */
+export function plannerMetrics(metrics: Metrics) {
+  const perRole = ["role"];
+  return {
+    reports: metrics.counter("pixii_planner_load_reports_total", "Load reports read"),
+    badReports: metrics.counter(
+      "pixii_planner_load_reports_bad_total",
+      "Messages on the load subjects that were no load report",
+    ),
+    workers: metrics.gauge("pixii_planner_workers", "Worker ranks by how fresh their report is", [
+      "state",
+    ]),
+    replicas: metrics.gauge("pixii_planner_num_replicas", "Fresh worker ranks", perRole),
+    running: metrics.gauge(
+      "pixii_planner_observed_running_requests",
+      "Sequences in running batches",
+      perRole,
+    ),
+    waiting: metrics.gauge(
+      "pixii_planner_observed_waiting_requests",
+      "Requests waiting for a place",
+      perRole,
+    ),
+    queuedPrefillTokens: metrics.gauge(
+      "pixii_planner_engine_queued_prefill_tokens",
+      "Prompt tokens accepted and not yet computed",
+      perRole,
+    ),
+  };
+}
+
+/** The planner's metrics. */
+export type PlannerMetrics = ReturnType<typeof plannerMetrics>;
