@@ -39,7 +39,7 @@ Deno.test("openLog() keeps a human line on one line", () => {
   });
   assert.match(
     line,
-    /^\d\d:\d\d:\d\d\.\d{3} INFO  frontend bad\\nbody path=\/v1\/x text="two words"\n$/,
+    /^\d\d:\d\d:\d\d\.\d{3} INFO {2}frontend bad\\nbody path=\/v1\/x text="two words"\n$/,
   );
 });
 
