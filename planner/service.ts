@@ -46,17 +46,11 @@ class Planner implements Service {
   }
 
   health(): Health {
-    const { workers } = this.view();
-    const stale = workers.filter((worker) => worker.stale).length;
+    const { ranks, stale } = this.#count();
+    const { status: bus } = this.#context.bus;
     return {
       status: "ready",
-      details: {
-        acts: false,
-        missing,
-        workers: workers.length,
-        stale,
-        bus: this.#context.bus.status,
-      },
+      details: { acts: false, missing, workers: ranks, stale, bus },
     };
   }
 
@@ -68,6 +62,12 @@ class Planner implements Service {
   [Symbol.asyncDispose](): Promise<void> {
     this.#loads[Symbol.dispose]();
     return Promise.resolve();
+  }
+
+  #count(): { readonly ranks: number; readonly stale: number } {
+    const nowMs = this.#context.clock.nowMs();
+    this.#window.forgetDead(nowMs);
+    return this.#window.count(nowMs);
   }
 
   #onLoad(payload: Uint8Array): void {
@@ -82,9 +82,9 @@ class Planner implements Service {
   }
 
   #measure(): void {
-    const { workers, roles: sums } = this.view();
-    const stale = workers.filter((worker) => worker.stale).length;
-    this.#metrics.workers.set(workers.length - stale, { state: "fresh" });
+    const { roles: sums } = this.view();
+    const { ranks, stale } = this.#count();
+    this.#metrics.workers.set(ranks - stale, { state: "fresh" });
     this.#metrics.workers.set(stale, { state: "stale" });
     for (const role of roles) {
       this.#metrics.replicas.set(sums[role].ranks, { role });

@@ -1,4 +1,5 @@
 import type { ConfigOf, ConfigProblems, ConfigSchema } from "./config.ts";
+import { envOf } from "./config_names.ts";
 import { configPath, parseConfig } from "./config_parse.ts";
 
 /** Largest config file. */
@@ -8,7 +9,7 @@ const fileBytes = 1024 * 1024;
 export async function readConfig<Schema extends ConfigSchema>(
   schema: Schema,
   args: readonly string[] = Deno.args,
-  env: Readonly<Record<string, string | undefined>> = Deno.env.toObject(),
+  env: Readonly<Record<string, string | undefined>> = environmentOf(schema),
 ): Promise<{ readonly config: ConfigOf<Schema> } | ConfigProblems> {
   const path = configPath(schema, { args, env });
   if (path === undefined) return parseConfig(schema, { args, env });
@@ -32,5 +33,16 @@ async function readJson(
     if (error instanceof SyntaxError) return { problem: `${name}: must be JSON: ${error.message}` };
     const reason = error instanceof Error ? error.message : String(error);
     return { problem: `${name}: must be a readable file: ${reason}` };
+  }
+}
+
+/** The environment, or only the schema's variables where the program may not read others (`--allow-env=PIXII_*`). */
+function environmentOf(schema: ConfigSchema): Readonly<Record<string, string | undefined>> {
+  try {
+    return Deno.env.toObject();
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotCapable)) throw error;
+    const names = Object.keys(schema).map(envOf);
+    return Object.fromEntries(names.map((name) => [name, Deno.env.get(name)]));
   }
 }

@@ -18,7 +18,7 @@ import packageFile from "./deno.json" with { type: "json" };
 /** A schema that spreads `commonOptions`. */
 export type ServiceSchema = ConfigSchema & typeof commonOptions;
 
-/** The version every instance record and `--version` shows. */
+/** The version that every instance record shows. */
 export const version: string = packageFile.version;
 
 /** How often a change of `health().status` is looked for and told to the registry. */
@@ -109,6 +109,16 @@ interface LifeParts {
   readonly drainMs: number;
 }
 
+/** The machine's name needs a permission that a narrow program may not have: it is for people only. */
+function thisProcess(): { readonly pid: number; readonly host: string } {
+  try {
+    return { pid: Deno.pid, host: Deno.hostname() };
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotCapable)) throw error;
+    return { pid: Deno.pid, host: "localhost" };
+  }
+}
+
 class ServiceLife implements RunningService, AdminPart {
   readonly name: ServiceName;
   readonly #parts: LifeParts;
@@ -156,7 +166,7 @@ class ServiceLife implements RunningService, AdminPart {
     const { instance, admin, metrics, clock } = this.#parts;
     watchProcess(metrics, clock);
     this.#held.push(watchEventLoop(metrics, clock), host.admin.mount(this));
-    const { pid, host: machine } = host.process ?? { pid: Deno.pid, host: Deno.hostname() };
+    const { pid, host: machine } = host.process ?? thisProcess();
     const record: InstanceRecord = {
       ...{ service: this.name, instance, pid, host: machine, admin, version, status: "starting" },
     };

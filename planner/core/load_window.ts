@@ -52,13 +52,23 @@ export class LoadWindow {
     }
   }
 
+  /** Ranks kept, and how many of them are stale. O(stale). */
+  count(nowMs: number): { readonly ranks: number; readonly stale: number } {
+    let stale = 0;
+    for (const { seenMs } of this.#kept.values()) {
+      if (!isStale(nowMs - seenMs)) break;
+      stale++;
+    }
+    return { ranks: this.#kept.size, stale };
+  }
+
   /** Every rank, ordered by instance and rank. */
   workers(nowMs: number): readonly WorkerLoad[] {
     const keys = [...this.#kept.keys()].sort();
     return keys.map((key) => {
       const { report, seenMs } = this.#kept.get(key)!;
       const ageMs = nowMs - seenMs;
-      return { report, ageMs, stale: ageMs > stalePeriods * limits.loadEveryMs };
+      return { report, ageMs, stale: isStale(ageMs) };
     });
   }
 
@@ -72,6 +82,10 @@ export class LoadWindow {
     }
     if (this.#kept.size > maxRanks) throw new Error(`More than ${maxRanks} ranks`);
   }
+}
+
+function isStale(ageMs: number): boolean {
+  return ageMs > stalePeriods * limits.loadEveryMs;
 }
 
 /** Sums of what fresh ranks of one role report. */

@@ -99,5 +99,7 @@ Deno.test("LoadWindow agrees with a plain map under any order of reports", () =>
     const got = window.workers(nowMs)
       .map(({ report, stale }) => [workerRankText(report), report.running, stale]);
     assert.deepEqual(got, wanted);
+    const stale = wanted.filter(([, , isStale]) => isStale).length;
+    assert.deepEqual(window.count(nowMs), { ranks: wanted.length, stale });
   }));
 });
