@@ -1,0 +1,76 @@
+import type { ServiceName } from "@pixii/wire";
+import type { DevPlan, ModelPlan } from "./dev_config.ts";
+
+/** What every service of one cluster is told. */
+export interface Wiring {
+  readonly nats: string;
+  readonly etcd: string;
+  readonly namespace: string;
+  /** Log filter. */
+  readonly log: string;
+}
+
+/** One program of a cluster: what it is and how it is started. */
+export interface Program {
+  readonly service: ServiceName;
+  /** Before its log lines, and in messages: `worker/smollm2-1`. */
+  readonly label: string;
+  /** Its own flags, without those of the wiring. */
+  readonly args: readonly string[];
+  /** Served name, for a worker. */
+  readonly model?: string;
+  /** Files it reads. */
+  readonly read?: readonly string[];
+}
+
+/** A model with its file. */
+export interface PlacedModel {
+  readonly plan: ModelPlan;
+  readonly path: string;
+  readonly digest: string;
+}
+
+/** The programs of a cluster in the order in which they are started. */
+export function programsOf(
+  plan: DevPlan,
+  models: readonly PlacedModel[],
+  port: number,
+): readonly Program[] {
+  const { config, passed } = plan;
+  const workers = models.flatMap((model) =>
+    Array.from({ length: model.plan.workers }, (_, at): Program => ({
+      service: "worker",
+      label: `worker/${model.plan.servedName}-${at + 1}`,
+      args: [...workerArgs(model), ...passed.worker],
+      model: model.plan.servedName,
+      read: [model.path],
+    }))
+  );
+  return [
+    // Workers load their model while the others start.
+    ...workers,
+    { service: "kvbm", label: "kvbm", args: passed.kvbm },
+    { service: "router", label: "router", args: ["--policy", config.router, ...passed.router] },
+    { service: "planner", label: "planner", args: passed.planner },
+    {
+      service: "frontend",
+      label: "frontend",
+      args: ["--host", config.host, "--port", String(port), ...passed.frontend],
+    },
+  ];
+}
+
+/** Flags that every service has. */
+export function wiringArgs(wiring: Wiring, instance: string): readonly string[] {
+  return [
+    ...["--nats", wiring.nats, "--etcd", wiring.etcd, "--namespace", wiring.namespace],
+    ...["--log", wiring.log, "--admin-port", "0", "--instance", instance],
+  ];
+}
+
+function workerArgs({ plan, path }: PlacedModel): readonly string[] {
+  return [
+    ...["--model", path, "--served-name", plan.servedName, "--max-seqs", String(plan.maxSeqs)],
+    ...["--threads", String(plan.threads), "--ctx", String(plan.ctx), "--role", "both"],
+  ];
+}
