@@ -1,0 +1,88 @@
+import assert from "node:assert/strict";
+import { renderHelp } from "@pixii/runtime";
+import { devSchema, parseDev } from "./dev_config.ts";
+
+function problems(...args: string[]): readonly string[] {
+  const parsed = parseDev(args, {});
+  return "problems" in parsed ? parsed.problems : [];
+}
+
+function plan(args: readonly string[], env: Record<string, string> = {}) {
+  const parsed = parseDev(args, env);
+  assert.ok("plan" in parsed, JSON.stringify(parsed));
+  return parsed.plan;
+}
+
+Deno.test("parseDev() gives the defaults of the documented command line", () => {
+  const { config, models } = plan([]);
+  assert.deepEqual(models, []);
+  assert.equal(config.host, "127.0.0.1");
+  assert.equal(config.port, 8000);
+  assert.equal(config.topology, "auto");
+  assert.equal(config["max-seqs"], 8);
+  assert.equal(config.router, "kv");
+});
+
+Deno.test("parseDev() joins models, served names and per-model settings", () => {
+  const { models } = plan([
+    ...["--model", "smollm2,workers=2", "--model", "/x/My.gguf", "--served-name", "chat"],
+    ...["--workers", "3", "--threads", "2"],
+  ]);
+  const facts = models.map((one) => [one.servedName, one.workers, one.threads]);
+  assert.deepEqual(facts, [["chat", 2, 2], ["My", 3, 2]]);
+});
+
+Deno.test("parseDev() reads PIXII_ variables and lets flags win", () => {
+  const env = { PIXII_PORT: "9000", PIXII_MODEL: "smollm2,workers=2;tiny", PIXII_HOST: "0.0.0.0" };
+  const { config, models } = plan(["--port", "0"], env);
+  assert.equal(config.port, 0);
+  assert.equal(config.host, "0.0.0.0");
+  assert.deepEqual(models.map((one) => one.servedName), ["smollm2", "tiny"]);
+});
+
+Deno.test("parseDev() passes --SERVICE.flag on", () => {
+  const { passed } = plan([
+    ...["--router.kv.temperature", "0.5", "--frontend.max-body=1MiB", "--worker.deterministic"],
+    ...["--port", "0"],
+  ]);
+  assert.deepEqual(passed.router, ["--kv-temperature", "0.5"]);
+  assert.deepEqual(passed.frontend, ["--max-body=1MiB"]);
+  assert.deepEqual(passed.worker, ["--deterministic"]);
+  assert.deepEqual(passed.planner, []);
+});
+
+Deno.test("parseDev() refuses flags that are not built yet with one sentence", () => {
+  const help = renderHelp(devSchema, "deno task dev", "");
+  for (
+    const args of [
+      ["--sim-speed", "2"],
+      ["--kv-host=1GiB"],
+      ["--kv-disk", "1GiB:/x"],
+      ["--planner", "act"],
+      ["--prefill", "1", "--decode"],
+      ["--interactive"],
+      ["--engine", "sim"],
+      ["--router", "ttft"],
+    ]
+  ) {
+    const found = problems(...args);
+    assert.ok(found.length >= 1 && found.every((one) => /not built yet/.test(one)), `${args}`);
+    const flag = args[0].split("=")[0];
+    if (flag !== "--engine" && flag !== "--router") assert.ok(!help.includes(flag), flag);
+  }
+  assert.deepEqual(problems("--planner", "watch"), []);
+});
+
+Deno.test("parseDev() reports every problem at once", () => {
+  const found = problems("--prot", "1", "--workers", "0", "--engine", "vllm", "--kv-disk", "1GiB");
+  assert.equal(found.length, 3, found.join("\n"));
+  assert.match(found.join("\n"), /--prot; did you mean --port\?/);
+  assert.match(found.join("\n"), /--workers/);
+  const cross = problems("--engine", "vllm", "--topology", "one", "--nats", "nats://h:1");
+  assert.equal(cross.length, 2, cross.join("\n"));
+});
+
+Deno.test("parseDev() refuses more served names than models and a bad log filter", () => {
+  assert.match(problems("--served-name", "a", "--served-name", "b").join(), /at most one per/);
+  assert.match(problems("--log", "frontend=loud").join(), /--log/);
+});
