@@ -42,3 +42,7 @@ export { startService, version } from "./service_start.ts";
 export type { AdminHost, RunningService, ServiceHost, ServiceSchema } from "./service_start.ts";
 export { exitCodes, StartError } from "./start_error.ts";
 export { parentVariable, StopRequest } from "./stop_request.ts";
+export { MemoryBus, MemoryHub } from "./bus_memory.ts";
+export { MemoryRegistry, MemoryRegistryHub } from "./registry_memory.ts";
+export { leaseTtlMs, maxKeyLength, maxValueBytes } from "./registry_rules.ts";
+export { ReplyFailure } from "./request_handler.ts";
