@@ -1,22 +1,12 @@
-import type { Chance, Clock, Log } from "@pixii/runtime";
+import { type Chance, type Clock, type Log, StartError } from "@pixii/runtime";
 import { fileURLToPath } from "node:url";
+import { cacheFolder, type Env } from "./models/cache_folder.ts";
 import { permissionFlags } from "./permissions.ts";
 import type { RunFolder } from "./run_folder.ts";
+
 import { type Program, type Wiring, wiringArgs } from "./service_args.ts";
 import { spawnChild } from "./child_process.ts";
 import { type ChildEnd, endText, Supervisor } from "./supervisor.ts";
-
-/** A child that ended before the cluster was ready, or that cannot go on. */
-export class ChildFailure extends Error {
-  override readonly name = "ChildFailure";
-  /** What the child ended with: 2 bad usage, 3 something missing, else 1. */
-  readonly exitCode: number;
-
-  constructor(message: string, exitCode: number) {
-    super(message);
-    this.exitCode = exitCode;
-  }
-}
 
 /** What a fleet is told. */
 export interface FleetOptions {
@@ -25,8 +15,7 @@ export interface FleetOptions {
   readonly chance: Chance;
   readonly log: Log;
   readonly runFolder: RunFolder;
-  /** Folders the workers may write: the cache of model digests. */
-  readonly cacheFolder: string;
+  readonly env: Env;
   /** HOST:PORT of the HTTP API. */
   readonly listen: string;
   /** Takes the children's log lines. */
@@ -53,7 +42,7 @@ interface Member {
 export class Fleet {
   readonly #options: FleetOptions;
   readonly #members: Member[] = [];
-  readonly #failure = Promise.withResolvers<ChildFailure>();
+  readonly #failure = Promise.withResolvers<StartError>();
   #isReady = false;
 
   constructor(options: FleetOptions) {
@@ -61,7 +50,7 @@ export class Fleet {
   }
 
   /** Resolves when a child ends before `markReady`: such a start does not get better by trying again. */
-  get failed(): Promise<ChildFailure> {
+  get failed(): Promise<StartError> {
     return this.#failure.promise;
   }
 
@@ -100,8 +89,14 @@ export class Fleet {
     await Promise.all(members.map((member) => member.supervisor.stop(graceMs, hurry)));
   }
 
+  /** Ends all children that still run. */
+  async stopAll(graceMs: number, hurry: AbortSignal): Promise<void> {
+    const services = new Set(this.#members.map((member) => member.program.service));
+    await Promise.all([...services].map((service) => this.stop(service, graceMs, hurry)));
+  }
+
   #spawn(member: Member) {
-    const { wiring, chance, runFolder, line, listen, cacheFolder } = this.#options;
+    const { wiring, chance, runFolder, line, listen, env } = this.#options;
     const { service, label, args, read } = member.program;
     // An instance is one run of a program: a restart is a new one.
     member.instance = chance.instanceId();
@@ -110,7 +105,7 @@ export class Fleet {
       etcd: wiring.etcd,
       listen: service === "frontend" ? [listen] : [],
       read,
-      write: service === "worker" || service === "kvbm" ? [cacheFolder] : [],
+      write: service === "worker" || service === "kvbm" ? [cacheFolder(env)] : [],
     });
     const main = fileURLToPath(new URL(`../${members[service]}/main.ts`, import.meta.url));
     const child = spawnChild({
@@ -132,7 +127,7 @@ export class Fleet {
     const code = end.code === 2 || end.code === 3 ? end.code : 1;
     const said = member.lastLine === "" ? "" : `; its last line: ${member.lastLine}`;
     this.#failure.resolve(
-      new ChildFailure(
+      new StartError(
         `Cannot start ${member.program.label}: it ended (${endText(end)})${said}`,
         code,
       ),

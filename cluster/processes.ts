@@ -1,0 +1,57 @@
+import {
+  connectRegistry,
+  type LocalServer,
+  StartError,
+  startEtcd,
+  startNats,
+} from "@pixii/runtime";
+import { type Cluster, type ClusterOptions, drainGraceMs } from "./cluster.ts";
+import { Fleet } from "./fleet.ts";
+
+import { Roster } from "./roster.ts";
+
+/**
+ * Starts every program as a process of its own over NATS and etcd; servers that were not named are started here, with their
+ * data in the run folder. Throws `StartError`; what was started until then is ended.
+ */
+export async function startProcesses(options: ClusterOptions): Promise<Cluster> {
+  await using stack = new AsyncDisposableStack();
+  const { plan, clock, log, runFolder, namespace } = options;
+  const keep = async (server: LocalServer): Promise<string> => {
+    stack.use(server);
+    await runFolder.noteChild(server.pid);
+    return server.url;
+  };
+  const [nats, etcd] = await Promise.all([
+    plan.config.nats ||
+    startNats({ folder: `${runFolder.path}/nats`, clock }).then(keep),
+    plan.config.etcd ||
+    startEtcd({ folder: `${runFolder.path}/etcd`, clock }).then(keep),
+  ]);
+  const fleet = new Fleet({
+    ...options,
+    wiring: { nats, etcd, namespace, log: options.logFilter },
+  });
+  stack.defer(() => fleet.stopAll(drainGraceMs, AbortSignal.abort()));
+  for (const program of options.programs) fleet.start(program);
+  const registry = await connectRegistry(etcd, { clock, log, signal: options.signal });
+  if (!registry.ok) throw new StartError(registry.error.message, 3);
+  stack.use(registry.value);
+  const roster = await Roster.open(registry.value, namespace, log);
+  if (!roster.ok) throw new StartError(roster.error.message, 3);
+  stack.use(roster.value);
+  const started = stack.move();
+  return {
+    nats,
+    etcd,
+    roster: roster.value,
+    failed: fleet.failed,
+    instances: () => fleet.instances(),
+    markReady: () => fleet.markReady(),
+    stop: async (hurry) => {
+      await fleet.stop("frontend", drainGraceMs, hurry);
+      await fleet.stopAll(drainGraceMs, hurry);
+      await started[Symbol.asyncDispose]();
+    },
+  };
+}
