@@ -18,47 +18,51 @@ export interface PermissionNeeds {
 
 /**
  * The one table of Deno permissions. A program with `ffi` is not bound by the rest (native code may do anything its user
- * may): the operating system has to bind it. All read the environment whole, because a misspelt variable is looked for, and
- * the etcd client reads its protocol files.
+ * may): the operating system has to bind it, so it is given the net, the environment and all reads as they are.
  */
-const table: Readonly<Record<ServiceName, { readonly ffi: boolean; readonly anyNet: boolean }>> = {
-  frontend: { ffi: false, anyNet: false },
-  router: { ffi: false, anyNet: false },
-  planner: { ffi: false, anyNet: false },
-  // Fetches blocks from any peer and loads native libraries from the package cache.
-  worker: { ffi: true, anyNet: true },
-  kvbm: { ffi: true, anyNet: true },
+const table: Readonly<Record<ServiceName, { readonly ffi: boolean }>> = {
+  frontend: { ffi: false },
+  router: { ffi: false },
+  planner: { ffi: false },
+  worker: { ffi: true },
+  kvbm: { ffi: true },
 };
+
+/** Variables of a bound program: its options, and what the etcd client and the log writer look at. */
+const variables = [
+  ...["PIXII_*", "OTEL_*", "GRPC_*", "grpc_proxy", "no_grpc_proxy", "http_proxy", "https_proxy"],
+  ...["no_proxy", "NODE_*", "CI", "TZ", "NO_COLOR", "FORCE_COLOR", "TERM", "COLORTERM"],
+];
+
+/** What an instance record and the process metrics ask of the system. */
+const systemFacts = ["hostname"];
 
 /** Deno's flags for a service with this config; never a prompt. */
 export function permissionFlags(service: ServiceName, needs: PermissionNeeds): string[] {
-  const { ffi, anyNet } = table[service];
-  const flags = ["--no-prompt", "--allow-env", "--allow-sys=hostname,osRelease,networkInterfaces"];
   const sockets = [needs.nats, needs.etcd].flatMap((url) =>
     url.startsWith("unix:") ? [url.slice("unix:".length)] : []
   );
-  if (ffi) {
-    flags.push("--allow-ffi", "--allow-net", "--allow-read");
-    flags.push(...allow("write", [...sockets, ...needs.write ?? []]));
-    return flags;
-  }
-  const hosts = [needs.nats, needs.etcd].flatMap((url) =>
-    url.startsWith("unix:") ? [url] : [hostOf(url)]
-  );
-  const net = [...hosts, needs.admin ?? "127.0.0.1:0", ...needs.listen ?? []];
-  flags.push(...(anyNet ? ["--allow-net"] : allow("net", net)));
-  flags.push(...allow("read", [...packageFolders(), ...sockets, ...needs.read ?? []]));
-  flags.push(...allow("write", [...sockets, ...needs.write ?? []]));
-  return flags;
+  const write = allow("write", [...sockets, ...needs.write ?? []]);
+  if (table[service].ffi) return [...unboundFlags, ...write];
+  const hosts = [needs.nats, needs.etcd].map((url) => url.startsWith("unix:") ? url : hostOf(url));
+  return [
+    ...boundFlags,
+    ...allow("net", [...hosts, needs.admin ?? "127.0.0.1:0", ...needs.listen ?? []]),
+    ...allow("read", [...packageFolders(), ...sockets, ...needs.read ?? []]),
+    ...write,
+  ];
 }
 
-/** Deno's flags where a service is started by hand and its servers are not known yet. */
+/** Deno's flags where a service is started by hand and its servers are not known yet: any host, any file to read. */
 export function standaloneFlags(service: ServiceName): string[] {
-  const { ffi } = table[service];
-  const flags = ["--no-prompt", "--allow-env", "--allow-sys=hostname,osRelease,networkInterfaces"];
-  if (ffi) return [...flags, "--allow-ffi", "--allow-net", "--allow-read", "--allow-write"];
-  return [...flags, "--allow-net", "--allow-read"];
+  if (table[service].ffi) return [...unboundFlags, "--allow-write"];
+  return [...boundFlags, "--allow-net", "--allow-read"];
 }
+
+const boundFlags = ["--no-prompt", ...allow("env", variables), ...allow("sys", systemFacts)];
+const unboundFlags = [
+  ...["--no-prompt", "--allow-ffi", "--allow-net", "--allow-read", "--allow-env", "--allow-sys"],
+];
 
 /** HOST:PORT of a server's URL, with the default port of its scheme. */
 export function hostOf(url: string): string {
