@@ -1,1 +1,2 @@
-export {};
+export { testHost } from "./test_host.ts";
+export type { TestHost } from "./test_host.ts";
