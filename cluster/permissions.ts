@@ -1,3 +1,4 @@
+import { fileURLToPath } from "node:url";
 import type { ServiceName } from "@pixii/wire";
 
 /** What a program's permissions depend on. */
@@ -78,7 +79,7 @@ export function hostOf(url: string): string {
 
 /** Where packages may read their own files: Deno's cache and this repository. */
 function packageFolders(): string[] {
-  return [denoFolder(), new URL("..", import.meta.url).pathname];
+  return [denoFolder(), fileURLToPath(new URL("..", import.meta.url))];
 }
 
 function denoFolder(): string {

@@ -1,3 +1,4 @@
+import { fileURLToPath } from "node:url";
 import catalogJson from "../../models/catalog.json" with { type: "json" };
 
 /** One place a catalog model can come from; tried in the order of the entry. */
@@ -31,5 +32,5 @@ export function catalogEntry(name: string): CatalogEntry | undefined {
 
 /** Absolute path of a file that ships in `models/`. */
 export function bundledPath(path: string): string {
-  return new URL(`../../models/${path}`, import.meta.url).pathname;
+  return fileURLToPath(new URL(`../../models/${path}`, import.meta.url));
 }
