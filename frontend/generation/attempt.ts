@@ -1,0 +1,289 @@
+import { decode, decodeStepFrame, encode, fail, limits, messageNameOf } from "@pixii/wire";
+import type {
+  EntryExtra,
+  Failure,
+  GenerateRequest,
+  Result,
+  StepEntry,
+  StreamKey,
+  WorkerRank,
+} from "@pixii/wire";
+import type { StreamOutput, TakenEntry } from "../core/stream_output.ts";
+import type { InboxReader } from "./inbox.ts";
+import type { Placement } from "./route_client.ts";
+import type { StreamRequest } from "./stream.ts";
+import type { StreamParts } from "./stream_parts.ts";
+
+/** A resume request is answered within this or asked again. */
+const resumeMs = 1_000;
+/** Wait before a worker is asked again that may still be reconnecting. */
+const settleRetryMs = 100;
+/** Resumes in a row that bring nothing new: then the worker's numbers do not add up. */
+const mostFruitlessResumes = 5;
+
+/** How the worker ended a stream. */
+export type StreamEnd = NonNullable<EntryExtra["end"]>;
+
+/** The stream an attempt belongs to. */
+export interface AttemptOwner {
+  accepted(worker: WorkerRank): void;
+  tokens(taken: TakenEntry): void;
+  /** Natural end (`stop`, `length`). */
+  ended(end: StreamEnd): void;
+  broken(error: unknown): void;
+}
+
+/** What an attempt runs. */
+export interface AttemptOptions {
+  readonly key: StreamKey;
+  readonly placement: Placement;
+  readonly request: StreamRequest;
+  readonly output: StreamOutput;
+  readonly owner: AttemptOwner;
+}
+
+/** One try of a stream at one worker: booked, sent, followed; released exactly once on every path. */
+export class Attempt implements InboxReader {
+  readonly tag: number;
+  readonly worker: WorkerRank;
+  readonly #parts: StreamParts;
+  readonly #options: AttemptOptions;
+  readonly #stop = new AbortController();
+  readonly #over = Promise.withResolvers<Failure | undefined>();
+  #isOver = false;
+  #isAccepted = false;
+  #hasTokens = false;
+  #isResuming = false;
+  #fruitlessResumes = 0;
+  #heardMs: number;
+
+  constructor(parts: StreamParts, options: AttemptOptions) {
+    this.#parts = parts;
+    this.#options = options;
+    this.tag = parts.inbox.freshTag();
+    this.worker = options.placement.worker;
+    this.#heardMs = parts.clock.nowMs();
+    const { key, placement, request } = options;
+    const { prefillTokens, blocks } = placement;
+    parts.inbox.open(this);
+    parts.workers.started(this.worker.instance);
+    parts.ledger.add({
+      ...{ op: "book", ...key, model: request.model.hash, worker: this.worker },
+      ...{ frontend: parts.frontend, prefillTokens, blocks },
+    });
+  }
+
+  /** The next output index the client needs. */
+  get next(): number {
+    return this.#options.output.next;
+  }
+
+  /** True once the worker took it. */
+  get isAccepted(): boolean {
+    return this.#isAccepted;
+  }
+
+  /** When the worker last said anything about this stream. */
+  get heardMs(): number {
+    return this.#heardMs;
+  }
+
+  /** Sends it and follows it. Resolves with why it was lost, or with nothing where the stream ended or was stopped. */
+  run(): Promise<Failure | undefined> {
+    this.#ask().catch((error) => this.broken(error));
+    return this.#over.promise;
+  }
+
+  /** Gives the attempt up: the stream must go on elsewhere or fail. */
+  lose(failure: Failure): void {
+    if (this.#release()) this.#over.resolve(failure);
+  }
+
+  /** Ends the attempt and tells the worker. Idempotent. */
+  stop(): void {
+    if (!this.#release()) return;
+    this.#tellCancel();
+    this.#over.resolve(undefined);
+  }
+
+  take(entry: StepEntry): void {
+    if (this.#isOver) return;
+    this.#heardMs = this.#parts.clock.nowMs();
+    this.#accept();
+    const { output, owner, key } = this.#options;
+    const taken = output.take(entry);
+    if (taken.tokens.length > 0) {
+      this.#fruitlessResumes = 0;
+      if (!this.#hasTokens) this.#parts.ledger.add({ op: "first-token", ...key });
+      this.#hasTokens = true;
+      owner.tokens(taken);
+    }
+    if (taken.gap) this.resume("gap");
+    if (taken.end !== undefined) this.#ended(taken.end);
+  }
+
+  broken(error: unknown): void {
+    this.stop();
+    this.#options.owner.broken(error);
+  }
+
+  /** Asks the worker for everything from the next index on; one request at a time. */
+  resume(cause: string): void {
+    if (this.#isResuming || this.#isOver) return;
+    this.#isResuming = true;
+    this.#parts.metrics.resumes.add(1, { cause });
+    this.#resume().catch((error) => this.broken(error));
+  }
+
+  async #ask(): Promise<void> {
+    const { bus, clock, subjects, link } = this.#parts;
+    const subject = subjects.generate(this.worker.instance);
+    const { signal } = this.#stop;
+    while (!this.#isOver) {
+      const message = this.#message();
+      const timeoutMs = Math.min(limits.acceptMs, Math.max(1, message.remainingMs));
+      const reply = await bus.request(subject, encode("generateRequest", message), {
+        timeoutMs,
+        signal,
+      });
+      if (this.#isOver) return;
+      if (reply.ok) return this.#answered(reply.value);
+      // Its frames overtook the reply, or the reply is what was lost.
+      if (this.#isAccepted) return;
+      const { code } = reply.error;
+      const isComingBack = code === "bus_unavailable" ||
+        (code === "no_responders" && link.isSettling);
+      if (!isComingBack) return this.#refused(reply.error);
+      // The worker knows the stream by its key: sent twice it still runs once.
+      if (!await link.up(signal)) return;
+      await clock.sleep(settleRetryMs, signal).catch(() => undefined);
+    }
+  }
+
+  #message(): GenerateRequest {
+    const { key, request, output } = this.#options;
+    const tokens = output.allTokens();
+    const leftMs = request.deadlineMs - this.#parts.clock.nowMs();
+    return {
+      ...key,
+      tag: this.tag,
+      frontend: this.#parts.frontend,
+      model: request.model.name,
+      tokens: new Uint8Array(tokens.buffer, tokens.byteOffset, tokens.byteLength),
+      emitted: output.next,
+      choice: request.choice,
+      sampling: request.sampling,
+      stop: request.stop,
+      tenantSalt: request.tenantSalt,
+      adapter: "",
+      priority: request.hints.priority ?? 0,
+      remainingMs: Math.max(0, Math.floor(leftMs)),
+    };
+  }
+
+  #answered(payload: Uint8Array): void {
+    const entries = this.#entries(payload);
+    if (!entries.ok) return this.#refused(entries.error);
+    for (const entry of entries.value) this.take(entry);
+    if (!this.#isOver && !this.#isAccepted) {
+      this.#refused(
+        fail("decode_error", "Cannot run the stream: the worker's answer is not about it").error,
+      );
+    }
+  }
+
+  #refused(failure: Failure): void {
+    this.#parts.metrics.attempts.add(1, { result: failure.code });
+    if (failure.code === "no_responders") this.#parts.workers.unreachable(this.worker.instance);
+    // A request without an answer may still be run.
+    if (failure.code === "timeout") this.#tellCancel();
+    this.lose(failure);
+  }
+
+  /** This stream's entries in a reply, or the refusal in it. */
+  #entries(payload: Uint8Array): Result<StepEntry[]> {
+    this.#parts.workers.heard(this.worker.instance);
+    if (messageNameOf(payload) === "refusal") {
+      const refusal = decode("refusal", payload);
+      return refusal.ok ? { ok: false, error: refusal.value.error } : refusal;
+    }
+    const frame = decodeStepFrame(payload);
+    if (!frame.ok) return frame;
+    return { ok: true, value: frame.value.entries.filter((entry) => entry.tag === this.tag) };
+  }
+
+  #accept(): void {
+    if (this.#isAccepted) return;
+    this.#isAccepted = true;
+    this.#parts.metrics.attempts.add(1, { result: "accepted" });
+    this.#options.owner.accepted(this.worker);
+  }
+
+  #ended(end: StreamEnd): void {
+    if (this.#isOver) return;
+    if (end.reason === "stop" || end.reason === "length") {
+      this.#release();
+      this.#over.resolve(undefined);
+      return this.#options.owner.ended(end);
+    }
+    // "cancelled" without our asking: the worker lost touch with us, or gave the stream up to shut down.
+    const given = "Cannot finish the stream: its worker gave it up";
+    this.lose(end.error ?? fail("worker_lost", given).error);
+  }
+
+  async #resume(): Promise<void> {
+    const { bus, clock, subjects, link, workers } = this.#parts;
+    const subject = subjects.control(this.worker.instance);
+    const { signal } = this.#stop;
+    while (!this.#isOver) {
+      const before = this.next;
+      const reply = await bus.request(
+        subject,
+        encode("control", { op: "resume", ...this.#options.key, fromIndex: before }),
+        { timeoutMs: resumeMs, signal },
+      );
+      if (this.#isOver) return;
+      if (reply.ok) return this.#resumed(reply.value, before);
+      const { code } = reply.error;
+      if (code === "no_responders" && !link.isSettling) {
+        workers.unreachable(this.worker.instance);
+        return this.lose(reply.error);
+      }
+      if (code === "bus_unavailable" && !await link.up(signal)) return;
+      await clock.sleep(settleRetryMs, signal).catch(() => undefined);
+    }
+  }
+
+  #resumed(payload: Uint8Array, before: number): void {
+    const entries = this.#entries(payload);
+    if (!entries.ok) return this.lose(entries.error);
+    const isBehind = entries.value.some((entry) =>
+      entry.firstIndex > before || (entry.extra?.end?.outputTokens ?? 0) > before
+    );
+    if (isBehind) this.#fruitlessResumes += 1;
+    this.#isResuming = false;
+    if (this.#fruitlessResumes > mostFruitlessResumes) {
+      return this.lose(
+        fail("worker_lost", "Cannot follow the stream: its worker has lost a part").error,
+      );
+    }
+    for (const entry of entries.value) this.take(entry);
+  }
+
+  #tellCancel(): void {
+    const { bus, subjects } = this.#parts;
+    const cancel = encode("control", { op: "cancel", ...this.#options.key });
+    // Where this is lost, the worker ends the stream for want of renewals.
+    bus.publish(subjects.control(this.worker.instance), cancel);
+  }
+
+  /** The one place where an attempt lets go; false where it has already. */
+  #release(): boolean {
+    if (this.#isOver) return false;
+    this.#isOver = true;
+    this.#parts.inbox.close(this);
+    this.#parts.ledger.add({ op: "complete", ...this.#options.key });
+    this.#stop.abort();
+    return true;
+  }
+}

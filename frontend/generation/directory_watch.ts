@@ -1,0 +1,167 @@
+import { decodeRecord, keys, limits, modelHashOf, subjects as subjectsOf } from "@pixii/wire";
+import type { ModelHash, Result } from "@pixii/wire";
+import type { RegistryChange, RegistryEntry, ServiceContext } from "@pixii/runtime";
+import { CardBook, commonest } from "../core/card_book.ts";
+import type { CardGroup } from "../core/card_book.ts";
+import { generationMetrics } from "./generation_metrics.ts";
+import type { GenerationMetrics } from "./generation_metrics.ts";
+import type { ModelDirectory, ServedModel } from "./model_directory.ts";
+import { VocabularyShelf } from "./vocabulary_shelf.ts";
+import type { LoadVocabulary } from "./vocabulary_shelf.ts";
+import { WorkerView } from "./worker_view.ts";
+
+/** What a directory works with. */
+export interface DirectoryOptions {
+  readonly context: Pick<
+    ServiceContext,
+    "bus" | "registry" | "clock" | "log" | "metrics" | "namespace"
+  >;
+  readonly loadVocabulary: LoadVocabulary;
+}
+
+/** A directory that follows the registry and hears its workers. */
+export interface WatchedDirectory extends ModelDirectory {
+  /** What is heard of the workers; the generator shares it. */
+  readonly workers: WorkerView;
+  readonly metrics: GenerationMetrics;
+}
+
+/** Follows the model cards in the registry. Resolves once the first snapshot is in; fails with `registry_unavailable`. */
+export async function createModelDirectory(
+  options: DirectoryOptions,
+): Promise<Result<WatchedDirectory>> {
+  const directory = new RegistryDirectory(options);
+  const opened = await directory.open();
+  if (opened.ok) return { ok: true, value: directory };
+  await directory[Symbol.asyncDispose]();
+  return opened;
+}
+
+class RegistryDirectory implements WatchedDirectory {
+  readonly workers: WorkerView;
+  readonly metrics: GenerationMetrics;
+  readonly #options: DirectoryOptions;
+  readonly #book = new CardBook(limits.deadMs);
+  readonly #shelf: VocabularyShelf;
+  readonly #open: Disposable[] = [];
+  #groups: ReadonlyMap<ModelHash, CardGroup> = new Map();
+  #models: ReadonlyMap<ModelHash, ServedModel> = new Map();
+
+  constructor(options: DirectoryOptions) {
+    this.#options = options;
+    const { bus, clock, log, namespace } = options.context;
+    const subjects = subjectsOf(namespace);
+    this.metrics = generationMetrics(options.context.metrics);
+    this.workers = new WorkerView({ bus, clock, log, allLoad: subjects.allLoad });
+    this.#shelf = new VocabularyShelf({
+      ...{ bus, log, subjects, metrics: this.metrics, load: options.loadVocabulary },
+    });
+  }
+
+  async open(): Promise<Result<void>> {
+    const { registry, namespace } = this.#options.context;
+    const watch = await registry.watch(keys(namespace).models, {
+      snapshot: (entries) => this.#snapshot(entries),
+      change: (change) => this.#change(change),
+    });
+    if (!watch.ok) return watch;
+    this.#open.push(watch.value, this.workers.onTick((nowMs) => this.#sweep(nowMs)));
+    return { ok: true, value: undefined };
+  }
+
+  list(): readonly ServedModel[] {
+    return [...this.#models.values()];
+  }
+
+  find(name: string): ServedModel | undefined {
+    const model = this.#models.get(modelHashOf(name));
+    return model?.name === name ? model : undefined;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const one of this.#open.splice(0)) one[Symbol.dispose]();
+    this.workers[Symbol.dispose]();
+    this.#shelf[Symbol.dispose]();
+    await Promise.resolve();
+  }
+
+  #snapshot(entries: readonly RegistryEntry[]): void {
+    const present = new Set(entries.map((entry) => entry.key));
+    for (const key of this.#book.presentKeys()) if (!present.has(key)) this.#remove(key);
+    for (const entry of entries) this.#put(entry);
+    this.#refresh();
+  }
+
+  #change(change: RegistryChange): void {
+    if (change.kind === "put") this.#put(change.entry);
+    else this.#remove(change.key);
+    this.#refresh();
+  }
+
+  #put({ key, value }: RegistryEntry): void {
+    const card = decodeRecord("model", value);
+    if (!card.ok) {
+      this.#options.context.log.warn("a model card is not understood", {
+        ...{ key, reason: card.error.message },
+      });
+      return;
+    }
+    this.#book.put(key, card.value);
+    this.workers.present(card.value.instance);
+  }
+
+  #remove(key: string): void {
+    const card = this.#book.remove(key, this.#options.context.clock.nowMs());
+    if (card !== undefined) this.workers.gone(card.instance);
+  }
+
+  #sweep(nowMs: number): void {
+    if (this.#book.sweep(nowMs, (worker) => this.workers.state(worker) === "live")) this.#refresh();
+  }
+
+  /** Makes new models where cards changed; unchanged ones stay the same objects. */
+  #refresh(): void {
+    if (this.#book.groups === this.#groups) return;
+    const before = this.#groups;
+    this.#groups = this.#book.groups;
+    const models = new Map<ModelHash, ServedModel>();
+    for (const [hash, group] of this.#groups) {
+      models.set(hash, this.#serve(group));
+      const known = before.get(hash);
+      if (known === undefined) this.#log("a model is served", group);
+      if (group.strangers.length > (known?.strangers.length ?? 0)) {
+        this.#log("workers of one model name have different weights: the fewer get no work", group);
+      }
+    }
+    for (const [hash, group] of before) {
+      if (!models.has(hash)) this.#log("a model is no longer served", group);
+    }
+    this.#models = models;
+    const digests = [...this.#groups.values()].map((group) => digestOf(group));
+    this.#shelf.prune(new Set(digests));
+  }
+
+  #log(message: string, group: CardGroup): void {
+    const { name, cards, strangers } = group;
+    const fields = { model: name, workers: cards.length, digest: cards[0].modelDigest };
+    if (strangers.length === 0) this.#options.context.log.info(message, fields);
+    else {
+      const others = strangers.map((card) => card.instance);
+      this.#options.context.log.warn(message, { ...fields, others });
+    }
+  }
+
+  #serve(group: CardGroup): ServedModel {
+    const { name, hash, cards } = group;
+    return {
+      ...{ name, hash, cards },
+      contextLength: Math.min(...cards.map((card) => card.contextLength)),
+      createdAt: Math.min(...cards.map((card) => card.createdAt)),
+      vocabulary: () => this.#shelf.get(digestOf(group), cards),
+    };
+  }
+}
+
+function digestOf(group: CardGroup): string {
+  return commonest(group.cards.map((card) => card.artifactDigest));
+}

@@ -1,0 +1,118 @@
+import { fail, subjects as subjectsOf } from "@pixii/wire";
+import type { ServiceContext } from "@pixii/runtime";
+import type { Attempt } from "./attempt.ts";
+import { BusLink } from "./bus_link.ts";
+import type { WatchedDirectory } from "./directory_watch.ts";
+import { Inbox } from "./inbox.ts";
+import { LedgerWriter } from "./ledger_writer.ts";
+import { LiveStream } from "./live_stream.ts";
+import { RouteClient } from "./route_client.ts";
+import type { Generator, StreamHandle, StreamRequest, StreamSink } from "./stream.ts";
+import { StreamKeeper } from "./stream_keeper.ts";
+import type { StreamParts } from "./stream_parts.ts";
+
+/** What a generator works with. */
+export interface GeneratorOptions {
+  readonly context: Pick<
+    ServiceContext,
+    "bus" | "clock" | "chance" | "log" | "metrics" | "namespace" | "instance"
+  >;
+  /** Whose workers are watched; outlives the generator. */
+  readonly directory: Pick<WatchedDirectory, "workers" | "metrics">;
+}
+
+/** A generator with its own life. */
+export interface RunningGenerator extends Generator, AsyncDisposable {
+  /** Resolves when no stream is live or `signal` aborts. */
+  idle(signal: AbortSignal): Promise<void>;
+}
+
+/** Runs streams on the bus. Disposing ends what is live with `draining`. */
+export function createGenerator(options: GeneratorOptions): RunningGenerator {
+  return new BusGenerator(options);
+}
+
+class BusGenerator implements RunningGenerator {
+  readonly #parts: StreamParts;
+  readonly #keeper: StreamKeeper;
+  readonly #live = new Set<LiveStream>();
+  #idle: (() => void)[] = [];
+  #isDisposed = false;
+
+  constructor({ context, directory }: GeneratorOptions) {
+    const { bus, clock, chance, log, instance } = context;
+    const { workers, metrics } = directory;
+    const subjects = subjectsOf(context.namespace);
+    const inbox = new Inbox<Attempt>({
+      ...{ bus, workers, metrics, log, subject: subjects.inbox(instance) },
+      firstTag: chance.u32(),
+    });
+    const ledger = new LedgerWriter({
+      ...{ bus, clock, metrics, from: instance, subject: subjects.ledger },
+    });
+    const routes = new RouteClient({
+      ...{ bus, clock, chance, log, subjects, workers, metrics, frontend: instance },
+      inFlight: (worker) => inbox.countAt(worker),
+    });
+    const link = new BusLink({ bus, clock, onUp: () => this.#up(), onLost: () => this.#lost() });
+    this.#parts = {
+      ...{ bus, clock, log, metrics, subjects, workers, link, ledger, inbox, routes },
+      frontend: instance,
+    };
+    this.#keeper = new StreamKeeper(this.#parts);
+    context.metrics.onCollect(() => metrics.live.set(this.#live.size));
+  }
+
+  get live(): number {
+    return this.#live.size;
+  }
+
+  start(request: StreamRequest, sink: StreamSink): StreamHandle {
+    const stream = new LiveStream(this.#parts, request, sink, (ended) => this.#ended(ended));
+    this.#live.add(stream);
+    if (this.#isDisposed) queueMicrotask(() => stream.fail(shutDown()));
+    else stream.start();
+    return stream;
+  }
+
+  async idle(signal: AbortSignal): Promise<void> {
+    if (this.#live.size === 0 || signal.aborted) return;
+    await new Promise<void>((resolve) => {
+      this.#idle.push(resolve);
+      signal.addEventListener("abort", () => resolve(), { once: true });
+    });
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (this.#isDisposed) return;
+    this.#isDisposed = true;
+    for (const stream of [...this.#live]) stream.fail(shutDown());
+    const { inbox, ledger, link, bus } = this.#parts;
+    for (const one of [this.#keeper, inbox, link, ledger]) one[Symbol.dispose]();
+    await bus.flush();
+  }
+
+  #ended(stream: LiveStream): void {
+    this.#live.delete(stream);
+    if (this.#live.size > 0) return;
+    for (const resolve of this.#idle.splice(0)) resolve();
+  }
+
+  #up(): void {
+    this.#parts.ledger.flush();
+    this.#keeper.resumeAll();
+  }
+
+  #lost(): void {
+    const { error } = fail(
+      "bus_unavailable",
+      "Cannot finish the stream: the message bus has been away too long; try again",
+    );
+    for (const stream of [...this.#live]) stream.fail(error);
+  }
+}
+
+function shutDown() {
+  return fail("draining", "Cannot finish the stream: this frontend is shutting down; try again")
+    .error;
+}

@@ -1,0 +1,168 @@
+import { decode, encodeRouteRequest, maxRouteBlocks, routeHashes } from "@pixii/wire";
+import type {
+  Failure,
+  InstanceId,
+  RouteHints,
+  RouteReply,
+  StreamKey,
+  Subjects,
+  WorkerRank,
+} from "@pixii/wire";
+import type { Bus, Chance, Clock, Log } from "@pixii/runtime";
+import { pickFallback } from "../core/fallback_pick.ts";
+import type { GenerationMetrics } from "./generation_metrics.ts";
+import type { ServedModel } from "./model_directory.ts";
+import type { WorkerView } from "./worker_view.ts";
+
+/** A router that has not answered within this is down. */
+const routeTimeoutMs = 1_000;
+/** After a silent router, requests go without one for this long. */
+const routerRestMs = 2_000;
+/** Most block sizes of one model that are hashed: what a route request can carry. */
+const mostBlockSizes = 8;
+
+/** What must be placed. */
+export interface RouteAsk {
+  readonly key: StreamKey;
+  readonly model: ServedModel;
+  /** Prompt and former output. */
+  readonly tokens: Uint32Array;
+  /** Output tokens still to come. */
+  readonly maxTokens: number;
+  readonly remainingMs: number;
+  readonly tenantSalt: string;
+  readonly hints: RouteHints;
+}
+
+/** Where the stream goes, and what it takes there. */
+export interface Placement {
+  readonly worker: WorkerRank;
+  /** Prompt tokens that must be computed. */
+  readonly prefillTokens: number;
+  readonly blocks: number;
+}
+
+/** `isKeySpent`: a router may have booked under this key without our knowing; it must be released and not used again. */
+export type RouteAnswer =
+  & { readonly isKeySpent: boolean }
+  & ({ readonly placed: Placement } | {
+    readonly placed: undefined;
+    readonly failure: Failure;
+  });
+
+/** Asks a router, and does without where none answers. */
+export class RouteClient {
+  readonly #options: {
+    readonly bus: Bus;
+    readonly clock: Clock;
+    readonly chance: Chance;
+    readonly log: Log;
+    readonly subjects: Subjects;
+    readonly frontend: InstanceId;
+    readonly workers: WorkerView;
+    readonly metrics: GenerationMetrics;
+    /** Our own streams now at a worker. */
+    readonly inFlight: (worker: InstanceId) => number;
+  };
+  #restUntilMs = -Infinity;
+  #isOut = false;
+
+  constructor(options: {
+    bus: Bus;
+    clock: Clock;
+    chance: Chance;
+    log: Log;
+    subjects: Subjects;
+    frontend: InstanceId;
+    workers: WorkerView;
+    metrics: GenerationMetrics;
+    inFlight: (worker: InstanceId) => number;
+  }) {
+    this.#options = options;
+  }
+
+  /** Places a stream. Fails with what the router said, `no_worker`, `bus_unavailable` or `cancelled`. */
+  async place(ask: RouteAsk, signal: AbortSignal): Promise<RouteAnswer> {
+    const { bus, clock, subjects, metrics } = this.#options;
+    const startMs = clock.nowMs();
+    if (startMs < this.#restUntilMs) return this.#fallback(ask, "resting", false);
+    const payload = this.#payload(ask);
+    const timeoutMs = Math.min(routeTimeoutMs, Math.max(1, ask.remainingMs));
+    const reply = await bus.request(subjects.route(ask.model.hash), payload, { timeoutMs, signal });
+    if (!reply.ok) {
+      const { code } = reply.error;
+      if (code === "no_responders") return this.#fallback(ask, code, false);
+      if (code === "timeout") {
+        this.#restUntilMs = clock.nowMs() + routerRestMs;
+        return this.#fallback(ask, code, true);
+      }
+      return { isKeySpent: true, placed: undefined, failure: reply.error };
+    }
+    const answer = decode("routeReply", reply.value);
+    if (!answer.ok) return this.#fallback(ask, answer.error.code, true);
+    metrics.routeSeconds.observe((clock.nowMs() - startMs) / 1000);
+    this.#back();
+    return this.#read(ask, answer.value);
+  }
+
+  #payload(ask: RouteAsk): Uint8Array {
+    const { key, model, tokens, tenantSalt, maxTokens, remainingMs, hints } = ask;
+    const sizes = [...new Set(model.cards.map((card) => card.blockSize))].slice(0, mostBlockSizes);
+    const maxBlocks = Math.floor(maxRouteBlocks / sizes.length);
+    const hashes = sizes.map((blockSize) => ({
+      blockSize,
+      list: routeHashes(tokens, { blockSize, tenantSalt, maxBlocks }),
+    }));
+    return encodeRouteRequest({
+      ...key,
+      frontend: this.#options.frontend,
+      isl: tokens.length,
+      maxTokens,
+      remainingMs,
+      hashes,
+      hints,
+    });
+  }
+
+  #read(ask: RouteAsk, reply: RouteReply): RouteAnswer {
+    if (reply.kind === "refused") {
+      return { isKeySpent: false, placed: undefined, failure: reply.error };
+    }
+    const { worker, overlap, blockSize } = reply;
+    const isl = ask.tokens.length;
+    const known = (overlap.device + overlap.host + overlap.disk) * blockSize;
+    const blocks = Math.ceil(isl / Math.max(1, blockSize));
+    const prefillTokens = Math.max(0, isl - known);
+    return { isKeySpent: false, placed: { worker, prefillTokens, blocks } };
+  }
+
+  #fallback(ask: RouteAsk, reason: string, isKeySpent: boolean): RouteAnswer {
+    const { workers, chance, metrics, log, inFlight } = this.#options;
+    metrics.fallback.add();
+    if (!this.#isOut) {
+      this.#isOut = true;
+      log.warn("no router answers: placing requests by requests in flight", { reason });
+    }
+    const candidates = ask.model.cards.map((card) => {
+      const load = workers.load(card.instance);
+      const own = inFlight(card.instance);
+      return {
+        card,
+        requests: Math.max(own, load?.requests ?? 0),
+        isOpen: load?.draining !== true && workers.state(card.instance) === "live",
+      };
+    });
+    const picked = pickFallback(candidates, ask.hints, () => chance.float());
+    if (!picked.ok) return { isKeySpent, placed: undefined, failure: picked.error };
+    const card = ask.model.cards.find((one) => one.instance === picked.value.instance)!;
+    const isl = ask.tokens.length;
+    const blocks = Math.ceil(isl / card.blockSize);
+    return { isKeySpent, placed: { worker: picked.value, prefillTokens: isl, blocks } };
+  }
+
+  #back(): void {
+    if (!this.#isOut) return;
+    this.#isOut = false;
+    this.#options.log.info("a router answers again");
+  }
+}

@@ -1,0 +1,24 @@
+import type { InstanceId, Subjects } from "@pixii/wire";
+import type { Bus, Clock, Log } from "@pixii/runtime";
+import type { Attempt } from "./attempt.ts";
+import type { BusLink } from "./bus_link.ts";
+import type { GenerationMetrics } from "./generation_metrics.ts";
+import type { Inbox } from "./inbox.ts";
+import type { LedgerWriter } from "./ledger_writer.ts";
+import type { RouteClient } from "./route_client.ts";
+import type { WorkerView } from "./worker_view.ts";
+
+/** What all streams of one generator share. */
+export interface StreamParts {
+  readonly bus: Bus;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly metrics: GenerationMetrics;
+  readonly subjects: Subjects;
+  readonly frontend: InstanceId;
+  readonly workers: WorkerView;
+  readonly link: BusLink;
+  readonly ledger: LedgerWriter;
+  readonly inbox: Inbox<Attempt>;
+  readonly routes: RouteClient;
+}
