@@ -117,7 +117,7 @@ export class Fleet {
         line(text);
       },
     });
-    void runFolder.noteChild(child.pid);
+    void runFolder.noteChild(child.pid, "program");
     void child.ended.then(() => runFolder.forgetChild(child.pid));
     return child;
   }

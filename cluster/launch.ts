@@ -18,6 +18,8 @@ import { programsOf } from "./service_args.ts";
 import { aborted, type StopSignals } from "./stop_signals.ts";
 import { chooseTopology, reachServer, type TopologyChoice } from "./topology.ts";
 
+import { startWarden } from "./warden.ts";
+
 /** What a launcher touches of the world. */
 export interface LaunchIo {
   readonly env: Env;
@@ -49,6 +51,7 @@ export async function launch(plan: DevPlan, io: LaunchIo): Promise<number> {
   const lines = models.map((model) => model.line);
   for (const line of startLines({ version, models: lines, ...choice })) io.say(line);
   await using runFolder = await RunFolder.open(io.temporaryFolder);
+  await using _warden = startWarden(runFolder.path);
   const listen = hostAndPort(config.host, port.value);
   const options: ClusterOptions = {
     ...io,

@@ -19,7 +19,7 @@ export async function startProcesses(options: ClusterOptions): Promise<Cluster> 
   const { plan, clock, log, runFolder, namespace } = options;
   const keep = async (server: LocalServer): Promise<string> => {
     stack.use(server);
-    await runFolder.noteChild(server.pid);
+    await runFolder.noteChild(server.pid, "server");
     return server.url;
   };
   const [nats, etcd] = await Promise.all([

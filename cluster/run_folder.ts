@@ -5,6 +5,8 @@ import { processStart, signalProcess } from "./process_identity.ts";
 const prefix = "pixii-run-";
 /** What a folder says about its launcher and its children. */
 const ownerFile = "owner.json";
+/** The children as lines `program PID` and `server PID`. */
+const pidsFile = "pids";
 /** How long leftover children may take to end by themselves before they are killed. */
 const sweepGraceMs = 3_000;
 
@@ -13,6 +15,9 @@ export interface ProcessMark {
   readonly pid: number;
   readonly start: string;
 }
+
+/** A program of ours, which ends when its launcher does, or a server, which does not. */
+export type ChildKind = "program" | "server";
 
 interface Owner {
   readonly launcher: ProcessMark;
@@ -24,7 +29,7 @@ export class RunFolder implements AsyncDisposable {
   /** Absolute, short enough for a Unix socket's path. */
   readonly path: string;
   readonly #launcher: ProcessMark;
-  readonly #children = new Map<number, ProcessMark>();
+  readonly #children = new Map<number, ProcessMark & { readonly kind: ChildKind }>();
   #writing: Promise<void> = Promise.resolve();
 
   private constructor(path: string, launcher: ProcessMark) {
@@ -42,10 +47,10 @@ export class RunFolder implements AsyncDisposable {
   }
 
   /** Remembers a child, so that the next start can end it if this launcher is killed. */
-  async noteChild(pid: number): Promise<void> {
+  async noteChild(pid: number, kind: ChildKind): Promise<void> {
     const start = await processStart(pid);
     if (start === undefined) return;
-    this.#children.set(pid, { pid, start });
+    this.#children.set(pid, { pid, start, kind });
     await this.#write();
   }
 
@@ -62,10 +67,15 @@ export class RunFolder implements AsyncDisposable {
 
   #write(): Promise<void> {
     this.#writing = this.#writing.then(async () => {
-      const owner: Owner = { launcher: this.#launcher, children: [...this.#children.values()] };
-      const part = `${this.path}/${ownerFile}.part`;
-      await Deno.writeTextFile(part, JSON.stringify(owner));
-      await Deno.rename(part, `${this.path}/${ownerFile}`);
+      const children = [...this.#children.values()];
+      const owner: Owner = { launcher: this.#launcher, children };
+      const pids = children.map(({ kind, pid }) => `${kind} ${pid}\n`).join("");
+      // The shell that watches over this launcher reads the plain list, the next launcher the exact one.
+      for (const [name, text] of [[pidsFile, pids], [ownerFile, JSON.stringify(owner)]]) {
+        const part = `${this.path}/${name}.part`;
+        await Deno.writeTextFile(part, text);
+        await Deno.rename(part, `${this.path}/${name}`);
+      }
     });
     return this.#writing;
   }

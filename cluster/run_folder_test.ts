@@ -28,7 +28,7 @@ const dead = { pid: 99_999_999, start: "1" };
 Deno.test("RunFolder is removed when disposed", async () => {
   const parent = await Deno.makeTempDir();
   const folder = await RunFolder.open(parent);
-  await folder.noteChild(Deno.pid);
+  await folder.noteChild(Deno.pid, "program");
   await folder.forgetChild(Deno.pid);
   const owner = JSON.parse(await Deno.readTextFile(`${folder.path}/owner.json`));
   assert.equal(owner.launcher.pid, Deno.pid);
