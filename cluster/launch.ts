@@ -1,11 +1,10 @@
-import { type Chance, type Clock, type Log, StartError, version } from "@pixii/runtime";
+import { type Chance, type Clock, findServer, type Log, StartError, version } from "@pixii/runtime";
 import { hexOfBytes } from "@pixii/wire";
 import { freePort, hostAndPort, urlOf } from "./address.ts";
 import { readyLines, startLines } from "./announce.ts";
 import { chooseModels, type ChosenModel } from "./choose_models.ts";
 import type { Cluster, ClusterOptions } from "./cluster.ts";
 import type { DevPlan } from "./dev_config.ts";
-import { findServers } from "./found_servers.ts";
 import type { Env } from "./models/cache_folder.ts";
 import type { Progress } from "./models/progress.ts";
 import { startOne } from "./one_process.ts";
@@ -158,7 +157,8 @@ async function topologyOf(plan: DevPlan, io: LaunchIo): Promise<TopologyChoice> 
     wanted: topology,
     natsUrl: nats,
     etcdUrl: etcd,
-    ...await findServers(),
+    natsFound: findServer("nats-server") !== undefined,
+    etcdFound: findServer("etcd") !== undefined,
   });
   if (!choice.ok) throw new StartError(choice.error.message, 3);
   for (const [url, what] of [[nats, "nats"], [etcd, "etcd"]]) {

@@ -3,6 +3,7 @@ import {
   type ConfigSchema,
   denoThreads,
   MemoryHub,
+  MemoryRegistryHub,
   openLog,
   parseConfig,
   type RunningService,
@@ -37,34 +38,37 @@ const specs = {
 export async function startOne(options: ClusterOptions): Promise<Cluster> {
   await using stack = new AsyncDisposableStack();
   const { clock, log, chance, namespace, runFolder } = options;
-  const hub = stack.use(new MemoryHub({ clock, log }));
+  const hub = new MemoryHub({ clock, log });
+  const registryHub = new MemoryRegistryHub({ clock, log });
   const socketPath = `${runFolder.path}/bus.sock`;
-  stack.use(await SocketHub.open({ hub, path: socketPath, clock, log }));
+  stack.use(
+    await SocketHub.open({ path: socketPath, bus: hub, registry: registryHub, clock, log }),
+  );
   const url = `unix:${socketPath}`;
   const wiring: Wiring = { nats: url, etcd: url, namespace, log: options.logFilter };
   const fleet = new Fleet({ ...options, wiring });
   stack.defer(() => fleet.stopAll(drainGraceMs, AbortSignal.abort()));
   for (const program of options.programs) if (program.service === "worker") fleet.start(program);
-  const registry = hub.registry();
+  const registry = stack.use(registryHub.connect());
   const roster = await Roster.open(registry, namespace, log);
   if (!roster.ok) throw new StartError(roster.error.message);
   stack.use(roster.value);
-  const host: ServiceHost = {
-    bus: hub.bus(),
-    registry,
-    clock,
-    chance,
-    threads: denoThreads(),
-    admin: stack.use(AdminServer.open({ host: "127.0.0.1", port: 0 }, log)),
+  const threads = denoThreads();
+  const admin = stack.use(AdminServer.open({ host: "127.0.0.1", port: 0 }, log));
+  // Each service has its own connection and lease, as if it were alone.
+  const hostOf = (): ServiceHost => ({
+    bus: stack.use(hub.connect()),
+    registry: stack.use(registryHub.connect()),
+    ...{ clock, chance, threads, admin },
     log: (service) => openLog([service]),
-  };
+  });
   const running: RunningService[] = [];
   stack.defer(async () => {
     for (const service of running.toReversed()) await service.stop(AbortSignal.abort());
   });
   for (const program of options.programs) {
     if (program.service === "worker") continue;
-    running.push(await startInside(program, wiring, host, options));
+    running.push(await startInside(program, wiring, hostOf(), options));
   }
   const failure = Promise.race([fleet.failed, ...running.map(failureOf)]);
   const started = stack.move();

@@ -8,6 +8,7 @@ import {
 import { type Cluster, type ClusterOptions, drainGraceMs } from "./cluster.ts";
 import { Fleet } from "./fleet.ts";
 
+import { ServerKeeper } from "./server_keeper.ts";
 import { Roster } from "./roster.ts";
 
 /**
@@ -17,16 +18,15 @@ import { Roster } from "./roster.ts";
 export async function startProcesses(options: ClusterOptions): Promise<Cluster> {
   await using stack = new AsyncDisposableStack();
   const { plan, clock, log, runFolder, namespace } = options;
-  const keep = async (server: LocalServer): Promise<string> => {
-    stack.use(server);
-    await runFolder.noteChild(server.pid, "server");
+  const keep = (name: string) => (server: LocalServer): string => {
+    stack.use(new ServerKeeper({ name, server, clock, log, runFolder }));
     return server.url;
   };
   const [nats, etcd] = await Promise.all([
     plan.config.nats ||
-    startNats({ folder: `${runFolder.path}/nats`, clock }).then(keep),
+    startNats({ dir: `${runFolder.path}/nats`, clock }).then(keep("nats-server")),
     plan.config.etcd ||
-    startEtcd({ folder: `${runFolder.path}/etcd`, clock }).then(keep),
+    startEtcd({ dir: `${runFolder.path}/etcd`, clock }).then(keep("etcd")),
   ]);
   const fleet = new Fleet({
     ...options,

@@ -1,0 +1,69 @@
+import assert from "node:assert/strict";
+import { systemClock } from "@pixii/runtime";
+import { chooseModels } from "./choose_models.ts";
+import { parseDev } from "./dev_config.ts";
+import { silentProgress } from "./models/progress.ts";
+
+class Desk implements AsyncDisposable {
+  readonly folder = Deno.makeTempDirSync();
+  readonly notes: string[] = [];
+
+  async choose(...args: string[]) {
+    const parsed = parseDev(args, {});
+    assert.ok("plan" in parsed, JSON.stringify(parsed));
+    return await chooseModels(parsed.plan, {
+      env: {
+        PIXII_CACHE: this.folder,
+        HOME: this.folder,
+        HF_ENDPOINT: "http://127.0.0.1:1",
+        PATH: "",
+      },
+      clock: systemClock(),
+      progress: { ...silentProgress, note: (line) => void this.notes.push(line) },
+      signal: new AbortController().signal,
+    });
+  }
+
+  file(name: string, text: string): string {
+    const path = `${this.folder}/${name}`;
+    Deno.mkdirSync(path.slice(0, path.lastIndexOf("/")), { recursive: true });
+    Deno.writeTextFileSync(path, text);
+    return path;
+  }
+
+  async [Symbol.asyncDispose]() {
+    await Deno.remove(this.folder, { recursive: true });
+  }
+}
+
+Deno.test("chooseModels() falls back to tiny with a line that says what it is", async () => {
+  await using desk = new Desk();
+  desk.file("models/tiny/micro.gguf", "weights");
+  const chosen = await desk.choose("--served-name", "chat");
+  assert.ok(chosen.ok, JSON.stringify(chosen));
+  assert.equal(chosen.value.length, 1);
+  assert.equal(chosen.value[0].plan.servedName, "chat");
+  assert.match(chosen.value[0].path, /tiny\/micro\.gguf$/);
+  assert.match(desk.notes.at(-1) ?? "", /serving tiny instead \(random weights/);
+});
+
+Deno.test("chooseModels() refuses one name for two files and takes one file twice", async () => {
+  await using desk = new Desk();
+  const first = desk.file("a/m.gguf", "one");
+  const second = desk.file("b/m.gguf", "two");
+  const copy = desk.file("c/m.gguf", "one");
+  const clash = await desk.choose("--model", first, "--model", second);
+  assert.equal(clash.ok ? "" : clash.error.code, "invalid_request");
+  assert.match(clash.ok ? "" : clash.error.message, /two models as m: .*--served-name/);
+  assert.ok((await desk.choose("--model", first, "--model", copy)).ok);
+  const named = await desk.choose(
+    ...["--model", first, "--model", second, "--served-name", "x", "--served-name", "y"],
+  );
+  assert.deepEqual(named.ok ? named.value.map((one) => one.plan.servedName) : [], ["x", "y"]);
+});
+
+Deno.test("chooseModels() fails with not_found where a model cannot be had", async () => {
+  await using desk = new Desk();
+  const gone = await desk.choose("--model", `${desk.folder}/none.gguf`);
+  assert.equal(gone.ok ? "" : gone.error.code, "not_found");
+});
