@@ -24,6 +24,8 @@ export const livenessLimits: LivenessLimits = {
   hungStepMs: 30_000,
 };
 
+const unreported = { running: 0, waiting: 0, draining: false };
+
 interface WorkerEntry {
   heardMs: number;
   report: LoadReport | undefined;
@@ -100,12 +102,11 @@ export class Liveness {
     return entry.isGone ? "dead" : "suspect";
   }
 
-  /** Requests at the worker as far as known: reported, and started here since. `undefined` before the first report. */
-  load(worker: InstanceId): { readonly requests: number; readonly draining: boolean } | undefined {
+  /** Requests at the worker as far as known: reported, and started here since. */
+  load(worker: InstanceId): { readonly requests: number; readonly draining: boolean } {
     const entry = this.#workers.get(worker);
-    if (entry?.report === undefined) return undefined;
-    const { running, waiting, draining } = entry.report;
-    return { requests: running + waiting + entry.startedSince, draining };
+    const { running, waiting, draining } = entry?.report ?? unreported;
+    return { requests: running + waiting + (entry?.startedSince ?? 0), draining };
   }
 
   /** True where anything was heard less than `ms` ago. */

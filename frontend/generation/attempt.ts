@@ -66,7 +66,6 @@ export class Attempt implements InboxReader {
     const { key, placement, request } = options;
     const { prefillTokens, blocks } = placement;
     parts.inbox.open(this);
-    parts.workers.started(this.worker.instance);
     parts.ledger.add({
       ...{ op: "book", ...key, model: request.model.hash, worker: this.worker },
       ...{ frontend: parts.frontend, prefillTokens, blocks },

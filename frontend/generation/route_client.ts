@@ -129,6 +129,7 @@ export class RouteClient {
       return { isKeySpent: false, placed: undefined, failure: reply.error };
     }
     const { worker, overlap, blockSize } = reply;
+    this.#options.workers.started(worker.instance);
     const isl = ask.tokens.length;
     const known = (overlap.device + overlap.host + overlap.disk) * blockSize;
     const blocks = Math.ceil(isl / Math.max(1, blockSize));
@@ -148,12 +149,14 @@ export class RouteClient {
       const own = inFlight(card.instance);
       return {
         card,
-        requests: Math.max(own, load?.requests ?? 0),
-        isOpen: load?.draining !== true && workers.state(card.instance) === "live",
+        requests: Math.max(own, load.requests),
+        isOpen: !load.draining && workers.state(card.instance) === "live",
       };
     });
     const picked = pickFallback(candidates, ask.hints, () => chance.float());
     if (!picked.ok) return { isKeySpent, placed: undefined, failure: picked.error };
+    // Counted at once: the next decision may be made before this stream is sent.
+    workers.started(picked.value.instance);
     const card = ask.model.cards.find((one) => one.instance === picked.value.instance)!;
     const isl = ask.tokens.length;
     const blocks = Math.ceil(isl / card.blockSize);

@@ -54,7 +54,7 @@ export class WorkerView implements Disposable {
     this.#liveness.heard(worker, this.#clock.nowMs());
   }
 
-  /** A stream was sent to the worker. */
+  /** A stream was placed at the worker. */
   started(worker: InstanceId): void {
     this.#liveness.started(worker, this.#clock.nowMs());
   }
@@ -69,8 +69,8 @@ export class WorkerView implements Disposable {
     return this.#liveness.state(worker, this.#clock.nowMs());
   }
 
-  /** Requests at the worker and whether it drains; `undefined` before its first report. */
-  load(worker: InstanceId): { readonly requests: number; readonly draining: boolean } | undefined {
+  /** Requests at the worker as far as known, and whether it drains. */
+  load(worker: InstanceId): { readonly requests: number; readonly draining: boolean } {
     return this.#liveness.load(worker);
   }
 
