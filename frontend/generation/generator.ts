@@ -18,7 +18,7 @@ export interface GeneratorOptions {
     "bus" | "clock" | "chance" | "log" | "metrics" | "namespace" | "instance"
   >;
   /** Whose workers are watched; outlives the generator. */
-  readonly directory: Pick<WatchedDirectory, "workers" | "metrics">;
+  readonly directory: Pick<WatchedDirectory, "workers" | "metrics" | "find">;
 }
 
 /** A generator with its own life. */
@@ -52,6 +52,7 @@ class BusGenerator implements RunningGenerator {
     });
     const routes = new RouteClient({
       ...{ bus, clock, chance, log, subjects, workers, metrics, frontend: instance },
+      cards: (model) => directory.find(model.name)?.cards ?? model.cards,
       inFlight: (worker) => inbox.countAt(worker),
     });
     const link = new BusLink({ bus, clock, onUp: () => this.#up(), onLost: () => this.#lost() });

@@ -142,6 +142,19 @@ Deno.test("start() falls back to least requests in flight without a router", asy
   await settle(world);
 });
 
+Deno.test("a stream finds a worker that came after it, without a router", async () => {
+  await using world = await ScriptedWorld.open({ workers: 1 });
+  world.router[Symbol.dispose]();
+  const sink = world.start(50);
+  await world.until(() => sink.ids.length >= 10);
+  world.workers[0].kill();
+  const next = await world.addWorker();
+  await world.until(isOver(sink), limits.deadMs + 1_000);
+  assert.deepEqual(sink.workers, [world.workers[0].id, next.id]);
+  assert.equal(sink.ids.length, 50);
+  await settle(world);
+});
+
 Deno.test("start() waits once for a silent router, then goes without it for a while", async () => {
   await using world = await ScriptedWorld.open();
   world.router.isDeaf = true;

@@ -2,6 +2,7 @@ import { decode, encodeRouteRequest, maxRouteBlocks, routeHashes } from "@pixii/
 import type {
   Failure,
   InstanceId,
+  ModelCard,
   RouteHints,
   RouteReply,
   StreamKey,
@@ -61,6 +62,8 @@ export class RouteClient {
     readonly frontend: InstanceId;
     readonly workers: WorkerView;
     readonly metrics: GenerationMetrics;
+    /** The model's cards as they are now: a long stream's own may be old. */
+    readonly cards: (model: ServedModel) => readonly ModelCard[];
     /** Our own streams now at a worker. */
     readonly inFlight: (worker: InstanceId) => number;
   };
@@ -76,6 +79,7 @@ export class RouteClient {
     frontend: InstanceId;
     workers: WorkerView;
     metrics: GenerationMetrics;
+    cards: (model: ServedModel) => readonly ModelCard[];
     inFlight: (worker: InstanceId) => number;
   }) {
     this.#options = options;
@@ -107,7 +111,8 @@ export class RouteClient {
 
   #payload(ask: RouteAsk): Uint8Array {
     const { key, model, tokens, tenantSalt, maxTokens, remainingMs, hints } = ask;
-    const sizes = [...new Set(model.cards.map((card) => card.blockSize))].slice(0, mostBlockSizes);
+    const cards = this.#options.cards(model);
+    const sizes = [...new Set(cards.map((card) => card.blockSize))].slice(0, mostBlockSizes);
     const maxBlocks = Math.floor(maxRouteBlocks / sizes.length);
     const hashes = sizes.map((blockSize) => ({
       blockSize,
@@ -139,12 +144,13 @@ export class RouteClient {
 
   #fallback(ask: RouteAsk, reason: string, isKeySpent: boolean): RouteAnswer {
     const { workers, chance, metrics, log, inFlight } = this.#options;
+    const cards = this.#options.cards(ask.model);
     metrics.fallback.add();
     if (!this.#isOut) {
       this.#isOut = true;
       log.warn("no router answers: placing requests by requests in flight", { reason });
     }
-    const candidates = ask.model.cards.map((card) => {
+    const candidates = cards.map((card) => {
       const load = workers.load(card.instance);
       const own = inFlight(card.instance);
       return {
@@ -157,7 +163,7 @@ export class RouteClient {
     if (!picked.ok) return { isKeySpent, placed: undefined, failure: picked.error };
     // Counted at once: the next decision may be made before this stream is sent.
     workers.started(picked.value.instance);
-    const card = ask.model.cards.find((one) => one.instance === picked.value.instance)!;
+    const card = cards.find((one) => one.instance === picked.value.instance)!;
     const isl = ask.tokens.length;
     const blocks = Math.ceil(isl / card.blockSize);
     return { isKeySpent, placed: { worker: picked.value, prefillTokens: isl, blocks } };
