@@ -221,7 +221,7 @@ export class Attempt implements InboxReader {
   #ended(end: StreamEnd): void {
     if (this.#isOver) return;
     if (end.reason === "stop" || end.reason === "length") {
-      this.#release();
+      this.#release(this.next);
       this.#over.resolve(undefined);
       return this.#options.owner.ended(end);
     }
@@ -277,10 +277,10 @@ export class Attempt implements InboxReader {
   }
 
   /** The one place where an attempt lets go; false where it has already. */
-  #release(): boolean {
+  #release(readTo?: number): boolean {
     if (this.#isOver) return false;
     this.#isOver = true;
-    this.#parts.inbox.close(this);
+    this.#parts.inbox.close(this, readTo);
     this.#parts.ledger.add({ op: "complete", ...this.#options.key });
     this.#stop.abort();
     return true;

@@ -470,6 +470,15 @@ Deno.test("renew tells each worker its streams and how far they are read", async
   await settle(world);
 });
 
+Deno.test("renew tells a worker once that a stream was read to its end", async () => {
+  await using world = await ScriptedWorld.open({ workers: 1 });
+  world.start(5);
+  await world.clock.advance(1_600);
+  const [{ tag }] = world.workers[0].requests;
+  assert.deepEqual(world.workers[0].renewals, [[[tag, 5]]]);
+  await settle(world);
+});
+
 Deno.test("a sink that throws ends its own stream only", async () => {
   await using world = await ScriptedWorld.open({ workers: 1 });
   const bad = world.start(20);

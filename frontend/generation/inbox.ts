@@ -4,6 +4,9 @@ import type { Bus, Log } from "@pixii/runtime";
 import type { GenerationMetrics } from "./generation_metrics.ts";
 import type { WorkerView } from "./worker_view.ts";
 
+/** Most ended streams per worker that are acknowledged at one time; what is over is forgotten by the worker later. */
+const mostRead = 16_384;
+
 /** Who gets the entries of one tag. */
 export interface InboxReader {
   readonly tag: number;
@@ -22,6 +25,7 @@ export class Inbox<Reader extends InboxReader> implements Disposable {
   readonly #subscription: Disposable;
   readonly #byTag = new Map<number, Reader>();
   readonly #byWorker = new Map<InstanceId, Set<Reader>>();
+  #read = new Map<InstanceId, [number, number][]>();
   #lastTag: number;
 
   constructor(options: {
@@ -57,13 +61,25 @@ export class Inbox<Reader extends InboxReader> implements Disposable {
     mine.add(reader);
   }
 
-  /** The reader gets nothing more. */
-  close(reader: Reader): void {
+  /** The reader gets nothing more. `readTo`: the stream was read to this index, which its worker is told once. */
+  close(reader: Reader, readTo?: number): void {
     const { instance } = reader.worker;
+    if (readTo !== undefined) {
+      const read = this.#read.get(instance);
+      if (read === undefined) this.#read.set(instance, [[reader.tag, readTo]]);
+      else if (read.length < mostRead) read.push([reader.tag, readTo]);
+    }
     this.#byTag.delete(reader.tag);
     const mine = this.#byWorker.get(instance);
     mine?.delete(reader);
     if (mine?.size === 0) this.#byWorker.delete(instance);
+  }
+
+  /** (tag, index) of what was read to its end since the last call, by worker. */
+  takeRead(): ReadonlyMap<InstanceId, readonly (readonly [number, number])[]> {
+    const read = this.#read;
+    this.#read = new Map();
+    return read;
   }
 
   /** Readers by worker; closing some while reading is allowed. */

@@ -34,10 +34,16 @@ export class StreamKeeper implements Disposable {
 
   #renew(): void {
     const { bus, subjects, frontend, inbox } = this.#parts;
+    const byWorker = new Map<InstanceId, (readonly [number, number])[]>();
     for (const [worker, attempts] of inbox.byWorker()) {
-      for (let i = 0; i < attempts.length; i += renewStreams) {
-        const streams = attempts.slice(i, i + renewStreams)
-          .map((one): [number, number] => [one.tag, one.next]);
+      byWorker.set(worker, attempts.map((one) => [one.tag, one.next] as const));
+    }
+    for (const [worker, read] of inbox.takeRead()) {
+      byWorker.set(worker, [...byWorker.get(worker) ?? [], ...read]);
+    }
+    for (const [worker, all] of byWorker) {
+      for (let i = 0; i < all.length; i += renewStreams) {
+        const streams = all.slice(i, i + renewStreams) as [number, number][];
         // A lost renewal costs nothing: workers wait for four of them.
         bus.publish(
           subjects.control(worker),
