@@ -1,4 +1,12 @@
-import { decode, decodeStepFrame, encode, fail, limits, messageNameOf } from "@pixii/wire";
+import {
+  decode,
+  decodeStepFrame,
+  encode,
+  fail,
+  isRetryable,
+  limits,
+  messageNameOf,
+} from "@pixii/wire";
 import type {
   EntryExtra,
   Failure,
@@ -16,10 +24,15 @@ import type { StreamParts } from "./stream_parts.ts";
 
 /** A resume request is answered within this or asked again. */
 const resumeMs = 1_000;
+/** Resume requests that fail, one after another; then the worker does not serve its streams. */
+const mostResumeTries = 5;
 /** Wait before a worker is asked again that may still be reconnecting. */
 const settleRetryMs = 100;
 /** Resumes in a row that bring nothing new: then the worker's numbers do not add up. */
 const mostFruitlessResumes = 5;
+
+/** Longest time that is told to a worker. */
+const longestMs = 0xffff_ffff;
 
 /** How the worker ended a stream. */
 export type StreamEnd = NonNullable<EntryExtra["end"]>;
@@ -98,6 +111,12 @@ export class Attempt implements InboxReader {
     if (this.#release()) this.#over.resolve(failure);
   }
 
+  /** Like `lose`, and tells the worker, should it still be there. */
+  abandon(failure: Failure): void {
+    if (!this.#isOver) this.#tellCancel();
+    this.lose(failure);
+  }
+
   /** Ends the attempt and tells the worker. Idempotent. */
   stop(): void {
     if (!this.#release()) return;
@@ -150,9 +169,9 @@ export class Attempt implements InboxReader {
       // Its frames overtook the reply, or the reply is what was lost.
       if (this.#isAccepted) return;
       const { code } = reply.error;
-      const isComingBack = code === "bus_unavailable" ||
+      const mayComeBack = code === "bus_unavailable" ||
         (code === "no_responders" && link.isSettling);
-      if (!isComingBack) return this.#refused(reply.error);
+      if (!mayComeBack) return this.#refused(reply.error);
       // The worker knows the stream by its key: sent twice it still runs once.
       if (!await link.up(signal)) return;
       await clock.sleep(settleRetryMs, signal).catch(() => undefined);
@@ -176,7 +195,7 @@ export class Attempt implements InboxReader {
       tenantSalt: request.tenantSalt,
       adapter: "",
       priority: request.hints.priority ?? 0,
-      remainingMs: Math.max(0, Math.floor(leftMs)),
+      remainingMs: Math.min(longestMs, Math.max(0, Math.floor(leftMs))),
     };
   }
 
@@ -234,7 +253,7 @@ export class Attempt implements InboxReader {
     const { bus, clock, subjects, link, workers } = this.#parts;
     const subject = subjects.control(this.worker.instance);
     const { signal } = this.#stop;
-    while (!this.#isOver) {
+    for (let failures = 0; !this.#isOver;) {
       const before = this.next;
       const reply = await bus.request(
         subject,
@@ -244,11 +263,16 @@ export class Attempt implements InboxReader {
       if (this.#isOver) return;
       if (reply.ok) return this.#resumed(reply.value, before);
       const { code } = reply.error;
-      if (code === "no_responders" && !link.isSettling) {
-        workers.unreachable(this.worker.instance);
-        return this.lose(reply.error);
+      if (code === "bus_unavailable") {
+        if (!await link.up(signal)) return;
+      } else if (code === "no_responders") {
+        if (!link.isSettling) {
+          workers.unreachable(this.worker.instance);
+          return this.lose(reply.error);
+        }
+      } else if (!isRetryable(code) || ++failures === mostResumeTries) {
+        return this.abandon(reply.error);
       }
-      if (code === "bus_unavailable" && !await link.up(signal)) return;
       await clock.sleep(settleRetryMs, signal).catch(() => undefined);
     }
   }

@@ -20,6 +20,8 @@ import type { StreamParts } from "./stream_parts.ts";
 export const streamLimits = {
   /** Failed attempts in a row without a token between; then the stream ends with the last failure. */
   mostFailures: 4,
+  /** The same for a stream whose client has seen tokens: breaking it is worse than more tries. */
+  mostFailuresLate: 8,
   /** First wait between two tries, doubled each time up to the longest. */
   backoffMs: 25,
   longestBackoffMs: 400,
@@ -33,8 +35,8 @@ export const streamLimits = {
   deny: 256,
 } as const;
 
-/** Failures that a worker keeps for the whole stream: asking again would only add to its load. */
-const lasting: ReadonlySet<ErrorCode> = new Set(["draining", "overloaded", "rate_limited"]);
+/** Refusals that add load when asked again: a stream that has not begun passes them on instead of waiting. */
+const loadShedding: ReadonlySet<ErrorCode> = new Set(["overloaded", "rate_limited"]);
 /** Route failures that time may heal; the directory knows the model, so a router that does not is behind. */
 const passing: ReadonlySet<ErrorCode> = new Set([
   "no_worker",
@@ -157,11 +159,11 @@ export class LiveStream implements StreamHandle, AttemptOwner {
     const { clock } = this.#parts;
     this.#failures += 1;
     this.#lastFailure = failure;
-    const untilMs = lasting.has(failure.code) ? Infinity : clock.nowMs() + streamLimits.avoidMs;
-    this.#avoid.set(worker, untilMs);
-    if (!isRetryable(failure.code) || this.#failures >= streamLimits.mostFailures) {
-      return this.fail(failure);
-    }
+    const isFinal = failure.code === "draining" || this.#isShed(failure);
+    this.#avoid.set(worker, isFinal ? Infinity : clock.nowMs() + streamLimits.avoidMs);
+    const { mostFailures, mostFailuresLate } = streamLimits;
+    const most = this.#output.next > 0 ? mostFailuresLate : mostFailures;
+    if (!isRetryable(failure.code) || this.#failures >= most) return this.fail(failure);
     if (this.#failures > 1) await this.#pause(backoffMs(this.#failures - 2));
   }
 
@@ -183,7 +185,7 @@ export class LiveStream implements StreamHandle, AttemptOwner {
         // Where the outage lasts too long, the generator ends every stream.
         if (!await link.up(this.#stop.signal)) return this.#lost(failure);
       } else if (
-        !passing.has(failure.code) || clock.nowMs() - startMs + backoffMs(tries) > patienceMs
+        !this.#mayPass(failure) || clock.nowMs() - startMs + backoffMs(tries) > patienceMs
       ) {
         return this.#lost(failure.code === "no_worker" ? this.#lastFailure ?? failure : failure);
       }
@@ -199,8 +201,18 @@ export class LiveStream implements StreamHandle, AttemptOwner {
 
   #patienceMs(): number {
     if (this.#lastFailure === undefined) return streamLimits.firstPlaceMs;
-    const { code } = this.#lastFailure;
-    return code === "overloaded" || code === "rate_limited" ? 0 : streamLimits.nextPlaceMs;
+    return this.#isShed(this.#lastFailure) ? 0 : streamLimits.nextPlaceMs;
+  }
+
+  /** True where the failure sheds load and this stream is load to be shed: its client has seen nothing yet. */
+  #isShed(failure: Failure): boolean {
+    return this.#output.next === 0 && loadShedding.has(failure.code);
+  }
+
+  /** True where a router's refusal may pass with time. */
+  #mayPass(failure: Failure): boolean {
+    const isShedding = loadShedding.has(failure.code);
+    return isShedding ? !this.#isShed(failure) : passing.has(failure.code);
   }
 
   #ask(key: StreamKey) {

@@ -74,6 +74,6 @@ export class StreamKeeper implements Disposable {
   #lose(worker: InstanceId, attempts: readonly Attempt[]): void {
     this.#parts.log.warn("a worker is lost", { worker, streams: attempts.length });
     const { error } = fail("worker_lost", "Cannot finish the stream: its worker fell silent");
-    for (const attempt of attempts) attempt.lose(error);
+    for (const attempt of attempts) attempt.abandon(error);
   }
 }

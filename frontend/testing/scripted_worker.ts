@@ -304,9 +304,15 @@ export class ScriptedWorker {
   }
 }
 
-/** Throws where a migrated stream does not bring its output along. */
+/** Tokens of every scripted prompt. */
+export const scriptedPromptTokens = 40;
+
+/** Throws where a migrated stream does not bring its prompt and all its output along. */
 function checkEmitted({ tokens, emitted }: GenerateRequest): void {
   const all = new Uint32Array(tokens.slice().buffer);
+  if (all.length - emitted !== scriptedPromptTokens) {
+    throw new Error(`${all.length} tokens came with ${emitted} of output`);
+  }
   for (let i = 0; i < emitted; i++) {
     const token = all[all.length - emitted + i];
     if (token !== scriptedToken(i)) throw new Error(`output ${i} came as ${token}`);

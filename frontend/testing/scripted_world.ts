@@ -20,7 +20,7 @@ import type {
   StreamSink,
 } from "../generation/stream.ts";
 import { ScriptedRouter } from "./scripted_router.ts";
-import { scriptedToken, ScriptedWorker } from "./scripted_worker.ts";
+import { scriptedPromptTokens, scriptedToken, ScriptedWorker } from "./scripted_worker.ts";
 
 /** The model every scripted worker serves. */
 export const scriptedModel = "test/model";
@@ -159,7 +159,7 @@ export class ScriptedWorld implements AsyncDisposable {
     sink.handle = this.generator.start({
       requestId: this.chance.requestId(),
       model,
-      tokens: Uint32Array.from({ length: 40 }, (_, i) => i),
+      tokens: Uint32Array.from({ length: scriptedPromptTokens }, (_, i) => i),
       choice: 0,
       sampling: greedy,
       stop: { maxTokens, minTokens: 0, stopTokenIds: [], ignoreEos: true },
@@ -194,6 +194,17 @@ export class ScriptedWorld implements AsyncDisposable {
     )
       .map((line) => Number(line.slice(line.lastIndexOf(" ") + 1)));
     return values.reduce((sum, value) => sum + value, 0);
+  }
+
+  /** What is wrong now that every stream is over: broken output, several ends, open bookings, logged errors. */
+  problems(): string[] {
+    const errors = this.log.lines.filter((line) => line.level === "error");
+    return [
+      ...this.sinks.flatMap((sink) => sink.problems()),
+      ...this.ledgerProblems(),
+      ...this.generator.live > 0 ? [`${this.generator.live} streams live`] : [],
+      ...errors.map((line) => `${line.message} ${JSON.stringify(line.fields)}`),
+    ];
   }
 
   /** What is wrong with the ledger: each book needs exactly one complete, no key has two of anything. */
