@@ -1,0 +1,116 @@
+import { fail, ok, vocabularyArtifact } from "@pixii/wire";
+import type { Result, VocabularyArtifact } from "@pixii/wire";
+import { sha256Hex } from "../digest.ts";
+import { ggufList, ggufNumber, ggufText } from "../gguf/reader.ts";
+import type { Gguf } from "../gguf/reader.ts";
+import { endTokenIds } from "./end_tokens.ts";
+import { preTokenizers } from "./pre_tokenizer.ts";
+
+/** A vocabulary artifact ready to be served. */
+export interface BuiltArtifact {
+  /** gzip of the artifact's JSON. */
+  readonly bytes: Uint8Array;
+  /** sha256 of `bytes`, hex. */
+  readonly digest: string;
+  readonly vocabulary: VocabularyArtifact;
+}
+
+const controlType = 3;
+const userDefinedType = 4;
+
+async function gzip(text: string): Promise<Uint8Array> {
+  const stream = new Blob([text]).stream().pipeThrough(new CompressionStream("gzip"));
+  return new Uint8Array(await new Response(stream).arrayBuffer());
+}
+
+function tokenizerJson(
+  gguf: Gguf,
+  tokens: readonly string[],
+  pre: string,
+): Record<string, unknown> {
+  const types = ggufList<number>(gguf, "tokenizer.ggml.token_type");
+  const added: Record<string, unknown>[] = [];
+  const vocab: Record<string, number> = {};
+  tokens.forEach((content, id) => {
+    vocab[content] = id;
+    if (types[id] !== controlType && types[id] !== userDefinedType) return;
+    const special = types[id] === controlType;
+    added.push({
+      id,
+      content,
+      single_word: false,
+      lstrip: false,
+      rstrip: false,
+      normalized: false,
+      special,
+    });
+  });
+  return {
+    version: "1.0",
+    truncation: null,
+    padding: null,
+    added_tokens: added,
+    normalizer: null,
+    pre_tokenizer: preTokenizers[pre].json,
+    post_processor: null,
+    decoder: { type: "ByteLevel", add_prefix_space: true, trim_offsets: true, use_regex: true },
+    model: {
+      type: "BPE",
+      dropout: null,
+      unk_token: null,
+      continuing_subword_prefix: null,
+      end_of_word_suffix: null,
+      fuse_unk: false,
+      byte_fallback: false,
+      ignore_merges: preTokenizers[pre].ignoreMerges,
+      vocab,
+      merges: ggufList<string>(gguf, "tokenizer.ggml.merges"),
+    },
+  };
+}
+
+/** Makes the vocabulary artifact of a model. Refuses tokenizers that frontends do not know, by name. */
+export async function buildArtifact(gguf: Gguf): Promise<Result<BuiltArtifact>> {
+  const model = ggufText(gguf, "tokenizer.ggml.model");
+  const pre = ggufText(gguf, "tokenizer.ggml.pre") ?? "gpt-2";
+  const tokens = ggufList<string>(gguf, "tokenizer.ggml.tokens");
+  if (model !== "gpt2" || tokens.length === 0) {
+    return fail(
+      "invalid_request",
+      `Cannot serve the model: its tokenizer kind is ${
+        model ?? "missing"
+      }; byte-level BPE (gpt2) is supported`,
+    );
+  }
+  const known = preTokenizers[pre];
+  if (known === undefined) {
+    return fail(
+      "invalid_request",
+      `Cannot serve the model: its pre-tokenizer is ${pre}; supported are ${
+        Object.keys(preTokenizers).join(", ")
+      }`,
+    );
+  }
+  const named = (name: string) => tokens[ggufNumber(gguf, `tokenizer.ggml.${name}_token_id`) ?? -1];
+  const chatTemplate = ggufText(gguf, "tokenizer.chat_template");
+  const addBos = (gguf.metadata.get("tokenizer.ggml.add_bos_token") as boolean | undefined) ??
+    known.addBos;
+  const vocabulary = vocabularyArtifact.parse({
+    version: 1,
+    tokenizer: tokenizerJson(gguf, tokens, pre),
+    tokenizerConfig: {
+      bos_token: named("bos") ?? null,
+      eos_token: named("eos") ?? null,
+      add_bos_token: addBos,
+      chat_template: chatTemplate ?? null,
+    },
+    chatTemplate,
+    bosToken: named("bos"),
+    eosToken: named("eos"),
+    addBos,
+    eosTokenIds: endTokenIds(gguf),
+    pre,
+  });
+  const bytes = await gzip(JSON.stringify(vocabulary));
+  return ok({ bytes, digest: await sha256Hex(bytes), vocabulary });
+}

@@ -1,0 +1,6 @@
+/**
+ * GGUF files: the reader of headers, and the writer that tests and model scripts use.
+ * @module
+ */
+export * from "./reader.ts";
+export * from "./writer.ts";
