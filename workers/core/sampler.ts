@@ -91,7 +91,7 @@ export class TokenSampler {
     if (minP > 0 && topP === 1) nats = Math.min(nats, -Math.log(minP));
     let count = this.#collect(logits, max - nats);
     const ids = this.#ids;
-    if ((topK > 0 && topK < count) || topP < 1) {
+    if (topK > 0 || topP < 1) {
       // Sorting the few that carry weight is cheap; ties go to the lower id, so a draw is reproducible.
       const order = Array.from(ids.subarray(0, count))
         .sort((a, b) => logits[b] - logits[a] || a - b);

@@ -38,7 +38,7 @@ function naive(sampling: Sampling, logits: number[], u: number): number {
     kept = kept.slice(0, count);
   }
   if (sampling.minP > 0) kept = kept.filter((one) => one.logit >= max + Math.log(sampling.minP));
-  if (sampling.topP === 1 && (sampling.topK === 0 || sampling.topK >= logits.length)) {
+  if (sampling.topP === 1 && sampling.topK === 0) {
     kept.sort((a, b) => a.id - b.id);
   }
   const weights = kept.map((one) => Math.exp((one.logit - max) / sampling.temperature));
