@@ -1,0 +1,297 @@
+import { fail, ok } from "@pixii/wire";
+import type { Result } from "@pixii/wire";
+import type { KvOp } from "../core/kv_map.ts";
+import { cString } from "./library.ts";
+import type { Library } from "./library.ts";
+import { LogCapture } from "./log_capture.ts";
+import { writeField } from "./layout.ts";
+import type { StructLayout } from "./layout.ts";
+
+/** What llama.cpp says of a loaded model. */
+export interface ModelFacts {
+  readonly vocabSize: number;
+  readonly trainedContext: number;
+  readonly endTokenIds: readonly number[];
+  /** Bytes of K and V of one token at f16. */
+  readonly kvBytesPerToken: number;
+  readonly slidingWindow: number;
+}
+
+/** Sizes of a context. */
+export interface ContextSizes {
+  /** KV cells, a multiple of 256. */
+  readonly cells: number;
+  /** Sequence ids, 1..256. */
+  readonly slots: number;
+  readonly threads: number;
+  /** Most tokens of one decode call. */
+  readonly batch: number;
+  /** Most rows of logits of one decode call. */
+  readonly outputs: number;
+}
+
+function patched(
+  defaults: Uint8Array,
+  layout: StructLayout,
+  values: Readonly<Record<string, number | bigint>>,
+): Uint8Array<ArrayBuffer> {
+  const bytes = new Uint8Array(256);
+  bytes.set(defaults.subarray(0, layout.bytes));
+  for (const [name, value] of Object.entries(values)) writeField(bytes, layout.fields[name], value);
+  return bytes;
+}
+
+function addressOf(pointer: Deno.PointerValue): bigint {
+  return Deno.UnsafePointer.value(pointer);
+}
+
+/** A loaded model. Free every context before it. */
+export class LlamaModel implements Disposable {
+  readonly #library: Library;
+  #pointer: Deno.PointerObject | null;
+
+  private constructor(library: Library, pointer: Deno.PointerObject) {
+    this.#library = library;
+    this.#pointer = pointer;
+  }
+
+  /** Loads a GGUF; `checkTensors` also refuses NaN weights. */
+  static load(library: Library, path: string): Result<LlamaModel> {
+    const { llama, layout } = library;
+    using log = new LogCapture(library);
+    const params = patched(llama.llama_model_default_params() as Uint8Array, layout.model, {
+      check_tensors: 1,
+    });
+    const pointer = llama.llama_model_load_from_file(cString(path), params);
+    if (pointer === null) {
+      return fail(
+        "invalid_request",
+        `Cannot load ${path}: llama.cpp refuses it (${
+          log.text || "no reason given"
+        }); download it again or use another model`,
+      );
+    }
+    return ok(new LlamaModel(library, pointer));
+  }
+
+  /** The raw handle, for a context. */
+  get pointer(): Deno.PointerObject {
+    if (this.#pointer === null) throw new Error("the model is freed");
+    return this.#pointer;
+  }
+
+  /** Facts of the model, or why this engine cannot serve it. */
+  facts(): Result<ModelFacts> {
+    const { llama } = this.#library;
+    const model = this.pointer;
+    const unsupported = (what: string) =>
+      fail(
+        "invalid_request",
+        `Cannot serve the model: it ${what}, which this engine does not support`,
+      );
+    if (llama.llama_model_is_recurrent(model) || llama.llama_model_is_hybrid(model)) {
+      return unsupported("has recurrent layers");
+    }
+    if (llama.llama_model_has_encoder(model)) return unsupported("has an encoder");
+    const slidingWindow = llama.llama_model_n_swa(model);
+    if (slidingWindow > 0) return unsupported("uses sliding-window attention");
+    const vocab = llama.llama_model_get_vocab(model);
+    const vocabSize = llama.llama_vocab_n_tokens(vocab);
+    const endTokenIds: number[] = [];
+    for (let id = 0; id < vocabSize; id++) {
+      if (llama.llama_vocab_is_eog(vocab, id)) endTokenIds.push(id);
+    }
+    const headSize = llama.llama_model_n_embd(model) / llama.llama_model_n_head(model);
+    const perLayer = llama.llama_model_n_head_kv(model) * headSize * 2 * 2;
+    return ok({
+      vocabSize,
+      trainedContext: llama.llama_model_n_ctx_train(model),
+      endTokenIds,
+      kvBytesPerToken: llama.llama_model_n_layer(model) * perLayer,
+      slidingWindow,
+    });
+  }
+
+  [Symbol.dispose](): void {
+    if (this.#pointer === null) return;
+    this.#library.llama.llama_model_free(this.#pointer);
+    this.#pointer = null;
+  }
+}
+
+/**
+ * A context behind guards that make the calls on which llama.cpp asserts impossible: batches within bounds, slots below
+ * n_seq_max, logits of flagged rows only. One call at a time: it belongs to one thread.
+ */
+export class LlamaContext implements Disposable {
+  readonly sizes: ContextSizes;
+  readonly #library: Library;
+  readonly #vocabSize: number;
+  #pointer: Deno.PointerObject | null;
+  readonly #memory: Deno.PointerValue;
+  /** Everything a batch points to, in one buffer that stays referenced. */
+  readonly #arena: ArrayBuffer;
+  readonly #batch: Uint8Array<ArrayBuffer>;
+  readonly #count: Int32Array;
+  readonly #tokens: Int32Array;
+  readonly #positions: Int32Array;
+  readonly #slotIds: Int32Array;
+  readonly #flags: Int8Array;
+  #rows = 0;
+
+  private constructor(
+    library: Library,
+    pointer: Deno.PointerObject,
+    sizes: ContextSizes,
+    vocabSize: number,
+  ) {
+    this.#library = library;
+    this.#pointer = pointer;
+    this.#memory = library.llama.llama_get_memory(pointer);
+    this.sizes = sizes;
+    this.#vocabSize = vocabSize;
+    const n = sizes.batch;
+    this.#arena = new ArrayBuffer(n * (8 + 4 * 4) + n);
+    const base = addressOf(Deno.UnsafePointer.of(new Uint8Array(this.#arena)));
+    const pointers = new BigUint64Array(this.#arena, 0, n);
+    let at = 8 * n;
+    const column = () => {
+      const view = new Int32Array(this.#arena, at, n);
+      at += 4 * n;
+      return view;
+    };
+    this.#tokens = column();
+    this.#positions = column();
+    const counts = column().fill(1);
+    this.#slotIds = column();
+    this.#flags = new Int8Array(this.#arena, at, n);
+    for (let i = 0; i < n; i++) pointers[i] = base + BigInt(this.#slotIds.byteOffset + 4 * i);
+    this.#batch = new Uint8Array(56);
+    this.#count = new Int32Array(this.#batch.buffer, 0, 1);
+    const fields = new BigUint64Array(this.#batch.buffer);
+    const columns = [this.#tokens, undefined, this.#positions, counts, pointers, this.#flags];
+    columns.forEach((view, i) =>
+      fields[1 + i] = view === undefined ? 0n : base + BigInt(view.byteOffset)
+    );
+  }
+
+  /** Makes a context and reads its sizes back, which proves that the fields are where the table says. */
+  static open(
+    library: Library,
+    model: LlamaModel,
+    options: {
+      readonly sizes: ContextSizes;
+      readonly vocabSize: number;
+      readonly abort: Uint8Array;
+    },
+  ): Result<LlamaContext> {
+    const { llama, layout } = library;
+    const { sizes } = options;
+    using log = new LogCapture(library);
+    const params = patched(llama.llama_context_default_params() as Uint8Array, layout.context, {
+      n_ctx: sizes.cells,
+      n_batch: sizes.batch,
+      n_ubatch: sizes.batch,
+      n_seq_max: sizes.slots,
+      n_outputs_max: sizes.outputs,
+      n_threads: sizes.threads,
+      n_threads_batch: sizes.threads,
+      flash_attn_type: 1,
+      kv_unified: 1,
+      abort_callback: addressOf(library.strlen),
+      abort_callback_data: addressOf(
+        Deno.UnsafePointer.of(options.abort as Uint8Array<ArrayBuffer>),
+      ),
+    });
+    const pointer = llama.llama_init_from_model(model.pointer, params);
+    if (pointer === null) {
+      return fail(
+        "internal",
+        `Cannot make a context of ${sizes.cells} cells: ${log.text || "no reason given"}`,
+      );
+    }
+    const wrong = [
+      [llama.llama_n_ctx(pointer), sizes.cells, "n_ctx"] as const,
+      [llama.llama_n_batch(pointer), sizes.batch, "n_batch"] as const,
+      [llama.llama_n_ubatch(pointer), sizes.batch, "n_ubatch"] as const,
+      [llama.llama_n_seq_max(pointer), sizes.slots, "n_seq_max"] as const,
+    ].find(([seen, wanted]) => seen !== wanted);
+    if (wrong !== undefined) {
+      llama.llama_free(pointer);
+      return fail(
+        "internal",
+        `Cannot use llama.cpp: ${wrong[2]} reads ${wrong[0]}, ${
+          wrong[1]
+        } was set; use the pinned package`,
+      );
+    }
+    return ok(new LlamaContext(library, pointer, sizes, options.vocabSize));
+  }
+
+  /** Does cache operations in order. */
+  apply(ops: readonly KvOp[]): void {
+    const { llama } = this.#library;
+    for (const op of ops) {
+      if (op.op === "copy") {
+        this.#checkSlot(op.from);
+        this.#checkSlot(op.to);
+        llama.llama_memory_seq_cp(this.#memory, op.from, op.to, 0, op.end);
+      } else {
+        this.#checkSlot(op.slot);
+        llama.llama_memory_seq_rm(this.#memory, op.slot, op.start, -1);
+      }
+    }
+  }
+
+  /** Starts a batch. */
+  begin(): void {
+    this.#rows = 0;
+  }
+
+  /** Adds a row to the batch. */
+  add(token: number, position: number, slot: number, wantsLogits: boolean): void {
+    if (this.#rows >= this.sizes.batch) throw new RangeError("the batch is full");
+    if (token >= this.#vocabSize) throw new RangeError(`token ${token} is not in the vocabulary`);
+    this.#checkSlot(slot);
+    const row = this.#rows++;
+    this.#tokens[row] = token;
+    this.#positions[row] = position;
+    this.#slotIds[row] = slot;
+    this.#flags[row] = wantsLogits ? 1 : 0;
+  }
+
+  /** Computes the batch: 0 done, 1 no room (nothing changed), 2 aborted, negative failed. Blocks the thread. */
+  decode(): number {
+    if (this.#rows === 0) throw new RangeError("the batch is empty");
+    this.#count[0] = this.#rows;
+    return this.#library.llama.llama_decode(this.#live(), this.#batch);
+  }
+
+  /** Logits of a flagged row: a view of llama.cpp's memory, valid until the next decode. */
+  logits(row: number): Float32Array {
+    if (row >= this.#rows || this.#flags[row] !== 1) {
+      throw new RangeError(`row ${row} has no logits`);
+    }
+    const pointer = this.#library.llama.llama_get_logits_ith(this.#live(), row);
+    if (pointer === null) throw new Error(`llama.cpp has no logits for row ${row}`);
+    const bytes = Deno.UnsafePointerView.getArrayBuffer(pointer, 4 * this.#vocabSize);
+    return new Float32Array(bytes);
+  }
+
+  [Symbol.dispose](): void {
+    if (this.#pointer === null) return;
+    this.#library.llama.llama_free(this.#pointer);
+    this.#pointer = null;
+  }
+
+  #live(): Deno.PointerObject {
+    if (this.#pointer === null) throw new Error("the context is freed");
+    return this.#pointer;
+  }
+
+  #checkSlot(slot: number): void {
+    if (!(slot >= 0 && slot < this.sizes.slots)) {
+      throw new RangeError(`slot ${slot} is out of range`);
+    }
+  }
+}

@@ -1,0 +1,249 @@
+import { fail, ok } from "@pixii/wire";
+import type { Failure, Result } from "@pixii/wire";
+import { Batcher } from "../core/batcher.ts";
+import type { PrefillChunk, Sequence } from "../core/batcher.ts";
+import { KvMap } from "../core/kv_map.ts";
+import type { EngineRequest } from "../engine.ts";
+import { LlamaContext, LlamaModel } from "./context.ts";
+import type { ModelFacts } from "./context.ts";
+import type { Library } from "./library.ts";
+import { mostDefaultContext, sharedLayout } from "./thread_messages.ts";
+import type { FromThread, OpenMessage, ThreadGauges } from "./thread_messages.ts";
+
+/** Tokens of a KV block: a multiple of the CPU attention tile. */
+export const blockSize = 64;
+/** Tokens of a prefill chunk beside decodes (bounds ITL) and alone (bounds the wait of a newcomer and of a cancel). */
+const chunkBeside = 64;
+const chunkAlone = 128;
+/** Most tokens of one decode call. */
+const batchTokens = 512;
+/** Spare sequence ids that keep finished prompts for reuse. */
+const cachedSlots = 24;
+/** Failed decode calls in a row after which the engine gives itself up. */
+const mostFailures = 3;
+/** Weight of the newest measurement in the rates. */
+const rateWeight = 0.2;
+
+/** Engine steps over one context: the blocking half of the llama engine, inside its thread. */
+export class EngineLoop implements Disposable {
+  readonly facts: ModelFacts;
+  readonly contextLength: number;
+  readonly cells: number;
+  readonly #context: LlamaContext;
+  readonly #model: LlamaModel;
+  readonly #batcher: Batcher;
+  readonly #abort: Uint8Array;
+  readonly #nowMs: () => number;
+  #step = 0;
+  #failures = 0;
+  #prefillRate = 0;
+  #decodeRate = 0;
+
+  private constructor(options: {
+    facts: ModelFacts;
+    contextLength: number;
+    cells: number;
+    context: LlamaContext;
+    model: LlamaModel;
+    batcher: Batcher;
+    abort: Uint8Array;
+    nowMs: () => number;
+  }) {
+    this.facts = options.facts;
+    this.contextLength = options.contextLength;
+    this.cells = options.cells;
+    this.#context = options.context;
+    this.#model = options.model;
+    this.#batcher = options.batcher;
+    this.#abort = options.abort;
+    this.#nowMs = options.nowMs;
+  }
+
+  /** Loads the model and makes the context. */
+  static open(library: Library, message: OpenMessage, nowMs: () => number): Result<EngineLoop> {
+    const loaded = LlamaModel.load(library, message.path);
+    if (!loaded.ok) return loaded;
+    const model = loaded.value;
+    const facts = model.facts();
+    if (!facts.ok) {
+      model[Symbol.dispose]();
+      return facts;
+    }
+    const sizes = sizesOf(message, facts.value);
+    if (!sizes.ok) {
+      model[Symbol.dispose]();
+      return sizes;
+    }
+    const { contextLength, cells } = sizes.value;
+    const slots = Math.min(256, message.maxSeqs + cachedSlots);
+    const abort = new Uint8Array(message.shared, sharedLayout.abortByte, 1);
+    const context = LlamaContext.open(library, model, {
+      sizes: { cells, slots, threads: message.threads, batch: batchTokens, outputs: slots },
+      vocabSize: facts.value.vocabSize,
+      abort,
+    });
+    if (!context.ok) {
+      model[Symbol.dispose]();
+      return context;
+    }
+    const eosTokenIds = [...new Set([...facts.value.endTokenIds, ...message.endTokenIds])];
+    const batcher = new Batcher(
+      {
+        maxSeqs: message.maxSeqs,
+        maxWaiting: message.maxWaiting,
+        contextLength,
+        blockSize,
+        chunkBeside,
+        chunkAlone,
+        deterministic: message.deterministic,
+        eosTokenIds,
+      },
+      new KvMap({ slots, cells, blockSize }),
+    );
+    const parts = { facts: facts.value, contextLength, cells, context: context.value };
+    return ok(new EngineLoop({ ...parts, model, batcher, abort, nowMs }));
+  }
+
+  /** True where there is nothing to compute or to report. */
+  get idle(): boolean {
+    return this.#batcher.idle;
+  }
+
+  /** Takes a stream in; a refusal becomes its one and last output. */
+  submit(request: EngineRequest): Failure | undefined {
+    const taken = this.#batcher.submit(request);
+    return taken.ok ? undefined : taken.error;
+  }
+
+  /** Ends a stream. */
+  cancel(stream: number): void {
+    this.#batcher.cancel(stream);
+  }
+
+  /** Number of the last step, and the blocks held after it. */
+  snapshot(): { readonly step: number; readonly kvEvents: ReturnType<KvMap["snapshot"]> } {
+    return { step: this.#step, kvEvents: this.#batcher.kv.snapshot() };
+  }
+
+  /** One step: a decode call, then at most one prefill chunk. Throws when the engine cannot go on. */
+  step(): Extract<FromThread, { op: "step" }> {
+    this.#decode();
+    this.#prefill();
+    this.#context.apply(this.#batcher.kv.takeOps());
+    this.#step += 1;
+    return {
+      op: "step",
+      step: this.#step,
+      outputs: this.#batcher.takeOutputs(),
+      kvEvents: this.#batcher.kv.takeEvents(),
+      gauges: this.gauges(),
+    };
+  }
+
+  /** Live numbers. */
+  gauges(): ThreadGauges {
+    const { active, cached } = this.#batcher.kv.counts();
+    return {
+      ...this.#batcher.counts(),
+      activeBlocks: active,
+      cachedBlocks: cached,
+      prefillRate: this.#prefillRate,
+      decodeRate: this.#decodeRate,
+    };
+  }
+
+  [Symbol.dispose](): void {
+    this.#context[Symbol.dispose]();
+    this.#model[Symbol.dispose]();
+  }
+
+  #decode(): void {
+    const sequences = this.#batcher.planDecode();
+    this.#context.apply(this.#batcher.kv.takeOps());
+    if (sequences.length === 0) return;
+    this.#context.begin();
+    for (const one of sequences) {
+      this.#context.add(one.tokens[one.tokens.length - 1], one.tokens.length - 1, one.slot!, true);
+    }
+    const startedMs = this.#nowMs();
+    if (!this.#compute(sequences)) return;
+    sequences.forEach((one, row) => this.#batcher.decoded(one, this.#context.logits(row)));
+    const rate = sequences.length / Math.max(0.001, this.#nowMs() - startedMs) * 1000;
+    this.#decodeRate = blend(this.#decodeRate, rate);
+  }
+
+  #prefill(): void {
+    const chunk = this.#batcher.planPrefill();
+    this.#context.apply(this.#batcher.kv.takeOps());
+    if (chunk === undefined) return;
+    this.#fill(chunk);
+    const startedMs = this.#nowMs();
+    if (!this.#compute([chunk.sequence])) return;
+    const logits = chunk.last ? this.#context.logits(chunk.end - chunk.start - 1) : undefined;
+    this.#batcher.prefilled(chunk, logits);
+    const rate = (chunk.end - chunk.start) / Math.max(0.001, this.#nowMs() - startedMs) * 1000;
+    this.#prefillRate = blend(this.#prefillRate, rate);
+  }
+
+  #fill(chunk: PrefillChunk): void {
+    const { sequence, start, end } = chunk;
+    this.#context.begin();
+    for (let at = start; at < end; at++) {
+      this.#context.add(sequence.tokens[at], at, sequence.slot!, chunk.last && at === end - 1);
+    }
+  }
+
+  /** Runs the batch; false where it did not compute. */
+  #compute(sequences: readonly Sequence[]): boolean {
+    const code = this.#context.decode();
+    if (code === 0) {
+      this.#failures = 0;
+      return true;
+    }
+    if (code === 2 || this.#abort[0] !== 0) return false;
+    this.#failures += 1;
+    if (this.#failures > mostFailures) {
+      throw new Error(`llama_decode failed ${this.#failures} times in a row (${code})`);
+    }
+    if (code === 1) this.#batcher.squeeze();
+    else {
+      const error =
+        fail("engine_failed", `Cannot compute the step: llama.cpp answered ${code}`).error;
+      this.#batcher.failed(sequences, error);
+    }
+    return false;
+  }
+}
+
+function blend(old: number, fresh: number): number {
+  return old === 0 ? fresh : old + rateWeight * (fresh - old);
+}
+
+/** Context length and cells, or why they cannot be. */
+function sizesOf(
+  message: OpenMessage,
+  facts: ModelFacts,
+): Result<{ contextLength: number; cells: number }> {
+  const { trainedContext } = facts;
+  if (message.contextLength > trainedContext) {
+    return fail(
+      "invalid_request",
+      `Cannot serve a context of ${message.contextLength} tokens: the model was trained for ${trainedContext}; lower --ctx`,
+    );
+  }
+  const contextLength = message.contextLength || Math.min(trainedContext, mostDefaultContext);
+  const wanted = Math.max(contextLength, message.kvTokens);
+  const cells = Math.ceil(wanted / 256) * 256;
+  const bytes = cells * facts.kvBytesPerToken;
+  const { available } = Deno.systemMemoryInfo();
+  if (bytes > available) {
+    const gib = (value: number) => `${(value / 2 ** 30).toFixed(1)} GiB`;
+    return fail(
+      "invalid_request",
+      `Cannot make a KV cache of ${cells} tokens: it takes ${gib(bytes)}, ${
+        gib(available)
+      } are free; lower --ctx or --kv-tokens`,
+    );
+  }
+  return ok({ contextLength, cells });
+}

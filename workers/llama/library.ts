@@ -1,0 +1,127 @@
+import { fail, ok } from "@pixii/wire";
+import type { Result } from "@pixii/wire";
+import { differences, layouts } from "./layout.ts";
+import type { LibraryLayout } from "./layout.ts";
+import { ggmlSymbols, libcSymbols, llamaSymbols } from "./symbols.ts";
+import type { Llama } from "./symbols.ts";
+
+/** The opened and checked library. */
+export interface Library {
+  readonly llama: Llama;
+  readonly layout: LibraryLayout;
+  /** libc's `strlen`: as abort callback it says 0 while the byte it is given is 0. */
+  readonly strlen: Deno.PointerObject;
+  /** A function that ignores its arguments: as log callback it says nothing. */
+  readonly silence: Deno.PointerObject;
+}
+
+/** Text as a NUL-terminated C string. */
+export function cString(text: string): Uint8Array<ArrayBuffer> {
+  const bytes = new TextEncoder().encode(text);
+  const terminated = new Uint8Array(bytes.length + 1);
+  terminated.set(bytes);
+  return terminated;
+}
+
+/** Name of the package with the libraries of this platform. */
+function packageName(): string | undefined {
+  const { os, arch } = Deno.build;
+  const names: Readonly<Record<string, string>> = {
+    "linux-x86_64": "linux-x64",
+    "linux-aarch64": "linux-arm64",
+    "darwin-aarch64": "mac-arm64-metal",
+    "darwin-x86_64": "mac-x64",
+    "windows-x86_64": "win-x64",
+  };
+  return names[`${os}-${arch}`];
+}
+
+/** Folder of the platform package's libraries; only that package is fetched. */
+async function librariesFolder(): Promise<Result<string>> {
+  const name = packageName();
+  if (name === undefined) {
+    const { os, arch } = Deno.build;
+    return fail(
+      "invalid_request",
+      `Cannot start llama.cpp: there is no package for ${os} on ${arch}`,
+    );
+  }
+  // Not a literal, so that checking or bundling does not fetch the packages of every platform.
+  const specifier = `@node-llama-cpp/${name}`;
+  const { getBinsDir } = await import(specifier) as { getBinsDir(): { binsDir: string } };
+  const { binsDir } = getBinsDir();
+  for (const entry of Deno.readDirSync(binsDir)) {
+    if (entry.isDirectory) return ok(`${binsDir}/${entry.name}`);
+  }
+  return fail("internal", `Cannot start llama.cpp: ${binsDir} holds no folder of libraries`);
+}
+
+function fileIn(folder: string, pattern: RegExp): string | undefined {
+  for (const entry of Deno.readDirSync(folder)) {
+    if (pattern.test(entry.name)) return `${folder}/${entry.name}`;
+  }
+  return undefined;
+}
+
+/** What a C string pointer says. */
+function textAt(pointer: Deno.PointerValue): string {
+  return pointer === null ? "" : new Deno.UnsafePointerView(pointer).getCString();
+}
+
+/** Checks that the structs are what the table says, before anything is done with them. */
+function checkLayout(llama: Llama): Result<LibraryLayout> {
+  const version = textAt(llama.llama_version()).split("-")[0];
+  const layout = layouts[version];
+  if (layout === undefined) {
+    const known = Object.keys(layouts).join(", ");
+    return fail(
+      "internal",
+      `Cannot use llama.cpp ${version}: its struct layout is unknown (known: ${known}); use the pinned package`,
+    );
+  }
+  const wrong = [
+    ...differences(llama.llama_model_default_params() as Uint8Array, layout.model),
+    ...differences(llama.llama_context_default_params() as Uint8Array, layout.context),
+  ];
+  if (wrong.length > 0) {
+    return fail(
+      "internal",
+      `Cannot use llama.cpp ${version}: its structs differ from the table (${
+        wrong.slice(0, 3).join("; ")
+      }); use the pinned package`,
+    );
+  }
+  return ok(layout);
+}
+
+/** Opens llama.cpp of the pinned package and checks its layout. Opened once per thread; never closed. */
+export async function openLibrary(): Promise<Result<Library>> {
+  // An abort would otherwise start a debugger for its backtrace where one is installed.
+  Deno.env.set("GGML_NO_BACKTRACE", "1");
+  const found = await librariesFolder();
+  if (!found.ok) return found;
+  const folder = found.value;
+  const ggmlFile = fileIn(folder, /^(lib)?ggml(\.[a-z]+)?(\.v[\d.]+)?\.(so|dylib|dll)$/);
+  const llamaFile = fileIn(folder, /^(lib)?llama(\.[a-z]+)?(\.v[\d.]+)?\.(so|dylib|dll)$/);
+  if (ggmlFile === undefined || llamaFile === undefined) {
+    return fail("internal", `Cannot start llama.cpp: ${folder} lacks its libraries`);
+  }
+  const libc = Deno.dlopen(
+    Deno.build.os === "linux" ? "libc.so.6" : "libSystem.dylib",
+    libcSymbols,
+  );
+  const ggml = Deno.dlopen(ggmlFile, ggmlSymbols);
+  const llama = Deno.dlopen(llamaFile, llamaSymbols).symbols;
+  const silence = libc.symbols.getpid as Deno.PointerObject;
+  llama.llama_log_set(silence, null);
+  ggml.symbols.ggml_backend_load_all_from_path(cString(folder));
+  llama.llama_backend_init();
+  const layout = checkLayout(llama);
+  if (!layout.ok) return layout;
+  return ok({
+    llama,
+    layout: layout.value,
+    strlen: libc.symbols.strlen as Deno.PointerObject,
+    silence,
+  });
+}

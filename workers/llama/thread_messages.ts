@@ -1,0 +1,71 @@
+import type { Failure, KvEvent } from "@pixii/wire";
+import type { EngineRequest, StepOutput } from "../engine.ts";
+import type { ModelFacts } from "./context.ts";
+
+/** What the engine's thread is started with. */
+export interface OpenMessage {
+  readonly op: "open";
+  readonly path: string;
+  /** Most tokens of a sequence; 0 = the model's, up to `mostDefaultContext`. */
+  readonly contextLength: number;
+  /** KV cells; 0 = as many as the context length. */
+  readonly kvTokens: number;
+  readonly maxSeqs: number;
+  readonly maxWaiting: number;
+  readonly threads: number;
+  readonly deterministic: boolean;
+  readonly endTokenIds: readonly number[];
+  /** Byte 0 set = abort what runs now. */
+  readonly shared: SharedArrayBuffer;
+}
+
+/** Main isolate to thread. */
+export type ToThread =
+  | OpenMessage
+  | { readonly op: "submit"; readonly request: EngineRequest }
+  | { readonly op: "cancel"; readonly stream: number }
+  | { readonly op: "snapshot"; readonly id: number }
+  | { readonly op: "close" };
+
+/** Live numbers, with every step. */
+export interface ThreadGauges {
+  readonly running: number;
+  readonly waiting: number;
+  readonly prefillTokens: number;
+  readonly activeBlocks: number;
+  readonly cachedBlocks: number;
+  readonly prefillRate: number;
+  readonly decodeRate: number;
+}
+
+/** Thread to main isolate. */
+export type FromThread =
+  | {
+    readonly op: "opened";
+    readonly facts: ModelFacts;
+    readonly contextLength: number;
+    readonly cells: number;
+    readonly libraryVersion: string;
+  }
+  | { readonly op: "refused"; readonly error: Failure }
+  | {
+    readonly op: "step";
+    readonly step: number;
+    readonly outputs: readonly StepOutput[];
+    readonly kvEvents: readonly KvEvent[];
+    readonly gauges: ThreadGauges;
+  }
+  | {
+    readonly op: "snapshot";
+    readonly id: number;
+    readonly step: number;
+    readonly kvEvents: readonly KvEvent[];
+  }
+  | { readonly op: "failed"; readonly message: string }
+  | { readonly op: "closed" };
+
+/** Places in the shared buffer, as int32 indexes; byte 0 is the abort byte. */
+export const sharedLayout = { abortByte: 0, inStep: 1, steps: 2, bytes: 64 } as const;
+
+/** Context length of models that allow more, unless `--ctx` says otherwise. */
+export const mostDefaultContext = 8192;
