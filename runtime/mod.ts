@@ -46,3 +46,6 @@ export { MemoryBus, MemoryHub } from "./bus_memory.ts";
 export { MemoryRegistry, MemoryRegistryHub } from "./registry_memory.ts";
 export { leaseTtlMs, maxKeyLength, maxValueBytes } from "./registry_rules.ts";
 export { ReplyFailure } from "./request_handler.ts";
+export { startEtcd, startNats } from "./local_servers.ts";
+export type { LocalServer, LocalServerOptions } from "./local_servers.ts";
+export { findServer } from "./server_binary.ts";
