@@ -49,3 +49,8 @@ export { ReplyFailure } from "./request_handler.ts";
 export { startEtcd, startNats } from "./local_servers.ts";
 export type { LocalServer, LocalServerOptions } from "./local_servers.ts";
 export { findServer } from "./server_binary.ts";
+export { runService } from "./program.ts";
+export { connectBus, connectRegistry, firstConnectMs } from "./connect.ts";
+export type { ConnectOptions } from "./connect.ts";
+export { SocketHub } from "./socket_hub.ts";
+export type { SocketHubOptions } from "./socket_hub.ts";

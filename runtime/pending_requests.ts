@@ -4,6 +4,7 @@ import type { RequestOptions } from "./bus.ts";
 import type { Clock } from "./clock.ts";
 
 interface Pending {
+  readonly subject: string;
   settle(result: Result<Uint8Array>): void;
 }
 
@@ -41,10 +42,15 @@ export class PendingRequests {
       const onAbort = () => settle(gaveUp(subject));
       const timer = this.#clock.timer(timeoutMs, () => settle(tooLate(subject, timeoutMs)));
       signal?.addEventListener("abort", onAbort, { once: true });
-      this.#waiting.set(id, { settle });
+      this.#waiting.set(id, { subject, settle });
       const sent = send(id);
       if (!sent.ok) settle(sent);
     });
+  }
+
+  /** What request `id` asked; "a request" where it has ended. */
+  subjectOf(id: number): string {
+    return this.#waiting.get(id)?.subject ?? "a request";
   }
 
   /** Ends request `id`; one that has ended already is left alone. */

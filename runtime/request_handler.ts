@@ -1,4 +1,4 @@
-import { fail, ok } from "@pixii/wire";
+import { errorCodes, fail, ok } from "@pixii/wire";
 import type { Failure, Result } from "@pixii/wire";
 import type { RequestHandler } from "./bus.ts";
 import { checkPayload } from "./bus_status.ts";
@@ -48,4 +48,26 @@ function failureOf(error: unknown, subject: string, log: Log): Result<never> {
   if (error instanceof ReplyFailure) return { ok: false, error: error.failure };
   log.error("request handler threw", { subject, error });
   return fail("internal", `Cannot answer ${subject}: its handler failed; its log says why`);
+}
+
+/** A failure as the payload of a reply. */
+export function failureBytes(failure: Failure): Uint8Array {
+  return new TextEncoder().encode(JSON.stringify(failure));
+}
+
+/** The failure in a reply; `internal` where the payload is none. */
+export function readFailure(payload: Uint8Array): Result<never> {
+  try {
+    const read: Partial<Failure> = JSON.parse(new TextDecoder().decode(payload));
+    const { code, message, param, retryAfterMs } = read;
+    if (code !== undefined && errorCodes.includes(code) && typeof message === "string") {
+      return fail(code, message, {
+        ...(typeof param === "string" ? { param } : {}),
+        ...(typeof retryAfterMs === "number" ? { retryAfterMs } : {}),
+      });
+    }
+  } catch (error) {
+    return fail("internal", `Cannot read a failed reply: ${String(error)}`);
+  }
+  return fail("internal", "Cannot read a failed reply: it names no known error");
 }
