@@ -1,5 +1,5 @@
 import { MemoryHub } from "./bus_memory.ts";
-import { MemoryBus } from "./bus_memory.ts";
+import type { MemoryBus } from "./bus_memory.ts";
 import type { Bus } from "./bus.ts";
 import { busContract } from "./bus_contract.ts";
 import { systemClock } from "./clock_system.ts";

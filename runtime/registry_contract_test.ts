@@ -6,8 +6,8 @@ import { startEtcd } from "./local_servers.ts";
 import { recordingLog } from "./log_recording.ts";
 import type { Registry } from "./registry.ts";
 import { registryContract } from "./registry_contract.ts";
-import { EtcdRegistry } from "./registry_etcd.ts";
-import { MemoryRegistry, MemoryRegistryHub } from "./registry_memory.ts";
+import type { EtcdRegistry } from "./registry_etcd.ts";
+import { type MemoryRegistry, MemoryRegistryHub } from "./registry_memory.ts";
 import { findServer } from "./server_binary.ts";
 import { SocketHub } from "./socket_hub.ts";
 
