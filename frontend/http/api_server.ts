@@ -1,0 +1,147 @@
+import { fail } from "@pixii/wire";
+import type { Failure } from "@pixii/wire";
+import { StartError } from "@pixii/runtime";
+import type { Health } from "@pixii/runtime";
+import { errorAnswer, jsonAnswer } from "./answer.ts";
+import { callOf } from "./call.ts";
+import type { ApiParts, Call } from "./call.ts";
+import { answerGeneration } from "./generation_route.ts";
+import { answerModel, answerModels, modelsPath } from "./model_routes.ts";
+
+/** What the API shows of its service. */
+export interface ApiPages {
+  health(): Health;
+  /** Prometheus text. */
+  metrics(): Promise<string>;
+}
+
+type Answer = (call: Call) => Response | Promise<Response>;
+
+interface Route {
+  readonly methods: readonly string[];
+  readonly answer: Answer;
+}
+
+const reading = ["GET", "HEAD"];
+
+/** The HTTP edge: `Deno.serve` and one look-up per request. */
+export class ApiServer implements AsyncDisposable {
+  readonly #parts: ApiParts;
+  readonly #routes: ReadonlyMap<string, Route>;
+  readonly #one: Route;
+  readonly #server: Deno.HttpServer<Deno.NetAddr>;
+
+  private constructor(parts: ApiParts, pages: ApiPages) {
+    this.#parts = parts;
+    const { directory } = parts;
+    const post = (kind: "chat" | "text"): Route => ({
+      methods: ["POST"],
+      answer: (call) => answerGeneration(kind, parts, call),
+    });
+    const get = (answer: Answer): Route => ({ methods: reading, answer });
+    this.#routes = new Map([
+      ["/v1/chat/completions", post("chat")],
+      ["/v1/completions", post("text")],
+      [modelsPath, get((call) => answerModels(directory, call))],
+      ["/health", get((call) => healthAnswer(pages.health(), call))],
+      ["/live", get((call) => jsonAnswer(200, `{"status":"live"}`, call.headers))],
+      ["/metrics", get((call) => metricsAnswer(pages, call))],
+    ]);
+    this.#one = get((call) => answerModel(directory, call));
+    const { host: hostname, port } = parts.config;
+    this.#server = Deno.serve({
+      ...{ hostname, port, onListen: () => {} },
+      onError: (error) => this.#broke(error),
+    }, (request) => this.#handle(request));
+  }
+
+  /** Listens at once; throws `StartError` where the address cannot be had. */
+  static open(parts: ApiParts, pages: ApiPages): ApiServer {
+    try {
+      return new ApiServer(parts, pages);
+    } catch (error) {
+      const { host, port } = parts.config;
+      const reason = error instanceof Error ? error.message : String(error);
+      throw new StartError(
+        `Cannot open the API: ${host}:${port} must be free, got ${reason}; ` +
+          "choose another with --port, or 0 for any",
+      );
+    }
+  }
+
+  /** `http://127.0.0.1:8000`, reachable from this machine. */
+  get url(): string {
+    const { host } = this.#parts.config;
+    const shown = ["0.0.0.0", "::", "[::]"].includes(host) ? "127.0.0.1" : host;
+    return `http://${shown.includes(":") ? `[${shown}]` : shown}:${this.#server.addr.port}`;
+  }
+
+  /** Sends what is being sent, then closes. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#server.shutdown();
+  }
+
+  async #handle(request: Request): Promise<Response> {
+    const { chance, clock, log } = this.#parts;
+    const startMs = clock.nowMs();
+    const call = callOf(request, chance);
+    const response = await this.#answer(call);
+    log.debug("answered", {
+      ...{ method: request.method, path: call.url.pathname, status: response.status },
+      ...{ ms: Math.round(clock.nowMs() - startMs), requestId: call.requestId },
+      clientId: call.headers.get("x-request-id"),
+    });
+    return response;
+  }
+
+  async #answer(call: Call): Promise<Response> {
+    const { pathname } = call.url;
+    const route = this.#routes.get(pathname) ??
+      (pathname.length > modelsPath.length + 1 && pathname.startsWith(`${modelsPath}/`)
+        ? this.#one
+        : undefined);
+    if (route === undefined) return errorAnswer(this.#noRoute(pathname), call.headers);
+    const { method } = call.request;
+    if (!route.methods.includes(method)) {
+      call.headers.set("allow", route.methods.join(", "));
+      return errorAnswer(wrongMethod(method, pathname, route.methods), call.headers);
+    }
+    try {
+      return await route.answer(call);
+    } catch (error) {
+      this.#parts.log.error("request failed by a bug", { requestId: call.requestId, error });
+      return errorAnswer(bug(call.requestId), call.headers);
+    }
+  }
+
+  #noRoute(pathname: string): Failure {
+    const shown = pathname.length <= 80 ? pathname : `${pathname.slice(0, 80)}...`;
+    const known = [...this.#routes.keys(), `${modelsPath}/{id}`].join(", ");
+    return fail("route_not_found", `No such route: ${shown}; there are ${known}`).error;
+  }
+
+  /** What escapes a handler never reached a call: there is no request id to tell. */
+  #broke(error: unknown): Response {
+    this.#parts.log.error("request failed by a bug", { error });
+    return errorAnswer(bug("unknown"), new Headers());
+  }
+}
+
+function healthAnswer(health: Health, call: Call): Response {
+  return jsonAnswer(health.status === "ready" ? 200 : 503, JSON.stringify(health), call.headers);
+}
+
+async function metricsAnswer(pages: ApiPages, call: Call): Promise<Response> {
+  call.headers.set("content-type", "text/plain; version=0.0.4; charset=utf-8");
+  return new Response(await pages.metrics(), { headers: call.headers });
+}
+
+function wrongMethod(method: string, pathname: string, allowed: readonly string[]): Failure {
+  const message = `Method ${method} is not allowed for ${pathname}; use ${allowed[0]}`;
+  return fail("method_not_allowed", message).error;
+}
+
+function bug(requestId: string): Failure {
+  const message = `Internal error; the frontend's log has more under request ${requestId}`;
+  return fail("internal", message).error;
+}

@@ -1,0 +1,80 @@
+import { fail, ok } from "@pixii/wire";
+import type { Result } from "@pixii/wire";
+import type { Vocabulary } from "../core/vocabulary.ts";
+import type { ChatRequest } from "../openai/chat_request.ts";
+import type { CommonRequest } from "../openai/common_fields.ts";
+import type { CompletionRequest, Prompt } from "../openai/completion_request.ts";
+import { outputRoom } from "./request_run.ts";
+
+/** The tokens of a chat: the model's template rendered and tokenized. */
+export function chatTokens(
+  request: ChatRequest,
+  vocabulary: Vocabulary,
+  nowMs: number,
+): Result<readonly Uint32Array[]> {
+  if (!vocabulary.hasChatTemplate) {
+    return fail(
+      "invalid_request",
+      "This model has no chat template; use /v1/completions",
+      { param: "messages" },
+    );
+  }
+  const tokens = vocabulary.encodeChat(request.messages, { nowMs });
+  return tokens.ok ? ok([tokens.value]) : tokens;
+}
+
+/** The tokens of every prompt of a text completion; spellings of specials count as specials there. */
+export function completionTokens(
+  request: CompletionRequest,
+  vocabulary: Vocabulary,
+): Result<readonly Uint32Array[]> {
+  const all: Uint32Array[] = [];
+  for (const [index, prompt] of request.prompts.entries()) {
+    const tokens = tokensOf(prompt, vocabulary);
+    const param = request.prompts.length === 1 ? "prompt" : `prompt[${index}]`;
+    if (tokens.length === 0) {
+      return fail("invalid_request", `Invalid '${param}': must not be empty`, { param });
+    }
+    const unknown = tokens.find((id) => id >= vocabulary.size);
+    if (unknown !== undefined) return noSuchToken(param, unknown, vocabulary);
+    all.push(tokens);
+  }
+  return ok(all);
+}
+
+function tokensOf(prompt: Prompt, vocabulary: Vocabulary): Uint32Array {
+  if (typeof prompt !== "string") return Uint32Array.from(prompt);
+  return vocabulary.encode(prompt, { parseSpecials: true, addBos: true });
+}
+
+/** Everything that can be refused before any work: ids of unknown tokens, prompts that do not fit. */
+export function checkTokens(
+  common: CommonRequest,
+  prompts: readonly Uint32Array[],
+  rules: {
+    readonly vocabulary: Vocabulary;
+    readonly contextLength: number;
+    readonly param: "messages" | "prompt";
+  },
+): Result<void> {
+  const { vocabulary, contextLength, param } = rules;
+  for (const [id] of common.sampling.logitBias) {
+    if (id >= vocabulary.size) return noSuchToken("logit_bias", id, vocabulary);
+  }
+  for (const id of common.stopTokenIds) {
+    if (id >= vocabulary.size) return noSuchToken("stop_token_ids", id, vocabulary);
+  }
+  for (const prompt of prompts) {
+    const room = outputRoom(prompt.length, common.maxTokens, contextLength);
+    if (!room.ok) return fail(room.error.code, room.error.message, { param });
+  }
+  return ok(undefined);
+}
+
+function noSuchToken(param: string, id: number, vocabulary: Vocabulary) {
+  return fail(
+    "invalid_request",
+    `Invalid '${param}': token ids must be below ${vocabulary.size}, got ${id}`,
+    { param },
+  );
+}
