@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { systemClock } from "@pixii/runtime";
 import { chooseModels } from "./choose_models.ts";
 import { parseDev } from "./dev_config.ts";
+import { bundledPath } from "./models/catalog.ts";
 import { silentProgress } from "./models/progress.ts";
 
 class Desk implements AsyncDisposable {
@@ -45,6 +46,16 @@ Deno.test("chooseModels() falls back to tiny with a line that says what it is", 
   assert.equal(chosen.value[0].plan.servedName, "chat");
   assert.match(chosen.value[0].path, /tiny\/micro\.gguf$/);
   assert.match(desk.notes.at(-1) ?? "", /serving tiny instead \(random weights/);
+});
+
+Deno.test("chooseModels() has a model with no network and an empty cache", async () => {
+  await using desk = new Desk();
+  const chosen = await desk.choose();
+  assert.ok(chosen.ok, JSON.stringify(chosen));
+  assert.equal(chosen.value[0].path, bundledPath("micro.gguf"));
+  assert.equal(chosen.value[0].plan.servedName, "tiny");
+  const micro = await desk.choose("--model", "micro");
+  assert.equal(micro.ok ? micro.value[0].digest : "", chosen.value[0].digest);
 });
 
 Deno.test("chooseModels() refuses one name for two files and takes one file twice", async () => {
