@@ -30,7 +30,8 @@ function tokenizerJson(
 ): Record<string, unknown> {
   const types = ggufList<number>(gguf, "tokenizer.ggml.token_type");
   const added: Record<string, unknown>[] = [];
-  const vocab: Record<string, number> = {};
+  // Without a prototype, so that a token like `__proto__` is one like any other.
+  const vocab: Record<string, number> = Object.create(null);
   tokens.forEach((content, id) => {
     vocab[content] = id;
     if (types[id] !== controlType && types[id] !== userDefinedType) return;
@@ -82,13 +83,20 @@ export async function buildArtifact(gguf: Gguf): Promise<Result<BuiltArtifact>> 
       }; byte-level BPE (gpt2) is supported`,
     );
   }
-  const known = preTokenizers[pre];
+  const known = Object.hasOwn(preTokenizers, pre) ? preTokenizers[pre] : undefined;
   if (known === undefined) {
     return fail(
       "invalid_request",
       `Cannot serve the model: its pre-tokenizer is ${pre}; supported are ${
         Object.keys(preTokenizers).join(", ")
       }`,
+    );
+  }
+  const merges = ggufList<string>(gguf, "tokenizer.ggml.merges");
+  if ([...tokens, ...merges].some((text) => typeof text !== "string")) {
+    return fail(
+      "invalid_request",
+      "Cannot serve the model: a token or merge of its vocabulary is not text; download it again",
     );
   }
   const named = (name: string) => tokens[ggufNumber(gguf, `tokenizer.ggml.${name}_token_id`) ?? -1];

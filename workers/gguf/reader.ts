@@ -25,6 +25,10 @@ export interface Gguf {
 /** Largest header read: vocabularies of 256 k tokens take about 20 MB. */
 const mostHeaderBytes = 256 * 1024 * 1024;
 const chunkBytes = 4 * 1024 * 1024;
+/** Most metadata values, tensors and elements of one list: far over any model, far under what would fill the memory. */
+const mostValues = 65_536;
+const mostTensors = 65_536;
+const mostElements = 4 * 1024 * 1024;
 
 /** Bytes and elements of one ggml block, by type number: enough to know where the data must end. */
 const blockSizes: Readonly<Record<number, readonly [bytes: number, elements: number]>> = {
@@ -59,6 +63,7 @@ class Cursor {
   readonly #bytes: Uint8Array;
   readonly #view: DataView;
   readonly #fileBytes: number;
+  readonly #decoder = new TextDecoder();
   at = 0;
 
   constructor(bytes: Uint8Array, fileBytes: number) {
@@ -75,9 +80,10 @@ class Cursor {
     return at;
   }
 
-  /** Refuses a count whose elements, at `least` bytes each, cannot be in the file. */
-  count(least: number): number {
+  /** Refuses a count over `most`, and one whose elements, at `least` bytes each, cannot be in the file. */
+  count(least: number, most = Infinity): number {
     const value = this.u64();
+    if (value > most) throw new Malformed(`it claims ${value} elements, at most ${most} are read`);
     if (value * least > this.#fileBytes - this.at) {
       throw new Malformed(
         `it claims ${value} elements where ${this.#fileBytes - this.at} bytes are left`,
@@ -101,7 +107,7 @@ class Cursor {
   text(): string {
     const size = this.count(1);
     const at = this.take(size);
-    return new TextDecoder().decode(this.#bytes.subarray(at, at + size));
+    return this.#decoder.decode(this.#bytes.subarray(at, at + size));
   }
 
   scalar(type: number): number | boolean | string {
@@ -140,7 +146,7 @@ class Cursor {
     const type = this.u32();
     if (type !== 9) return this.scalar(type);
     const element = this.u32();
-    const length = this.count(element === 8 ? 8 : 1);
+    const length = this.count(element === 8 ? 8 : 1, mostElements);
     const values: (number | boolean | string)[] = [];
     for (let i = 0; i < length; i++) values.push(this.scalar(element));
     return values;
@@ -154,8 +160,8 @@ function parseHeader(bytes: Uint8Array, fileBytes: number): Gguf {
   if (version !== 2 && version !== 3) {
     throw new Malformed(`it is GGUF version ${version}; 2 and 3 are known`);
   }
-  const tensorCount = cursor.count(24);
-  const valueCount = cursor.count(13);
+  const tensorCount = cursor.count(24, mostTensors);
+  const valueCount = cursor.count(13, mostValues);
   const metadata = new Map<string, GgufValue>();
   for (let i = 0; i < valueCount; i++) metadata.set(cursor.text(), cursor.value());
   const tensors: GgufTensor[] = [];
@@ -197,7 +203,7 @@ export async function readGguf(path: string): Promise<Result<Gguf>> {
     while (true) {
       while (filled < Math.min(wanted, bytes.length)) {
         const read = await file.read(bytes.subarray(filled, Math.min(wanted, bytes.length)));
-        if (read === null) break;
+        if (read === null) return bad("it became shorter while it was read");
         filled += read;
       }
       try {
