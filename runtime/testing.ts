@@ -5,3 +5,5 @@
 export { findServer } from "./server_binary.ts";
 export { startEtcd, startNats } from "./local_servers.ts";
 export type { LocalServer, LocalServerOptions } from "./local_servers.ts";
+export { testHost } from "./test_host.ts";
+export type { TestHost } from "./test_host.ts";

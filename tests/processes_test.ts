@@ -144,7 +144,9 @@ Deno.test({
       text += piece;
       if (!killed && text.split("data: ").length > 20) {
         killed = true;
-        const victim = workers.find((one) => one.lines.some((line) => line.includes(instance)));
+        const victim: typeof workers[number] | undefined = workers.find((one) =>
+          one.lines.some((line) => line.includes(instance))
+        );
         assert.ok(victim, "the worker logs its instance id");
         await victim.end("SIGKILL");
       }
