@@ -2,7 +2,7 @@ import { StartError } from "@pixii/runtime";
 import type { Health, Service, ServiceContext, ServiceSpec } from "@pixii/runtime";
 import { frontendSchema } from "./config.ts";
 import type { FrontendConfig } from "./config.ts";
-import { loadVocabulary } from "./core/load_vocabulary.ts";
+import { loadVocabulary } from "./tokens/load_vocabulary.ts";
 import { createModelDirectory } from "./generation/directory_watch.ts";
 import type { WatchedDirectory } from "./generation/directory_watch.ts";
 import { createGenerator } from "./generation/generator.ts";

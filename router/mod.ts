@@ -1,1 +1,7 @@
-export {};
+/**
+ * Which worker: prefix index, load ledger, cost, pick.
+ * @module
+ */
+export { routerSchema } from "./config.ts";
+export type { RouterConfig } from "./config.ts";
+export { routerSpec } from "./service.ts";

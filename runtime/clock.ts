@@ -6,6 +6,11 @@ export interface Clock {
   wallMs(): number;
   /** Resolves after `ms`; rejects with the signal's reason when it aborts. */
   sleep(ms: number, signal?: AbortSignal): Promise<void>;
+  /**
+   * Runs `callback` once in a later turn of the event loop, after the I/O that is ready: no time has to pass. For work
+   * that goes on back to back and must let others in; a timer of 0 ms costs a millisecond or two.
+   */
+  turn(callback: () => void): Disposable;
   /** Runs `callback` once after `ms` unless disposed. */
   timer(ms: number, callback: () => void): Disposable;
   /** Runs `callback` every `ms` until disposed. */

@@ -1,3 +1,4 @@
+import { clearImmediate, setImmediate } from "node:timers";
 import type { Clock } from "./clock.ts";
 
 /** Longest delay one native timer takes; longer waits are armed again. */
@@ -19,6 +20,11 @@ class SystemClock implements Clock {
 
   sleep(ms: number, signal?: AbortSignal): Promise<void> {
     return sleepOn(this, ms, signal);
+  }
+
+  turn(callback: () => void): Disposable {
+    const id = setImmediate(callback);
+    return { [Symbol.dispose]: () => clearImmediate(id) };
   }
 
   timer(ms: number, callback: () => void): Disposable {

@@ -41,6 +41,10 @@ export class VirtualClock implements Clock {
     return sleepOn(this, ms, signal);
   }
 
+  turn(callback: () => void): Disposable {
+    return this.#add(this.#nowMs, callback);
+  }
+
   timer(ms: number, callback: () => void): Disposable {
     return this.#add(this.#nowMs + Math.max(0, ms), callback);
   }

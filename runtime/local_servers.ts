@@ -38,8 +38,9 @@ export function startNats(options: LocalServerOptions = {}): Promise<LocalServer
     ports: 1,
     args: ([port]) => ["--addr", host, "--port", `${port}`],
     url: ([port]) => `nats://${host}:${port}`,
-    answers: async ([port]) => {
+    answers: async ([port], signal) => {
       using connection = await Deno.connect({ hostname: host, port });
+      signal.addEventListener("abort", () => connection.close(), { once: true });
       const greeting = new Uint8Array(5);
       await connection.read(greeting);
       return new TextDecoder().decode(greeting) === "INFO ";
@@ -64,8 +65,8 @@ export function startEtcd(options: LocalServerOptions = {}): Promise<LocalServer
       ...["--auto-compaction-mode", "periodic", "--auto-compaction-retention", "1h"],
     ],
     url: ([port]) => `http://${host}:${port}`,
-    answers: async ([port]) => {
-      const answer = await fetch(`http://${host}:${port}/health`);
+    answers: async ([port], signal) => {
+      const answer = await fetch(`http://${host}:${port}/health`, { signal });
       return (await answer.text()).includes("true");
     },
   });

@@ -11,14 +11,15 @@ export interface ServerPlan {
   readonly ports: number;
   args(ports: readonly number[], dir: string): readonly string[];
   url(ports: readonly number[]): string;
-  /** True when it serves; a throw means not yet. */
-  answers(ports: readonly number[]): Promise<boolean>;
+  /** True when it serves; a throw means not yet. Gives up when `signal` aborts: something else may hold the port. */
+  answers(ports: readonly number[], signal: AbortSignal): Promise<boolean>;
 }
 
 /** Longest wait until a started server answers. */
 const startMs = 15_000;
-/** How often it is asked. */
+/** How often it is asked, and how long one question may take. */
 const askEveryMs = 20;
+const askMs = 1_000;
 /** How long it has to end by itself before it is killed. */
 const endMs = 3_000;
 /** Another program may take a free port before the server does: so many starts on new ports are tried. */
@@ -139,8 +140,9 @@ export class ServerProcess implements LocalServer {
   }
 
   async #answers(): Promise<boolean> {
+    using limit = this.#clock.deadline(askMs);
     try {
-      return await this.#plan.answers(this.#ports);
+      return await this.#plan.answers(this.#ports, limit.signal);
     } catch {
       // Not up yet: the caller asks again until its limit.
       return false;

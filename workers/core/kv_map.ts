@@ -1,5 +1,7 @@
 import { RouteHasher } from "@pixii/wire";
-import type { KvEvent } from "@pixii/wire";
+import type { HashList, KvEvent } from "@pixii/wire";
+import { BlockIndex } from "./block_index.ts";
+import type { Block } from "./block_index.ts";
 
 /** What the engine must do to its cache, in order, before its next decode. */
 export type KvOp =
@@ -8,31 +10,19 @@ export type KvOp =
   /** Forget positions [start, ∞) of a slot. */
   | { readonly op: "remove"; readonly slot: number; readonly start: number };
 
-/** A full block of computed tokens, in one physical copy that several slots may share. */
-interface Block {
-  readonly number: number;
-  readonly key: string;
-  readonly hi: number;
-  readonly lo: number;
-  readonly parent: number;
-  /** Slots whose sequence holds this copy. */
-  readonly holders: Set<number>;
-  /** Some of its tokens were computed by decode steps, not by prefill chunks. */
-  readonly decoded: boolean;
-}
-
 interface Slot {
   state: "free" | "live" | "cached";
   /** Tokens whose KV is computed. */
   tokens: number[];
   blocks: Block[];
   hasher: RouteHasher | undefined;
+  salt: KvSalt;
   /** Tokens from here on were computed by decode. */
   decodedFrom: number;
   lastUse: number;
 }
 
-/** A prefix found in some slot. */
+/** A prefix found in some slot; it holds until the map is next changed. */
 export interface PrefixMatch {
   readonly slot: number;
   readonly blocks: number;
@@ -44,6 +34,8 @@ export interface KvSalt {
   readonly tenantSalt: string;
 }
 
+const noSalt: KvSalt = { adapterDigest: "", tenantSalt: "" };
+
 /**
  * What the device cache holds: which slot (llama.cpp sequence id) has which tokens, which blocks are shared, what may be
  * evicted. Pure bookkeeping: it emits cache operations and KV events, and the engine does them.
@@ -52,9 +44,9 @@ export class KvMap {
   readonly #slots: Slot[];
   readonly #blockSize: number;
   readonly #cells: number;
-  readonly #byKey = new Map<string, Set<Block>>();
-  #blocks = 0;
-  #nextNumber = 1;
+  readonly #index = new BlockIndex();
+  /** Tokens of live slots behind their last full block. */
+  #tails = 0;
   #useCount = 0;
   #ops: KvOp[] = [];
   #events: KvEvent[] = [];
@@ -69,6 +61,7 @@ export class KvMap {
       tokens: [],
       blocks: [],
       hasher: undefined,
+      salt: noSalt,
       decodedFrom: Infinity,
       lastUse: 0,
     }));
@@ -76,20 +69,12 @@ export class KvMap {
 
   /** Cells no slot uses. */
   get freeCells(): number {
-    let used = this.#blocks * this.#blockSize;
-    for (const slot of this.#slots) {
-      used += slot.tokens.length - slot.blocks.length * this.#blockSize;
-    }
-    return this.#cells - used;
+    return this.#cells - this.#index.count * this.#blockSize - this.#tails;
   }
 
   /** Blocks of live slots, and blocks only cached slots hold. */
   counts(): { readonly active: number; readonly cached: number } {
-    const active = new Set<Block>();
-    for (const slot of this.#slots) {
-      if (slot.state === "live") { for (const block of slot.blocks) active.add(block); }
-    }
-    return { active: active.size, cached: this.#blocks - active.size };
+    return { active: this.#index.active, cached: this.#index.count - this.#index.active };
   }
 
   /** Tokens computed in a slot. */
@@ -114,61 +99,69 @@ export class KvMap {
     const slot = this.#slots[index];
     slot.state = "live";
     slot.hasher = new RouteHasher({ blockSize: this.#blockSize, ...salt });
+    slot.salt = salt;
     slot.decodedFrom = Infinity;
     return index;
   }
 
-  /** The longest run of blocks of `tokens` that some slot holds, at most `mostBlocks`; compared by hash, then by token. */
+  /**
+   * The longest run of blocks that some slot holds and that begins as `tokens` do. `hashes` are the salted RouteHashes of
+   * the blocks that may be reused. Found by hash, then compared by salt and token: a 64-bit hash alone decides nothing.
+   * Counts as a use of the slot found. O(tokens + blocks x copies).
+   */
   match(
     tokens: ArrayLike<number>,
     options: {
+      readonly hashes: HashList;
       readonly salt: KvSalt;
-      readonly mostBlocks: number;
+      /** Only blocks without a token computed by decode in or before them. */
       readonly prefilledOnly: boolean;
     },
   ): PrefixMatch | undefined {
-    const hasher = new RouteHasher({ blockSize: this.#blockSize, ...options.salt });
-    let best: PrefixMatch | undefined;
-    for (let i = 0; i < options.mostBlocks; i++) {
-      const hash = hasher.push(tokens, i * this.#blockSize);
-      const copies = this.#byKey.get(`${hash.hi},${hash.lo}`);
-      if (copies === undefined) break;
-      const slot = this.#holderOf(copies, i, options.prefilledOnly);
-      if (slot === undefined) break;
-      best = { slot, blocks: i + 1 };
+    const { hashes, salt, prefilledOnly } = options;
+    let last: Block | undefined;
+    let blocks = 0;
+    for (; blocks < hashes.hi.length; blocks++) {
+      const found = firstOf(this.#index.copies(hashes.hi[blocks], hashes.lo[blocks]), prefilledOnly);
+      if (found === undefined) break;
+      last = found;
     }
-    if (best === undefined) return undefined;
-    const held = this.#slots[best.slot].tokens;
-    for (let i = 0; i < best.blocks * this.#blockSize; i++) {
-      if (held[i] !== tokens[i]) return undefined;
+    if (last === undefined) return undefined;
+    const [slot] = last.holders;
+    const source = this.#slots[slot];
+    if (!sameSalt(source.salt, salt)) return undefined;
+    for (let i = 0; i < blocks * this.#blockSize; i++) {
+      if (source.tokens[i] !== tokens[i]) return undefined;
     }
-    return best;
+    source.lastUse = ++this.#useCount;
+    return { slot, blocks };
   }
 
-  /** Shares a matched prefix with an empty live slot. */
+  /** Shares a matched prefix with an empty live slot of the same salt. */
   attach(to: number, match: PrefixMatch): void {
     const source = this.#slots[match.slot];
     const slot = this.#slots[to];
-    if (slot.state !== "live" || slot.tokens.length > 0) {
-      throw new Error("attach() needs an empty slot");
+    if (slot.state !== "live" || slot.tokens.length > 0 || !sameSalt(slot.salt, source.salt)) {
+      throw new Error("attach() needs an empty slot of the same salt");
     }
+    if (match.blocks > source.blocks.length) throw new Error("attach() needs a match that holds");
     const end = match.blocks * this.#blockSize;
     this.#ops.push({ op: "copy", from: match.slot, to, end });
     slot.tokens = source.tokens.slice(0, end);
     for (let i = 0; i < match.blocks; i++) {
-      const block = source.blocks[i];
       slot.hasher!.push(slot.tokens, i * this.#blockSize);
-      block.holders.add(to);
-      slot.blocks.push(block);
+      this.#index.share(source.blocks[i], to);
+      slot.blocks.push(source.blocks[i]);
     }
-    source.lastUse = ++this.#useCount;
   }
 
-  /** Records tokens the engine has computed at the end of a slot, and stores the blocks that became full. */
+  /** Records tokens the engine has computed at the end of a live slot, and stores the blocks that became full. */
   append(index: number, tokens: ArrayLike<number>, how: "prefill" | "decode"): void {
     const slot = this.#slots[index];
+    if (slot.state !== "live") throw new Error("append() needs a live slot");
     if (how === "decode") slot.decodedFrom = Math.min(slot.decodedFrom, slot.tokens.length);
     for (let i = 0; i < tokens.length; i++) slot.tokens.push(tokens[i]);
+    this.#tails += tokens.length;
     const stored: Block[] = [];
     while ((slot.blocks.length + 1) * this.#blockSize <= slot.tokens.length) {
       stored.push(this.#store(index, slot));
@@ -179,16 +172,15 @@ export class KvMap {
   /** Ends a sequence's use of its slot: its full blocks stay for reuse where `keep` says so and nobody else has them. */
   close(index: number, keep: boolean): void {
     const slot = this.#slots[index];
+    if (slot.state !== "live") throw new Error("close() needs a live slot");
     const last = slot.blocks.at(-1);
-    if (!keep || last === undefined || last.holders.size > 1) {
+    if (!keep || last === undefined || last.holders.size > 1 || this.#hasTwin(last)) {
       this.#free(index);
       return;
     }
     const end = slot.blocks.length * this.#blockSize;
-    if (slot.tokens.length > end) {
-      this.#ops.push({ op: "remove", slot: index, start: end });
-      slot.tokens.length = end;
-    }
+    if (slot.tokens.length > end) this.#ops.push({ op: "remove", slot: index, start: end });
+    this.#retire(slot);
     slot.state = "cached";
     slot.lastUse = ++this.#useCount;
   }
@@ -199,14 +191,20 @@ export class KvMap {
       const oldest = this.#oldestCached();
       if (oldest === undefined) return false;
       const slot = this.#slots[oldest];
-      if (slot.blocks.length === 1) {
+      // A shared block frees nothing, so the run to give up may be longer than the cells wanted.
+      let end = slot.blocks.length;
+      let gained = 0;
+      while (end > 0 && this.freeCells + gained < cells) {
+        end -= 1;
+        if (slot.blocks[end].holders.size === 1) gained += this.#blockSize;
+      }
+      if (end === 0) {
         this.#free(oldest);
         continue;
       }
-      const end = (slot.blocks.length - 1) * this.#blockSize;
-      this.#ops.push({ op: "remove", slot: oldest, start: end });
-      slot.tokens.length = end;
-      this.#release(oldest, [slot.blocks.pop()!]);
+      this.#ops.push({ op: "remove", slot: oldest, start: end * this.#blockSize });
+      slot.tokens.length = end * this.#blockSize;
+      this.#release(oldest, slot.blocks.splice(end).reverse());
     }
     return true;
   }
@@ -216,6 +214,11 @@ export class KvMap {
     const ops = this.#ops;
     this.#ops = [];
     return ops;
+  }
+
+  /** True while events wait for `takeEvents`: a snapshot taken now includes them already. */
+  get hasEvents(): boolean {
+    return this.#events.length > 0;
   }
 
   /** KV events since the last call. */
@@ -230,28 +233,22 @@ export class KvMap {
     const events: KvEvent[] = [];
     const said = new Set<Block>();
     for (const slot of this.#slots) {
-      const fresh = slot.blocks.filter((block) => !said.has(block));
-      for (const block of fresh) said.add(block);
-      // A slot's unsaid blocks may hang off shared ones in the middle: one event per unbroken run.
-      let run: Block[] = [];
-      for (const block of fresh) {
-        if (run.length > 0 && block.parent !== run[run.length - 1].number) {
-          events.push(storedEvent(run));
-          run = [];
-        }
-        run.push(block);
-      }
-      if (run.length > 0) events.push(storedEvent(run));
+      // A prefix may be said already, as another slot's; what follows it is one unbroken run.
+      const run = slot.blocks.filter((block) => !said.has(block));
+      if (run.length === 0) continue;
+      for (const block of run) said.add(block);
+      events.push(storedEvent(run));
     }
     return events;
   }
 
-  /** Throws where the books do not add up. */
+  /** Throws where the books do not add up. O(everything). */
   checkIntegrity(): void {
-    const seen = new Map<Block, Set<number>>();
+    let tails = 0;
     this.#slots.forEach((slot, index) => {
       const end = slot.blocks.length * this.#blockSize;
       const tail = slot.tokens.length - end;
+      tails += tail;
       if (tail < 0 || tail >= this.#blockSize) {
         throw new Error(`slot ${index} has a tail of ${tail}`);
       }
@@ -264,57 +261,23 @@ export class KvMap {
         if (block.parent !== (i === 0 ? 0 : slot.blocks[i - 1].number)) {
           throw new Error(`block ${block.number} of slot ${index} has another parent`);
         }
-        if (!seen.has(block)) seen.set(block, new Set());
-        seen.get(block)!.add(index);
       });
     });
-    for (const [block, slots] of seen) {
-      if (
-        slots.size !== block.holders.size || [...slots].some((slot) => !block.holders.has(slot))
-      ) {
-        throw new Error(`block ${block.number} has wrong holders`);
-      }
-      if (!this.#byKey.get(block.key)?.has(block)) {
-        throw new Error(`block ${block.number} is not indexed`);
-      }
-    }
-    let indexed = 0;
-    for (const copies of this.#byKey.values()) indexed += copies.size;
-    if (indexed !== seen.size || indexed !== this.#blocks) {
-      throw new Error(`${indexed} blocks indexed, ${seen.size} held, ${this.#blocks} counted`);
-    }
+    if (tails !== this.#tails) throw new Error(`tails of ${tails}, ${this.#tails} counted`);
     if (this.freeCells < 0) throw new Error(`${-this.freeCells} cells too many are used`);
-  }
-
-  #holderOf(copies: Set<Block>, index: number, prefilledOnly: boolean): number | undefined {
-    for (const block of copies) {
-      for (const holder of block.holders) {
-        const slot = this.#slots[holder];
-        if (slot.blocks[index] !== block) continue;
-        if (prefilledOnly && slot.blocks.slice(0, index + 1).some((one) => one.decoded)) continue;
-        return holder;
-      }
-    }
-    return undefined;
+    this.#index.checkIntegrity(this.#slots.map((slot) => slot.blocks), (at) => this.isLive(at));
   }
 
   #store(index: number, slot: Slot): Block {
     const start = slot.blocks.length * this.#blockSize;
-    const { hi, lo } = slot.hasher!.push(slot.tokens, start);
-    const block: Block = {
-      number: this.#nextNumber++,
-      key: `${hi},${lo}`,
-      hi,
-      lo,
-      parent: slot.blocks.at(-1)?.number ?? 0,
-      holders: new Set([index]),
+    const block = this.#index.add({
+      hash: slot.hasher!.push(slot.tokens, start),
+      before: slot.blocks.at(-1),
+      slot: index,
       decoded: start + this.#blockSize > slot.decodedFrom,
-    };
-    const copies = this.#byKey.get(block.key);
-    if (copies === undefined) this.#byKey.set(block.key, new Set([block]));
-    else copies.add(block);
+    });
     slot.blocks.push(block);
-    this.#blocks += 1;
+    this.#tails -= this.#blockSize;
     return block;
   }
 
@@ -327,32 +290,57 @@ export class KvMap {
     return oldest;
   }
 
+  /** Another copy of `last`, at least as good to reuse, is there: keeping both would only waste room. */
+  #hasTwin(last: Block): boolean {
+    for (const twin of this.#index.copies(last.hi, last.lo)!) {
+      if (twin === last || (twin.decoded && !last.decoded)) continue;
+      for (const slot of twin.holders) this.#slots[slot].lastUse = ++this.#useCount;
+      return true;
+    }
+    return false;
+  }
+
+  /** A live slot becomes one that is not: its tail goes, and its blocks lose a live holder. */
+  #retire(slot: Slot): void {
+    const end = slot.blocks.length * this.#blockSize;
+    this.#tails -= slot.tokens.length - end;
+    slot.tokens.length = end;
+    for (const block of slot.blocks) this.#index.retire(block);
+  }
+
   #free(index: number): void {
     const slot = this.#slots[index];
+    // Said for an empty slot too: a failed decode may have left there what the books do not know.
     this.#ops.push({ op: "remove", slot: index, start: 0 });
+    if (slot.state === "live") this.#retire(slot);
     this.#release(index, slot.blocks.reverse());
     slot.state = "free";
     slot.tokens = [];
     slot.blocks = [];
     slot.hasher = undefined;
+    slot.salt = noSalt;
   }
 
-  /** Gives up a slot's hold on blocks, last first; a block nobody holds is removed. */
+  /** Gives up a slot's hold on blocks, last first; a block is removed when its last holder goes. */
   #release(index: number, blocks: readonly Block[]): void {
-    const removed: number[] = [];
-    for (const block of blocks) {
-      block.holders.delete(index);
-      if (block.holders.size > 0) continue;
-      const copies = this.#byKey.get(block.key)!;
-      copies.delete(block);
-      if (copies.size === 0) this.#byKey.delete(block.key);
-      this.#blocks -= 1;
-      removed.push(block.number);
-    }
-    if (removed.length > 0) {
-      this.#events.push({ op: "removed", numbers: Uint32Array.from(removed) });
-    }
+    const removed = blocks.filter((block) => this.#index.release(block, index));
+    if (removed.length === 0) return;
+    this.#events.push({
+      op: "removed",
+      numbers: Uint32Array.from(removed, (block) => block.number),
+    });
   }
+}
+
+/** The oldest copy that may be reused. */
+function firstOf(copies: ReadonlySet<Block> | undefined, prefilledOnly: boolean): Block | undefined {
+  if (copies === undefined) return undefined;
+  for (const block of copies) if (!prefilledOnly || !block.decoded) return block;
+  return undefined;
+}
+
+function sameSalt(a: KvSalt, b: KvSalt): boolean {
+  return a.adapterDigest === b.adapterDigest && a.tenantSalt === b.tenantSalt;
 }
 
 function storedEvent(blocks: readonly Block[]): KvEvent {
