@@ -2,7 +2,7 @@ import { strict as assert } from "node:assert";
 import { fail, limits } from "@pixii/wire";
 import type { Bus, BusStatus } from "./bus.ts";
 import { ReplyFailure } from "./request_handler.ts";
-import { eventually } from "./eventually.ts";
+import { eventually } from "./testing/eventually.ts";
 
 /** A bus with its server, as the suite uses it. */
 export interface BusWorld extends AsyncDisposable {

@@ -1,5 +1,5 @@
 import { strict as assert } from "node:assert";
-import { eventually } from "./eventually.ts";
+import { eventually } from "./testing/eventually.ts";
 import type { Registry, RegistryEntry, WatchListener } from "./registry.ts";
 import { leaseTtlMs, maxValueBytes } from "./registry_rules.ts";
 
