@@ -58,7 +58,7 @@ export async function startDev(
 ): Promise<Child & { readonly readyMs: number }> {
   const folder = await Deno.makeTempDir({ prefix: "pixii-bench-" });
   const ready = `${folder}/ready.json`;
-  const main = new URL("../cluster/main.ts", import.meta.url).pathname;
+  const main = new URL("../cluster/dev.ts", import.meta.url).pathname;
   const started = performance.now();
   const child = startChild(Deno.execPath(), {
     args: ["run", "-A", "--no-check", main, "--port", "0", "--ready-file", ready, ...flags],

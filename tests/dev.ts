@@ -37,7 +37,7 @@ export async function startDev(flags: readonly string[]): Promise<Dev> {
         "-A",
         "--no-check",
         "--quiet",
-        new URL("../cluster/main.ts", import.meta.url).pathname,
+        new URL("../cluster/dev.ts", import.meta.url).pathname,
       ],
       ...["--port", "0", "--ready-file", file, ...flags],
     ],

@@ -1,24 +1,12 @@
 import { fail, ok } from "@pixii/wire";
 import type { EntryExtra, Failure, FinishReason, Result } from "@pixii/wire";
 import type { EngineRequest, StepOutput } from "../engine.ts";
+import { refusalOf } from "./admission.ts";
 import { KvMap } from "./kv_map.ts";
-import type { KvSalt } from "./kv_map.ts";
-import { TokenSampler } from "./sampler.ts";
-
-/** One stream inside the batcher. */
-export interface Sequence {
-  readonly request: EngineRequest;
-  readonly salt: KvSalt;
-  readonly sampler: TokenSampler;
-  /** Prompt and everything generated. */
-  readonly tokens: number[];
-  readonly arrival: number;
-  /** Slot of the cache; `undefined` while it waits. */
-  slot: number | undefined;
-  cachedTokens: number;
-  /** The cached count was sent. */
-  introduced: boolean;
-}
+import type { PrefixMatch } from "./kv_map.ts";
+import { byRank, reusableHashes, sequenceOf } from "./sequence.ts";
+import type { Sequence } from "./sequence.ts";
+import { WaitLine } from "./wait_line.ts";
 
 /** One prefill chunk: positions [start, end) of a sequence, one decode call of its own. */
 export interface PrefillChunk {
@@ -33,10 +21,11 @@ export interface PrefillChunk {
 export interface BatcherLimits {
   readonly maxSeqs: number;
   readonly maxWaiting: number;
-  /** Most tokens of a sequence. */
+  /** Most tokens of a sequence; at most the cells of the cache. */
   readonly contextLength: number;
+  readonly vocabSize: number;
   readonly blockSize: number;
-  /** Tokens of a chunk beside decodes and alone; multiples of 64. */
+  /** Tokens of a chunk beside decodes and alone; multiples of the block size. */
   readonly chunkBeside: number;
   readonly chunkAlone: number;
   /** Reuse only KV computed by prefill. */
@@ -46,14 +35,16 @@ export interface BatcherLimits {
 
 /**
  * Continuous batching as a pure state machine. A step is: one decode call with a token of every running sequence, then
- * at most one prefill chunk of the oldest prompt, so neither starves the other. Chunks start and end on the absolute
- * grid of 64; a prompt's prefix is looked up when its prefill starts, so equal prompts reuse the first one's work.
+ * at most one prefill chunk of the first in line, so neither starves the other. Chunks start and end on the absolute
+ * grid of blocks, and what is left of a prompt behind its last whole block is a chunk of its own: so a prompt whose
+ * blocks were reused is computed by the same calls as one that was not. A prompt's prefix is looked up when its prefill
+ * starts, so equal prompts reuse the first one's work.
  */
 export class Batcher {
   readonly kv: KvMap;
   readonly #limits: BatcherLimits;
   readonly #eos: ReadonlySet<number>;
-  readonly #waiting: Sequence[] = [];
+  readonly #waiting = new WaitLine();
   readonly #running: Sequence[] = [];
   readonly #live = new Map<number, Sequence>();
   #prefilling: Sequence | undefined;
@@ -71,42 +62,36 @@ export class Batcher {
     return this.#live.size === 0 && this.#outputs.length === 0;
   }
 
-  /** Sequences that hold a slot, and those that wait. */
+  /** Sequences that hold a slot, those that wait, and the tokens both have to compute before their first output. */
   counts(): { readonly running: number; readonly waiting: number; readonly prefillTokens: number } {
-    let prefillTokens = 0;
-    for (const one of this.#waiting) prefillTokens += one.tokens.length;
     const current = this.#prefilling;
-    if (current !== undefined) {
-      prefillTokens += current.tokens.length - this.kv.computed(current.slot!);
-    }
+    const left = current === undefined
+      ? 0
+      : current.tokens.length - this.kv.computed(current.slot!);
     return {
       running: this.#running.length + (current === undefined ? 0 : 1),
       waiting: this.#waiting.length,
-      prefillTokens,
+      prefillTokens: this.#waiting.tokens + left,
     };
   }
 
-  /** Takes a stream in. */
+  /** Takes a stream in, or says why not. */
   submit(request: EngineRequest): Result<void> {
-    const refused = this.#admissible(request);
+    const { maxSeqs, maxWaiting } = this.#limits;
+    const limits = { ...this.#limits, mostStreams: maxSeqs + maxWaiting };
+    const refused = refusalOf(request, limits, this.#live);
     if (refused !== undefined) return { ok: false, error: refused };
-    const prompt = request.tokens.length - request.emitted;
-    const sequence: Sequence = {
-      request,
-      salt: { adapterDigest: request.adapter, tenantSalt: request.tenantSalt },
-      sampler: new TokenSampler(request.sampling, request.choice, {
-        prompt: request.tokens.subarray(0, prompt),
-        output: request.tokens.subarray(prompt),
-      }),
-      tokens: Array.from(request.tokens),
-      arrival: this.#arrivals++,
-      slot: undefined,
-      cachedTokens: 0,
-      introduced: false,
-    };
+    const sequence = sequenceOf(request, this.#arrivals++);
     this.#live.set(request.stream, sequence);
-    this.#queue(sequence);
+    this.#waiting.add(sequence);
     return ok(undefined);
+  }
+
+  /** A stream that was promised but cannot be taken ends with this error. */
+  refuse(request: EngineRequest, error: Failure): void {
+    const end = { reason: "error" as const, error, outputTokens: request.emitted };
+    const { stream, emitted } = request;
+    this.#outputs.push({ stream, firstIndex: emitted, tokens: [], extra: { end } });
   }
 
   /** Ends a stream; a last output with reason `cancelled` follows. Unknown streams are ignored. */
@@ -123,8 +108,8 @@ export class Batcher {
 
   /** The input token of `sequence` is computed; `logits` is its row. */
   decoded(sequence: Sequence, logits: Float32Array): void {
-    if (!this.#live.has(sequence.request.stream)) return;
-    this.kv.append(sequence.slot!, [sequence.tokens[sequence.tokens.length - 1]], "decode");
+    if (sequence.slot === undefined) return;
+    this.kv.append(sequence.slot, [sequence.tokens[sequence.tokens.length - 1]], "decode");
     this.#sample(sequence, logits);
   }
 
@@ -133,24 +118,14 @@ export class Batcher {
     const sequence = this.#prefilling ??= this.#admit();
     if (sequence === undefined) return undefined;
     const start = this.kv.computed(sequence.slot!);
-    const length = this.#running.length > 0 ? this.#limits.chunkBeside : this.#limits.chunkAlone;
-    const end = Math.min(sequence.tokens.length, start - start % 64 + length);
+    const end = this.#chunkEnd(start, sequence.tokens.length);
     while (!this.kv.reclaim(end - start)) {
-      if (this.#running.some((one) => one.arrival > sequence.arrival)) {
-        this.#preempt();
-        continue;
-      }
-      if (this.#running.length > 0) {
-        // The youngest waits; what it has computed stays cached until somebody needs the room.
-        this.#prefilling = undefined;
-        this.kv.close(sequence.slot!, true);
-        sequence.slot = undefined;
-        this.#queue(sequence);
+      if (this.#running.length === 0) {
+        // Cannot happen: a sequence is never longer than the cache, and nothing else is left in it. Give up loudly.
+        this.#end(sequence, { reason: "error", error: noRoom(sequence) });
         return undefined;
       }
-      // Alone and still no room cannot happen: a sequence is never longer than the cache. Give up loudly.
-      this.#end(sequence, { reason: "error", error: noRoom(sequence) });
-      return undefined;
+      if (this.#preempt() === sequence) return undefined;
     }
     return { sequence, start, end, last: end === sequence.tokens.length };
   }
@@ -158,8 +133,8 @@ export class Batcher {
   /** A chunk is computed; `logits` is the last row of a last chunk. */
   prefilled(chunk: PrefillChunk, logits: Float32Array | undefined): void {
     const { sequence, start, end } = chunk;
-    if (!this.#live.has(sequence.request.stream)) return;
-    this.kv.append(sequence.slot!, sequence.tokens.slice(start, end), "prefill");
+    if (sequence.slot === undefined) return;
+    this.kv.append(sequence.slot, sequence.tokens.slice(start, end), "prefill");
     if (!chunk.last) return;
     this.#prefilling = undefined;
     this.#running.push(sequence);
@@ -171,17 +146,16 @@ export class Batcher {
     for (const sequence of sequences) this.#end(sequence, { reason: "error", error }, false);
   }
 
-  /** The cache was full although the books said otherwise: frees what can be freed, so that the step can be tried again. */
+  /** The cache was full although the books said otherwise: gives up what is only kept, else the last in rank. */
   squeeze(): void {
-    if (this.kv.reclaim(Infinity) || this.#running.length === 0) return;
-    this.#preempt();
+    const { cached } = this.kv.counts();
+    this.kv.reclaim(Infinity);
+    if (cached === 0 && this.#running.length > 0) this.#preempt();
   }
 
   /** Ends every stream with this error. */
   failAll(error: Failure): void {
-    for (const sequence of [...this.#live.values()]) {
-      this.#end(sequence, { reason: "error", error }, false);
-    }
+    this.failed([...this.#live.values()], error);
   }
 
   /** What the step made, in order. */
@@ -191,87 +165,65 @@ export class Batcher {
     return outputs;
   }
 
-  /** Throws where the books do not add up. */
+  /** Throws where the books do not add up. O(everything). */
   checkIntegrity(): void {
     this.kv.checkIntegrity();
-    const placed = [...this.#waiting, ...this.#running];
-    if (this.#prefilling !== undefined) placed.push(this.#prefilling);
+    const placed = [...this.#waiting, ...this.#placed()];
     if (placed.length !== this.#live.size || new Set(placed).size !== placed.length) {
       throw new Error(`${this.#live.size} live streams, ${placed.length} in the lists`);
     }
     const slots = placed.flatMap((one) => one.slot ?? []);
     if (new Set(slots).size !== slots.length) throw new Error("two sequences share a slot");
-    for (const one of this.#waiting) {
-      if (one.slot !== undefined) throw new Error("a waiting sequence has a slot");
-    }
+    if (slots.some((slot) => !this.kv.isLive(slot))) throw new Error("a slot is not live");
+    if (slots.length !== this.#placed().length) throw new Error("a waiting sequence has a slot");
     if (slots.length > this.#limits.maxSeqs) throw new Error("more sequences than allowed");
+    let tokens = 0;
+    for (const one of this.#waiting) tokens += one.tokens.length;
+    if (tokens !== this.#waiting.tokens) throw new Error("the waiting tokens are counted wrong");
   }
 
-  #admissible(request: EngineRequest): Failure | undefined {
-    const { contextLength, maxWaiting } = this.#limits;
-    if (request.tokens.length === 0 || request.emitted > request.tokens.length) {
-      return fail("invalid_request", "Cannot run the stream: it has no tokens").error;
-    }
-    if (request.tokens.length >= contextLength) {
-      const message =
-        `Cannot run the stream: ${request.tokens.length} tokens, the context holds ${contextLength}`;
-      return fail("context_length_exceeded", message).error;
-    }
-    if (request.emitted >= request.stop.maxTokens) {
-      return fail("invalid_request", "Cannot run the stream: all its tokens were generated already")
-        .error;
-    }
-    if (this.#waiting.length >= maxWaiting + this.#limits.maxSeqs) {
-      const message =
-        `Cannot take the stream: ${this.#waiting.length} are waiting; try again or elsewhere`;
-      return fail("overloaded", message, { retryAfterMs: 1000 }).error;
-    }
-    return undefined;
+  #placed(): Sequence[] {
+    return this.#prefilling === undefined ? this.#running : [...this.#running, this.#prefilling];
   }
 
-  /** Higher priority first, then by arrival. */
-  #queue(sequence: Sequence): void {
-    const { priority } = sequence.request;
-    const before = (one: Sequence) =>
-      one.request.priority < priority ||
-      (one.request.priority === priority && one.arrival > sequence.arrival);
-    const at = this.#waiting.findIndex(before);
-    this.#waiting.splice(at < 0 ? this.#waiting.length : at, 0, sequence);
+  #chunkEnd(start: number, length: number): number {
+    const { blockSize, chunkAlone, chunkBeside } = this.#limits;
+    const whole = length - length % blockSize;
+    if (start >= whole) return length;
+    return Math.min(whole, start + (this.#running.length > 0 ? chunkBeside : chunkAlone));
   }
 
   #admit(): Sequence | undefined {
-    const sequence = this.#waiting[0];
+    const sequence = this.#waiting.first;
     if (sequence === undefined || this.#running.length >= this.#limits.maxSeqs) return undefined;
-    const { blockSize, deterministic } = this.#limits;
-    const prompt = sequence.tokens.length;
-    const match = this.kv.match(sequence.tokens, {
-      salt: sequence.salt,
-      mostBlocks: Math.floor((prompt - 1) / blockSize),
-      prefilledOnly: deterministic,
-    });
-    const reused = (match?.blocks ?? 0) * blockSize;
+    const match = this.#match(sequence);
     // Beside others a prompt waits until it fits as a whole: starting it would only preempt them.
-    const others = this.#running.length > 0;
-    const shared = match !== undefined && this.kv.isLive(match.slot) ? reused : 0;
-    if (others && !this.#couldFit(prompt - shared + 1)) return undefined;
+    const shared = match !== undefined && this.kv.isLive(match.slot)
+      ? match.blocks * this.#limits.blockSize
+      : 0;
+    const needed = sequence.tokens.length - shared + 1;
+    if (this.#running.length > 0 && !this.#couldFit(needed)) return undefined;
     const slot = this.#place(sequence, match);
     if (slot === undefined) return undefined;
-    this.#waiting.shift();
+    this.#waiting.remove(sequence);
     sequence.slot = slot;
-    sequence.cachedTokens = this.kv.computed(slot);
+    sequence.cachedTokens ??= this.kv.computed(slot);
     return sequence;
   }
 
+  #match(sequence: Sequence): PrefixMatch | undefined {
+    return this.kv.match(sequence.tokens, {
+      hashes: reusableHashes(sequence, this.#limits.blockSize),
+      salt: sequence.salt,
+      prefilledOnly: this.#limits.deterministic,
+    });
+  }
+
   /** Opens a slot and attaches the match, unless opening the slot had to evict it. */
-  #place(sequence: Sequence, match: ReturnType<KvMap["match"]>): number | undefined {
+  #place(sequence: Sequence, match: PrefixMatch | undefined): number | undefined {
     const slot = this.kv.open(sequence.salt);
     if (slot === undefined || match === undefined) return slot;
-    const { blockSize, deterministic } = this.#limits;
-    const again = this.kv.match(sequence.tokens, {
-      salt: sequence.salt,
-      mostBlocks: Math.floor((sequence.tokens.length - 1) / blockSize),
-      prefilledOnly: deterministic,
-    });
+    const again = this.#match(sequence);
     if (again !== undefined) this.kv.attach(slot, again);
     return slot;
   }
@@ -281,14 +233,12 @@ export class Batcher {
     return this.kv.freeCells + cached * this.#limits.blockSize >= cells + this.#running.length;
   }
 
-  /** Takes the youngest running sequence out; it waits and is computed again from its tokens. */
-  #preempt(): void {
-    let youngest = this.#running[0];
-    for (const one of this.#running) if (one.arrival > youngest.arrival) youngest = one;
-    this.#running.splice(this.#running.indexOf(youngest), 1);
-    this.kv.close(youngest.slot!, true);
-    youngest.slot = undefined;
-    this.#queue(youngest);
+  /** Takes the last in rank out of its slot; it waits, and is computed again as far as nobody keeps its blocks. */
+  #preempt(): Sequence {
+    const victim = this.#placed().reduce((last, one) => byRank(one, last) > 0 ? one : last);
+    this.#leave(victim, true);
+    this.#waiting.add(victim);
+    return victim;
   }
 
   #sample(sequence: Sequence, logits: Float32Array): void {
@@ -299,36 +249,29 @@ export class Batcher {
       ? [...this.#limits.eosTokenIds, ...stop.stopTokenIds]
       : undefined;
     const sampled = sequence.sampler.sample(logits, { index, banned });
-    if (sampled === undefined) {
-      const message = "Cannot sample: the model gave no finite logit; its weights may be damaged";
-      return this.#end(
-        sequence,
-        { reason: "error", error: fail("engine_failed", message).error },
-        false,
-      );
-    }
+    if (sampled === undefined) return this.failed([sequence], noLogit());
     const { token } = sampled;
     const ends = (!stop.ignoreEos && this.#eos.has(token)) || stop.stopTokenIds.includes(token);
     if (ends) return this.#end(sequence, { reason: "stop", stopToken: token });
     tokens.push(token);
-    const extra: EntryExtra = {};
-    if (!sequence.introduced) {
-      sequence.introduced = true;
-      extra.cached = { device: sequence.cachedTokens, host: 0, disk: 0 };
+    const over = index + 1 >= stop.maxTokens || tokens.length >= this.#limits.contextLength;
+    const cached = this.#introduction(sequence);
+    let extra: EntryExtra | undefined;
+    if (cached !== undefined || sampled.logprob !== undefined || over) {
+      extra = {};
+      if (cached !== undefined) extra.cached = cached;
+      if (sampled.logprob !== undefined) extra.logprobs = [sampled.logprob];
+      if (over) extra.end = { reason: "length", outputTokens: index + 1 };
     }
-    if (sampled.logprob !== undefined) extra.logprobs = [sampled.logprob];
-    const full = tokens.length >= this.#limits.contextLength;
-    const over = index + 1 >= stop.maxTokens || full;
-    if (over) extra.end = { reason: "length", outputTokens: index + 1 };
-    const plain = extra.cached === undefined && extra.logprobs === undefined &&
-      extra.end === undefined;
-    this.#outputs.push({
-      stream: request.stream,
-      firstIndex: index,
-      tokens: [token],
-      extra: plain ? undefined : extra,
-    });
+    this.#outputs.push({ stream: request.stream, firstIndex: index, tokens: [token], extra });
     if (over) this.#forget(sequence, true);
+  }
+
+  /** The cached counts, once per stream. */
+  #introduction(sequence: Sequence): EntryExtra["cached"] {
+    if (sequence.introduced) return undefined;
+    sequence.introduced = true;
+    return { device: sequence.cachedTokens ?? 0, host: 0, disk: 0 };
   }
 
   #end(
@@ -338,26 +281,24 @@ export class Batcher {
   ): void {
     const { request } = sequence;
     const outputTokens = request.emitted + sequence.tokens.length - request.tokens.length;
-    const cached = sequence.introduced
-      ? undefined
-      : { device: sequence.cachedTokens, host: 0, disk: 0 };
-    this.#outputs.push({
-      stream: request.stream,
-      firstIndex: outputTokens,
-      tokens: [],
-      extra: { cached, end: { ...end, outputTokens } },
-    });
+    const extra: EntryExtra = { end: { ...end, outputTokens } };
+    const cached = this.#introduction(sequence);
+    if (cached !== undefined) extra.cached = cached;
+    this.#outputs.push({ stream: request.stream, firstIndex: outputTokens, tokens: [], extra });
     this.#forget(sequence, keep);
   }
 
   #forget(sequence: Sequence, keep: boolean): void {
     this.#live.delete(sequence.request.stream);
-    for (const list of [this.#waiting, this.#running]) {
-      const at = list.indexOf(sequence);
-      if (at >= 0) list.splice(at, 1);
-    }
+    if (sequence.slot === undefined) this.#waiting.remove(sequence);
+    else this.#leave(sequence, keep);
+  }
+
+  #leave(sequence: Sequence, keep: boolean): void {
     if (this.#prefilling === sequence) this.#prefilling = undefined;
-    if (sequence.slot !== undefined) this.kv.close(sequence.slot, keep);
+    const at = this.#running.indexOf(sequence);
+    if (at >= 0) this.#running.splice(at, 1);
+    this.kv.close(sequence.slot!, keep);
     sequence.slot = undefined;
   }
 }
@@ -365,6 +306,12 @@ export class Batcher {
 function noRoom(sequence: Sequence): Failure {
   return fail(
     "engine_failed",
-    `Cannot place a prompt of ${sequence.tokens.length} tokens in the cache`,
+    `Cannot place a prompt of ${sequence.tokens.length} tokens in the cache; try again`,
   ).error;
+}
+
+function noLogit(): Failure {
+  const message =
+    "Cannot sample: the model gave no finite logit; its weights may be damaged, download it again";
+  return fail("engine_failed", message).error;
 }

@@ -122,7 +122,10 @@ export class KvMap {
     let last: Block | undefined;
     let blocks = 0;
     for (; blocks < hashes.hi.length; blocks++) {
-      const found = firstOf(this.#index.copies(hashes.hi[blocks], hashes.lo[blocks]), prefilledOnly);
+      const found = firstOf(
+        this.#index.copies(hashes.hi[blocks], hashes.lo[blocks]),
+        prefilledOnly,
+      );
       if (found === undefined) break;
       last = found;
     }
@@ -333,7 +336,10 @@ export class KvMap {
 }
 
 /** The oldest copy that may be reused. */
-function firstOf(copies: ReadonlySet<Block> | undefined, prefilledOnly: boolean): Block | undefined {
+function firstOf(
+  copies: ReadonlySet<Block> | undefined,
+  prefilledOnly: boolean,
+): Block | undefined {
   if (copies === undefined) return undefined;
   for (const block of copies) if (!prefilledOnly || !block.decoded) return block;
   return undefined;

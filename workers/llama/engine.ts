@@ -3,6 +3,7 @@ import type { Result } from "@pixii/wire";
 import type { Clock, Log, Thread, Threads } from "@pixii/runtime";
 import { buildArtifact } from "../artifact/build_artifact.ts";
 import type { BuiltArtifact } from "../artifact/build_artifact.ts";
+import { refusalOf } from "../core/admission.ts";
 import type { Engine, EngineCard, EngineLoad, EngineRequest, StepBatch } from "../engine.ts";
 import { readGguf } from "../gguf/reader.ts";
 import { blockSize } from "./engine_loop.ts";
@@ -108,6 +109,7 @@ class LlamaEngine implements Engine {
     (message: Extract<FromThread, { op: "snapshot" }>) => void
   >();
   #gauges: ThreadGauges = {
+    submits: 0,
     running: 0,
     waiting: 0,
     prefillTokens: 0,
@@ -117,6 +119,8 @@ class LlamaEngine implements Engine {
     decodeRate: 0,
   };
   #stepSeen = { steps: -1, sinceMs: 0 };
+  /** Prompt lengths of the submissions the thread has not seen yet. */
+  readonly #unseen: number[] = [];
   #draining = false;
   #idle: (() => void)[] = [];
   #nextSnapshot = 1;
@@ -166,27 +170,17 @@ class LlamaEngine implements Engine {
     if (this.#draining) {
       return fail("draining", "Cannot take the stream: the engine is shutting down");
     }
-    const { contextLength, vocabSize } = this.#card;
-    if (request.tokens.length >= contextLength) {
+    if (request.adapter !== "") {
       return fail(
-        "context_length_exceeded",
-        `Cannot run the stream: ${request.tokens.length} tokens, the context holds ${contextLength}`,
+        "unsupported_parameter",
+        "Cannot run the stream: adapters are not built yet; leave the adapter out",
       );
     }
-    if (request.tokens.length === 0 || request.emitted > request.tokens.length) {
-      return fail("invalid_request", "Cannot run the stream: it has no tokens");
-    }
-    if (request.tokens.some((token) => token >= vocabSize)) {
-      return fail("invalid_request", `Cannot run the stream: a token is not below ${vocabSize}`);
-    }
-    if (request.adapter !== "") {
-      return fail("unsupported_parameter", "Cannot run the stream: adapters are not built yet");
-    }
-    if (this.#live.size >= this.#parts.maxSeqs + this.#parts.maxWaiting) {
-      const message =
-        `Cannot take the stream: ${this.#live.size} are in work or waiting; try again or elsewhere`;
-      return fail("overloaded", message, { retryAfterMs: 1000 });
-    }
+    const { contextLength, vocabSize } = this.#card;
+    const mostStreams = this.#parts.maxSeqs + this.#parts.maxWaiting;
+    const refused = refusalOf(request, { contextLength, vocabSize, mostStreams }, this.#live);
+    if (refused !== undefined) return { ok: false, error: refused };
+    this.#unseen.push(request.tokens.length);
     this.#live.add(request.stream);
     this.#post({ op: "submit", request });
     return ok(undefined);
@@ -201,14 +195,20 @@ class LlamaEngine implements Engine {
   }
 
   load(): EngineLoad {
+    const gauges = this.#gauges;
     const nowMs = this.#parts.clock.nowMs();
     const steps = Atomics.load(this.#state, sharedLayout.steps);
     const inStep = Atomics.load(this.#state, sharedLayout.inStep) === 1;
     if (!inStep || steps !== this.#stepSeen.steps) this.#stepSeen = { steps, sinceMs: nowMs };
     return {
-      ...this.#gauges,
-      // What was submitted and has not reached the thread's last report yet counts as waiting.
-      waiting: Math.max(this.#gauges.waiting, this.#live.size - this.#gauges.running),
+      running: gauges.running,
+      // What the thread's last report does not know yet waits.
+      waiting: this.#live.size - gauges.running,
+      prefillTokens: this.#unseen.reduce((sum, tokens) => sum + tokens, gauges.prefillTokens),
+      activeBlocks: gauges.activeBlocks,
+      cachedBlocks: gauges.cachedBlocks,
+      prefillRate: gauges.prefillRate,
+      decodeRate: gauges.decodeRate,
       totalBlocks: this.#card.totalBlocks,
       stepCount: steps,
       stepAgeMs: nowMs - this.#stepSeen.sinceMs,
@@ -270,6 +270,7 @@ class LlamaEngine implements Engine {
 
   #receive(message: FromThread): void {
     if (message.op === "step") {
+      this.#unseen.splice(0, message.gauges.submits - this.#gauges.submits);
       this.#gauges = message.gauges;
       for (const output of message.outputs) {
         if (output.extra?.end !== undefined) this.#live.delete(output.stream);

@@ -1,8 +1,9 @@
 import { fail, ok } from "@pixii/wire";
 import type { Failure, Result } from "@pixii/wire";
 import { Batcher } from "../core/batcher.ts";
-import type { PrefillChunk, Sequence } from "../core/batcher.ts";
+import type { PrefillChunk } from "../core/batcher.ts";
 import { KvMap } from "../core/kv_map.ts";
+import type { Sequence } from "../core/sequence.ts";
 import type { EngineRequest } from "../engine.ts";
 import { LlamaContext, LlamaModel } from "./context.ts";
 import type { ModelFacts } from "./context.ts";
@@ -24,6 +25,8 @@ const mostFailures = 3;
 /** Weight of the newest measurement in the rates. */
 const rateWeight = 0.2;
 
+type StepMessage = Extract<FromThread, { op: "step" }>;
+
 /** Engine steps over one context: the blocking half of the llama engine, inside its thread. */
 export class EngineLoop implements Disposable {
   readonly facts: ModelFacts;
@@ -35,6 +38,7 @@ export class EngineLoop implements Disposable {
   readonly #abort: Uint8Array;
   readonly #nowMs: () => number;
   #step = 0;
+  #submits = 0;
   #failures = 0;
   #prefillRate = 0;
   #decodeRate = 0;
@@ -92,6 +96,7 @@ export class EngineLoop implements Disposable {
         maxSeqs: message.maxSeqs,
         maxWaiting: message.maxWaiting,
         contextLength,
+        vocabSize: facts.value.vocabSize,
         blockSize,
         chunkBeside,
         chunkAlone,
@@ -109,10 +114,11 @@ export class EngineLoop implements Disposable {
     return this.#batcher.idle;
   }
 
-  /** Takes a stream in; a refusal becomes its one and last output. */
-  submit(request: EngineRequest): Failure | undefined {
+  /** Takes a stream in. What the main isolate could not know ends it with the reason, in the next step. */
+  submit(request: EngineRequest): void {
+    this.#submits += 1;
     const taken = this.#batcher.submit(request);
-    return taken.ok ? undefined : taken.error;
+    if (!taken.ok) this.#batcher.refuse(request, taken.error);
   }
 
   /** Ends a stream. */
@@ -120,31 +126,46 @@ export class EngineLoop implements Disposable {
     this.#batcher.cancel(stream);
   }
 
-  /** Number of the last step, and the blocks held after it. */
+  /** Number of the last step, and the blocks held after it. Only true while no events wait: see `flush`. */
   snapshot(): { readonly step: number; readonly kvEvents: ReturnType<KvMap["snapshot"]> } {
     return { step: this.#step, kvEvents: this.#batcher.kv.snapshot() };
   }
 
+  /** A step without computing, where something happened since the last one (a cancel changed the blocks held). */
+  flush(): StepMessage | undefined {
+    return this.#batcher.kv.hasEvents ? this.#report() : undefined;
+  }
+
+  /** Ends every stream with this error: the last step. */
+  failAll(error: Failure): StepMessage {
+    this.#batcher.failAll(error);
+    return this.#report();
+  }
+
   /** One step: a decode call, then at most one prefill chunk. Throws when the engine cannot go on. */
-  step(): Extract<FromThread, { op: "step" }> {
+  step(): StepMessage {
     this.#decode();
     this.#prefill();
     this.#context.apply(this.#batcher.kv.takeOps());
+    return this.#report();
+  }
+
+  #report(): StepMessage {
     this.#step += 1;
     return {
       op: "step",
       step: this.#step,
       outputs: this.#batcher.takeOutputs(),
       kvEvents: this.#batcher.kv.takeEvents(),
-      gauges: this.gauges(),
+      gauges: this.#gauges(),
     };
   }
 
-  /** Live numbers. */
-  gauges(): ThreadGauges {
+  #gauges(): ThreadGauges {
     const { active, cached } = this.#batcher.kv.counts();
     return {
       ...this.#batcher.counts(),
+      submits: this.#submits,
       activeBlocks: active,
       cachedBlocks: cached,
       prefillRate: this.#prefillRate,

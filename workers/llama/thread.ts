@@ -3,6 +3,7 @@
  * loop after every step, so commands are seen within one step.
  */
 import { setImmediate } from "node:timers";
+import { fail } from "@pixii/wire";
 import { systemClock } from "@pixii/runtime";
 import { EngineLoop } from "./engine_loop.ts";
 import { openLibrary } from "./library.ts";
@@ -14,6 +15,8 @@ const scope = self as unknown as {
   postMessage(message: FromThread): void;
   close(): void;
 };
+
+type StepMessage = Extract<FromThread, { op: "step" }>;
 
 class EngineThread {
   readonly #clock = systemClock();
@@ -34,25 +37,22 @@ class EngineThread {
     }
     const loop = this.#loop;
     if (loop === undefined) return;
-    if (message.op === "submit") this.#submit(loop, message);
+    if (message.op === "submit") loop.submit(message.request);
     else if (message.op === "cancel") loop.cancel(message.stream);
-    else scope.postMessage({ op: "snapshot", id: message.id, ...loop.snapshot() });
+    else this.#snapshot(loop, message.id);
     this.#wake();
   }
 
-  #submit(loop: EngineLoop, { request }: Extract<ToThread, { op: "submit" }>): void {
-    const error = loop.submit(request);
-    if (error === undefined) return;
-    // The main isolate checks first; what it could not know ends the stream with the reason.
-    const end = { reason: "error" as const, error, outputTokens: request.emitted };
-    const output = {
-      stream: request.stream,
-      firstIndex: request.emitted,
-      tokens: [],
-      extra: { end },
-    };
-    const step = loop.snapshot().step;
-    scope.postMessage({ op: "step", step, outputs: [output], kvEvents: [], gauges: loop.gauges() });
+  /** What a cancel has changed since the last step goes first, so that the snapshot is true after the step it names. */
+  #snapshot(loop: EngineLoop, id: number): void {
+    const changes = loop.flush();
+    if (changes !== undefined) this.#post(changes);
+    scope.postMessage({ op: "snapshot", id, ...loop.snapshot() });
+  }
+
+  #post(step: StepMessage): void {
+    Atomics.store(this.#shared, sharedLayout.steps, step.step);
+    scope.postMessage(step);
   }
 
   async #open(message: OpenMessage): Promise<void> {
@@ -78,12 +78,11 @@ class EngineThread {
     if (this.#closing) return this.#close();
     try {
       Atomics.store(this.#shared, sharedLayout.inStep, 1);
-      const step = loop.step();
-      Atomics.store(this.#shared, sharedLayout.inStep, 0);
-      Atomics.add(this.#shared, sharedLayout.steps, 1);
-      scope.postMessage(step);
+      this.#post(loop.step());
     } catch (error) {
       return this.#fail(error as Error);
+    } finally {
+      Atomics.store(this.#shared, sharedLayout.inStep, 0);
     }
     this.#running = !loop.idle;
     if (this.#running) setImmediate(() => this.#turn());
@@ -94,13 +93,22 @@ class EngineThread {
     scope.postMessage({ op: "failed", message: error.message });
   }
 
+  /** Streams that still live end with `draining`, then context and model are freed. */
   #close(): void {
     this.#running = false;
-    this.#loop?.[Symbol.dispose]();
+    const loop = this.#loop;
     this.#loop = undefined;
+    if (loop !== undefined) {
+      this.#post(loop.failAll(closing().error));
+      loop[Symbol.dispose]();
+    }
     scope.postMessage({ op: "closed" });
     scope.close();
   }
+}
+
+function closing() {
+  return fail("draining", "Cannot finish the stream: the engine is shutting down; try elsewhere");
 }
 
 const thread = new EngineThread();

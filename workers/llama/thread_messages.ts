@@ -29,6 +29,8 @@ export type ToThread =
 
 /** Live numbers, with every step. */
 export interface ThreadGauges {
+  /** Submissions seen since start. */
+  readonly submits: number;
   readonly running: number;
   readonly waiting: number;
   readonly prefillTokens: number;
