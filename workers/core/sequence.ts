@@ -1,0 +1,56 @@
+import { routeHashes } from "@pixii/wire";
+import type { HashList } from "@pixii/wire";
+import type { EngineRequest } from "../engine.ts";
+import type { KvSalt } from "./kv_map.ts";
+import { TokenSampler } from "./sampler.ts";
+
+/** One stream inside the batcher. */
+export interface Sequence {
+  readonly request: EngineRequest;
+  readonly salt: KvSalt;
+  readonly sampler: TokenSampler;
+  /** Prompt and everything generated. */
+  readonly tokens: number[];
+  readonly arrival: number;
+  /** Slot of the cache; `undefined` while it waits. */
+  slot: number | undefined;
+  /** Tokens it found in the cache when it was first admitted. */
+  cachedTokens: number | undefined;
+  /** The cached count was sent. */
+  introduced: boolean;
+  /** RouteHashes of the blocks it may reuse, as far as they were asked for. */
+  hashes: HashList;
+}
+
+/** A stream that waits. */
+export function sequenceOf(request: EngineRequest, arrival: number): Sequence {
+  const prompt = request.tokens.length - request.emitted;
+  return {
+    request,
+    salt: { adapterDigest: request.adapter, tenantSalt: request.tenantSalt },
+    sampler: new TokenSampler(request.sampling, request.choice, {
+      prompt: request.tokens.subarray(0, prompt),
+      output: request.tokens.subarray(prompt),
+    }),
+    tokens: Array.from(request.tokens),
+    arrival,
+    slot: undefined,
+    cachedTokens: undefined,
+    introduced: false,
+    hashes: { hi: new Uint32Array(), lo: new Uint32Array() },
+  };
+}
+
+/** Hashes of the blocks a sequence may reuse: at most floor((n-1)/blockSize), since its last token has to be computed. */
+export function reusableHashes(sequence: Sequence, blockSize: number): HashList {
+  const maxBlocks = Math.floor((sequence.tokens.length - 1) / blockSize);
+  if (sequence.hashes.hi.length !== maxBlocks) {
+    sequence.hashes = routeHashes(sequence.tokens, { blockSize, maxBlocks, ...sequence.salt });
+  }
+  return sequence.hashes;
+}
+
+/** Order of service: higher priority first, then by arrival. Negative where `a` goes first. */
+export function byRank(a: Sequence, b: Sequence): number {
+  return b.request.priority - a.request.priority || a.arrival - b.arrival;
+}
