@@ -1,5 +1,6 @@
 import { z } from "zod";
-import { bytes, count, instanceId, label, streamKey, u32 } from "./field.ts";
+import { bytes, count, instanceId, label, modelHash, streamKey, u16, u32 } from "./field.ts";
+import { tiers } from "./kv_events.ts";
 
 /** Everything sent to `ctl.<id>`, told apart by `op`. */
 export const control = z.discriminatedUnion("op", [
@@ -16,8 +17,16 @@ export const control = z.discriminatedUnion("op", [
   z.object({ op: z.literal("resume"), ...streamKey.shape, fromIndex: u32 }),
   /** Anyone -> owner, request: the reply is a `Part` of the artifact from byte `offset`, or a refusal. */
   z.object({ op: z.literal("artifact"), digest: label, offset: count }),
-  /** router -> owner, request: freezes a snapshot of the owner's blocks; the reply is a `SnapshotHead`. */
-  z.object({ op: z.literal("snapshot") }),
+  /**
+   * router -> owner, request: freezes a snapshot of the owner's blocks; the reply is a `SnapshotHead`, or `not_found`
+   * where it has no such tier. The fields say which of its event sources; an owner with only one may pass over them.
+   */
+  z.object({
+    op: z.literal("snapshot"),
+    model: modelHash.optional(),
+    dpRank: u16.optional(),
+    tier: z.enum(tiers).optional(),
+  }),
   /** router -> owner, request: the reply is a `Part` of the frozen snapshot `id`. */
   z.object({ op: z.literal("snapshot-part"), id: u32, offset: count }),
 ]);

@@ -41,7 +41,7 @@ export interface KvEventBatch {
   readonly tier: Tier;
   readonly cacheGroup: number;
   readonly blockSize: number;
-  /** 1, 2, 3 ... within (owner, dpRank, tier); a gap means a snapshot is needed. Below 2^53. */
+  /** 1, 2, 3 ... within (owner, model, dpRank, tier); a gap means a snapshot is needed. Below 2^53. */
   readonly number: number;
   readonly events: readonly KvEvent[];
 }

@@ -1,0 +1,69 @@
+import { policies } from "@pixii/wire";
+import { commonOptions, option } from "@pixii/runtime";
+import type { ConfigOf } from "@pixii/runtime";
+
+const credit = (fallback: number, tier: string) =>
+  option.number({
+    fallback,
+    min: 0,
+    max: 10,
+    help: `Blocks of prefill that one block found ${tier} saves; 0 ignores that tier.`,
+  });
+
+/** The router's options. */
+export const routerSchema = {
+  ...commonOptions,
+  policy: option.choice(policies, {
+    fallback: "kv",
+    help: "How a worker is chosen, unless the request says otherwise.",
+  }),
+  "kv.temperature": option.number({
+    fallback: 0,
+    min: 0,
+    max: 100,
+    help: "Policy kv: 0 takes the cheapest worker; above, costlier ones get the more requests.",
+  }),
+  "kv.prefill-scale": option.number({
+    fallback: 1,
+    min: 0,
+    max: 1_000,
+    help: "Policy kv: weight of prompt blocks to compute against blocks held while decoding.",
+  }),
+  "kv.active-weight": option.number({
+    fallback: 0,
+    min: 0,
+    max: 1_000,
+    help: "Policy kv: blocks that each running request costs beside its own.",
+  }),
+  "kv.device-credit": credit(1, "in the engine's cache"),
+  "kv.host-credit": credit(0.75, "in the host's memory"),
+  "kv.disk-credit": credit(0.25, "on disk"),
+  "index.max-blocks": option.integer({
+    fallback: 2_000_000,
+    min: 0,
+    max: 100_000_000,
+    help:
+      "Block copies of all workers that are indexed, about 300 bytes each; a worker that does not fit counts as empty.",
+  }),
+  "liveness.hung-step": option.duration({
+    fallback: 30_000,
+    min: 1_000,
+    max: 3_600_000,
+    help: "An engine in one step for longer gets no new work; above the slowest prefill step.",
+  }),
+  "affinity.ttl": option.duration({
+    fallback: 600_000,
+    min: 0,
+    max: 86_400_000,
+    help: "How long a session stays with its worker after its last request; 0 turns it off.",
+  }),
+  "decisions.keep": option.integer({
+    fallback: 1_024,
+    min: 0,
+    max: 65_536,
+    help: "Decision records kept for /decisions.",
+  }),
+} as const;
+
+/** The router's config. */
+export type RouterConfig = ConfigOf<typeof routerSchema>;

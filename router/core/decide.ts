@@ -1,0 +1,209 @@
+import { fail, ok } from "@pixii/wire";
+import type {
+  Candidate,
+  DecisionRecord,
+  InstanceId,
+  ModelHash,
+  Overlap,
+  PolicyName,
+  Result,
+  RouteRequest,
+} from "@pixii/wire";
+import { eligibleRanks } from "./eligibility.ts";
+import type { Liveness } from "./liveness.ts";
+import { priceKv } from "./kv_cost.ts";
+import type { KvWeights } from "./kv_cost.ts";
+import type { Model } from "./model.ts";
+import { overlapStride } from "./prefix_index.ts";
+import type { PrefixIndex } from "./prefix_index.ts";
+import { pickAny, pickCheapest, pickSoftmax, pickTwo } from "./pick.ts";
+import type { Draw } from "./pick.ts";
+import type { Rank } from "./rank.ts";
+import { addTerm } from "./scored.ts";
+import type { Scored } from "./scored.ts";
+import type { Sessions } from "./sessions.ts";
+
+/** Most candidates of a record. */
+const mostCandidates = 16;
+
+/** What a decision rests on besides the model and the request. */
+export interface DecisionGround {
+  readonly router: InstanceId;
+  readonly policy: PolicyName;
+  readonly kv: KvWeights;
+  readonly hungStepMs: number;
+  readonly liveness: Liveness;
+  readonly sessions: Sessions;
+  readonly stateVersion: number;
+  indexOf(model: ModelHash, blockSize: number): PrefixIndex | undefined;
+}
+
+/** When a decision is made, and with what luck: random numbers in [0, 1), as many as it asks for. */
+export interface DecisionMoment {
+  readonly nowMs: number;
+  readonly draw: Draw;
+}
+
+/** A decision: where to, and why. */
+export interface Decision {
+  readonly rank: Rank;
+  /** What it holds of the prompt, in blocks of its own size. */
+  readonly overlap: Overlap;
+  readonly record: DecisionRecord;
+}
+
+/** Chooses a rank for the request. Changes nothing: the caller books it. */
+export function decide(
+  model: Model,
+  request: RouteRequest,
+  options: { readonly ground: DecisionGround; readonly moment: DecisionMoment },
+): Result<Decision> {
+  const { ground, moment } = options;
+  const { hints } = request;
+  const policy = hints?.policy ?? ground.policy;
+  if (policy === "direct" && hints?.worker === undefined) {
+    return fail(
+      "invalid_request",
+      "Cannot place the request: policy direct needs the hint worker, an instance id; name one or choose another policy",
+      { param: "worker" },
+    );
+  }
+  const judges = { ...ground, nowMs: moment.nowMs };
+  const eligible = eligibleRanks(model, request, judges);
+  if (!eligible.ok) return eligible;
+  const chance: number[] = [];
+  const draw = () => {
+    const number = moment.draw();
+    chance.push(number);
+    return number;
+  };
+  const all = overlapsOf(eligible.value, request, ground, model);
+  const session = sessionRank(all, model, request, options);
+  const { looked, chosen } = choose(all, { policy, request, kv: ground.kv, session, draw });
+  const { rank } = chosen;
+  const record: DecisionRecord = {
+    ...{ requestId: request.requestId, attempt: request.attempt, leg: request.leg },
+    ...{ model: model.name, policy, router: ground.router, atMs: moment.nowMs },
+    ...{ isl: request.isl, blockSize: rank.card.blockSize },
+    candidates: bestFirst(looked, chosen),
+    ...{ eligible: all.length, chosen: rank.worker, chance },
+    stateVersion: ground.stateVersion,
+  };
+  return ok({ rank, overlap: chosen.overlap, record });
+}
+
+/** The candidates with what each holds of the prompt. */
+function overlapsOf(
+  ranks: readonly Rank[],
+  request: RouteRequest,
+  ground: DecisionGround,
+  model: Model,
+): readonly Scored[] {
+  const scored: Scored[] = new Array(ranks.length);
+  const sizes = new Set(ranks.map((rank) => rank.card.blockSize));
+  for (const blockSize of sizes) {
+    const ofSize = sizes.size === 1
+      ? ranks
+      : ranks.filter((rank) => rank.card.blockSize === blockSize);
+    const held = new Uint32Array(overlapStride * ofSize.length);
+    const list = request.hashes.find((entry) => entry.blockSize === blockSize)?.list;
+    const index = ground.indexOf(model.hash, blockSize);
+    if (list !== undefined && index !== undefined) {
+      index.overlaps(list, ofSize.map((rank) => rank.owners), held);
+    }
+    ofSize.forEach((rank, j) => {
+      const at = overlapStride * j;
+      const overlap = { device: held[at], host: held[at + 1], disk: held[at + 2] };
+      const place = sizes.size === 1 ? j : ranks.indexOf(rank);
+      scored[place] = { rank, overlap, terms: {}, cost: 0 };
+    });
+  }
+  return scored;
+}
+
+/** The candidate that served the request's session last, unless it is full while another is not. */
+function sessionRank(
+  candidates: readonly Scored[],
+  model: Model,
+  request: RouteRequest,
+  options: { readonly ground: DecisionGround; readonly moment: DecisionMoment },
+): Scored | undefined {
+  const session = request.hints?.session;
+  if (session === undefined || request.hints?.worker !== undefined) return undefined;
+  const key = options.ground.sessions.find(model.hash, session, options.moment.nowMs);
+  const known = candidates.find((one) => one.rank.key === key);
+  const isFull = ({ rank }: Scored) => rank.load.requests >= rank.card.maxSeqs;
+  if (known === undefined) return undefined;
+  return isFull(known) && !candidates.every(isFull) ? undefined : known;
+}
+
+interface Choice {
+  /** The candidates that were looked at, priced. */
+  readonly looked: readonly Scored[];
+  readonly chosen: Scored;
+}
+
+function choose(
+  all: readonly Scored[],
+  options: {
+    readonly policy: PolicyName;
+    readonly request: RouteRequest;
+    readonly kv: KvWeights;
+    readonly session: Scored | undefined;
+    readonly draw: Draw;
+  },
+): Choice {
+  const { policy, session, draw, kv } = options;
+  const looked = policy === "power-of-two" && session === undefined ? pickTwo(all, draw) : all;
+  price(looked, options);
+  if (session !== undefined) {
+    // The term lifts it to the best, so that terms still sum to a cost that explains the choice.
+    const least = Math.min(...looked.map((one) => one.cost));
+    addTerm(session, "affinity", least - session.cost);
+    return { looked, chosen: session };
+  }
+  switch (policy) {
+    case "kv":
+      if (kv.temperature > 0) {
+        return { looked, chosen: pickSoftmax(looked, kv.temperature, draw) };
+      }
+      return { looked, chosen: pickCheapest(looked, draw) };
+    case "random":
+      return { looked, chosen: pickAny(looked, draw) };
+    case "round-robin":
+    case "power-of-two":
+      // The first of equals: it waits the longest, or was drawn first.
+      return { looked, chosen: pickCheapest(looked, () => 0) };
+    case "least-loaded":
+    case "direct":
+      return { looked, chosen: pickCheapest(looked, draw) };
+  }
+}
+
+function price(
+  candidates: readonly Scored[],
+  options: {
+    readonly policy: PolicyName;
+    readonly request: RouteRequest;
+    readonly kv: KvWeights;
+  },
+): void {
+  const { policy, request, kv } = options;
+  if (policy === "kv") return priceKv(candidates, request.isl, kv);
+  if (policy === "random") return;
+  for (const one of candidates) {
+    if (policy === "round-robin") addTerm(one, "turn", one.rank.lastTurn);
+    else addTerm(one, "active", one.rank.load.requests);
+  }
+}
+
+/** At most 16, the cheapest first and the chosen one before its equals, always among them. */
+function bestFirst(looked: readonly Scored[], chosen: Scored): Candidate[] {
+  const order = (one: Scored) => one === chosen ? 0 : 1;
+  const sorted = [...looked].sort((a, b) => a.cost - b.cost || order(a) - order(b));
+  const best = sorted.slice(0, mostCandidates);
+  if (!best.includes(chosen)) best[best.length - 1] = chosen;
+  return best.map(({ rank, overlap, terms, cost }) => ({
+    ...{ worker: rank.worker, overlap, terms, cost },
+  }));
+}

@@ -1,0 +1,301 @@
+import type { InstanceId, KvEventBatch } from "@pixii/wire";
+import { EventBuffer } from "./event_buffer.ts";
+import type { EventSource } from "./event_source.ts";
+import type { OwnerSlot, PrefixIndex } from "./prefix_index.ts";
+
+/**
+ * `new`: nothing was heard; `exact`: every batch up to `number` is applied; `behind`: something is missing, batches wait
+ * and a snapshot is fetched while the old blocks still count; `degraded`: the blocks are given up (no room, or no
+ * snapshot to be had) and count as none until a snapshot succeeds.
+ */
+export type StreamState = "new" | "exact" | "behind" | "degraded";
+
+/** Why a snapshot is needed. */
+export type GapCause = "late-join" | "gap" | "lost-last" | "anomaly" | "asked";
+
+/** What became of a batch. */
+export type BatchResult = "applied" | "buffered" | "duplicate" | "old-epoch" | "skipped";
+
+/** What one input changed. */
+export interface StreamChange {
+  readonly result: BatchResult;
+  /** Set where it made the stream fall behind. */
+  readonly fell?: GapCause;
+  /** True where it found no room in the index. */
+  readonly isFull?: boolean;
+}
+
+/** Times and bounds of an event stream. */
+export const streamLimits = {
+  /** A report may be ahead of the batches for this long; then the last batch was lost. */
+  lostLastMs: 100,
+  /** Wait after the first failed snapshot; doubles with each. */
+  backoffMs: 100,
+  /** Longest wait between two tries. */
+  longestBackoffMs: 10_000,
+  /** Failures in a row after which the old blocks no longer count. */
+  mostFailures: 6,
+  /** Wait before a stream that was given up is tried again: for want of a snapshot, or of room. */
+  failedRetryMs: 5_000,
+  fullRetryMs: 30_000,
+  /** Least time between two snapshots because of contradictory events. */
+  anomalyEveryMs: 5_000,
+  /** Former epochs remembered, so that a late batch of one does not bring it back. */
+  formerEpochs: 8,
+} as const;
+
+/** The events of one source, in order. Pure: time is an argument, the snapshot is fetched by others. */
+export class EventStream {
+  readonly source: EventSource;
+  readonly #index: PrefixIndex;
+  readonly #slot: OwnerSlot;
+  readonly #buffer = new EventBuffer();
+  readonly #former: InstanceId[] = [];
+  #state: StreamState = "new";
+  #epoch: InstanceId | undefined;
+  #number = 0;
+  /** The highest number a report has told of. */
+  #told = 0;
+  #aheadMs: number | undefined;
+  #failures = 0;
+  #nextTryMs = -Infinity;
+  #swappedMs = -Infinity;
+  #isFetching = false;
+  /** Only a snapshot makes it good: later batches alone never do. */
+  #mustSwap = false;
+
+  constructor(source: EventSource, index: PrefixIndex, slot: OwnerSlot) {
+    this.source = source;
+    this.#index = index;
+    this.#slot = slot;
+  }
+
+  get state(): StreamState {
+    return this.#state;
+  }
+
+  /** Number of the last batch applied, in this epoch. */
+  get number(): number {
+    return this.#number;
+  }
+
+  get epoch(): InstanceId | undefined {
+    return this.#epoch;
+  }
+
+  /** Batches that wait. */
+  get buffered(): number {
+    return this.#buffer.size;
+  }
+
+  /** Block copies indexed. */
+  get blocks(): number {
+    return this.#index.blocksOf(this.#slot);
+  }
+
+  /** A batch of this source came. */
+  receive(batch: KvEventBatch, nowMs: number): StreamChange {
+    if (this.#former.includes(batch.epoch)) return { result: "old-epoch" };
+    if (batch.blockSize !== this.source.blockSize) return { result: "skipped" };
+    if (batch.epoch !== this.#epoch) this.#begin(batch.epoch);
+    if (this.#state === "degraded") return { result: "skipped" };
+    if (batch.number <= this.#number) return { result: "duplicate" };
+    if (this.#state === "new") this.#state = "exact";
+    if (batch.number === this.#number + 1 && this.#state === "exact") {
+      const isFull = this.#take(batch, nowMs);
+      if (isFull) return { result: "skipped", isFull };
+      return { result: "applied", fell: this.#mustSwap ? this.#fall("anomaly") : undefined };
+    }
+    if (!this.#buffer.add(batch)) return { result: "duplicate" };
+    if (this.#state === "exact") {
+      return { result: "buffered", fell: this.#fall(this.#number === 0 ? "late-join" : "gap") };
+    }
+    const before = this.#number;
+    const isFull = this.#drain(nowMs);
+    return { result: this.#number > before ? "applied" : "buffered", isFull };
+  }
+
+  /** The source says what its last number is; returns why the stream fell behind, where it did. */
+  reported(number: number, nowMs: number): GapCause | undefined {
+    this.#told = Math.max(this.#told, number);
+    if (this.#state === "new") {
+      if (number > 0) return this.#fall("late-join");
+      this.#state = "exact";
+    }
+    if (this.#state === "exact" && this.#told > this.#number) this.#aheadMs ??= nowMs;
+    return undefined;
+  }
+
+  /** A source that never reports is asked at once. */
+  ask(): void {
+    if (this.#state !== "new") return;
+    this.#mustSwap = true;
+    this.#fall("asked");
+  }
+
+  /** Looks for a lost last batch; returns why the stream fell behind, where it did. */
+  tick(nowMs: number): GapCause | undefined {
+    if (this.#aheadMs === undefined) return undefined;
+    if (this.#state !== "exact" || this.#number >= this.#told) this.#aheadMs = undefined;
+    else if (nowMs - this.#aheadMs >= streamLimits.lostLastMs) return this.#fall("lost-last");
+    return undefined;
+  }
+
+  /** True where `tick` has something to look at. */
+  get isAhead(): boolean {
+    return this.#aheadMs !== undefined;
+  }
+
+  /** True where a snapshot should be fetched now. */
+  isDue(nowMs: number): boolean {
+    return (this.#state === "behind" || this.#state === "degraded") && !this.#isFetching &&
+      nowMs >= this.#nextTryMs;
+  }
+
+  /** A snapshot is being fetched; ends with `fetchFailed` or `swap`. */
+  fetchBegan(): void {
+    this.#isFetching = true;
+  }
+
+  /** No snapshot was to be had. */
+  fetchFailed(nowMs: number): void {
+    this.#isFetching = false;
+    this.#later(nowMs);
+    if (this.#state === "behind" && this.#failures >= streamLimits.mostFailures) this.#degrade();
+    if (this.#state === "degraded") {
+      this.#nextTryMs = nowMs + streamLimits.failedRetryMs;
+    }
+  }
+
+  /** The owner has no such source: nothing is missing until a batch says otherwise. */
+  absent(): void {
+    this.#degrade();
+    this.#isFetching = false;
+    this.#mustSwap = false;
+    this.#told = 0;
+    this.#failures = 0;
+    this.#state = "new";
+  }
+
+  /** A whole snapshot came: it takes the place of what is indexed, and what waited is applied after it. */
+  swap(snapshot: KvEventBatch, nowMs: number): "swapped" | "needless" | "stale" | "full" {
+    const isSameEpoch = snapshot.epoch === this.#epoch;
+    this.#isFetching = false;
+    if (this.#state === "exact" && isSameEpoch && snapshot.number <= this.#number) {
+      return "needless";
+    }
+    if (
+      this.#former.includes(snapshot.epoch) || (isSameEpoch && snapshot.number < this.#number)
+    ) {
+      this.fetchFailed(nowMs);
+      return "stale";
+    }
+    if (!isSameEpoch) this.#begin(snapshot.epoch);
+    this.#index.clear(this.#slot);
+    this.#state = "behind";
+    if (this.#apply(snapshot).isFull) {
+      this.#giveUp(nowMs);
+      return "full";
+    }
+    this.#number = snapshot.number;
+    this.#swappedMs = nowMs;
+    this.#mustSwap = false;
+    this.#aheadMs = undefined;
+    this.#buffer.dropUpTo(snapshot.number);
+    if (this.#drain(nowMs)) return "full";
+    if (!this.#isExact()) this.#later(nowMs);
+    return "swapped";
+  }
+
+  /** Throws where the books do not add up. */
+  checkIntegrity(): void {
+    if (this.#state === "exact" && this.#buffer.size > 0) {
+      throw new Error("batches wait for nothing");
+    }
+    if ((this.#state === "new" || this.#state === "degraded") && this.blocks > 0) {
+      throw new Error(`a ${this.#state} stream holds blocks`);
+    }
+  }
+
+  #isExact(): boolean {
+    return this.#state === "exact";
+  }
+
+  /** A new epoch starts with no blocks. */
+  #begin(epoch: InstanceId): void {
+    if (this.#epoch !== undefined) {
+      this.#former.push(this.#epoch);
+      if (this.#former.length > streamLimits.formerEpochs) this.#former.shift();
+      this.#index.clear(this.#slot);
+      this.#buffer.clear();
+      this.#number = 0;
+      this.#told = 0;
+      this.#aheadMs = undefined;
+      this.#mustSwap = false;
+      this.#state = "exact";
+    }
+    this.#epoch = epoch;
+  }
+
+  #fall(cause: GapCause): GapCause {
+    this.#state = "behind";
+    this.#aheadMs = undefined;
+    return cause;
+  }
+
+  #later(nowMs: number): void {
+    const { backoffMs, longestBackoffMs } = streamLimits;
+    this.#nextTryMs = nowMs + Math.min(longestBackoffMs, backoffMs * 2 ** this.#failures);
+    this.#failures += 1;
+  }
+
+  #degrade(): void {
+    this.#state = "degraded";
+    this.#index.clear(this.#slot);
+    this.#buffer.clear();
+    this.#number = 0;
+    this.#aheadMs = undefined;
+  }
+
+  #giveUp(nowMs: number): void {
+    this.#degrade();
+    this.#nextTryMs = nowMs + streamLimits.fullRetryMs;
+  }
+
+  #apply(batch: KvEventBatch): { readonly isFull: boolean; readonly anomalies: number } {
+    // Blocks of other cache groups say nothing about the whole prefix.
+    if (batch.cacheGroup !== 0) return { isFull: false, anomalies: 0 };
+    return this.#index.apply(this.#slot, batch.events);
+  }
+
+  /** Applies the next batch; true where it found no room. */
+  #take(batch: KvEventBatch, nowMs: number): boolean {
+    const { isFull, anomalies } = this.#apply(batch);
+    if (isFull) {
+      this.#giveUp(nowMs);
+      return true;
+    }
+    this.#number = batch.number;
+    if (anomalies > 0) {
+      this.#mustSwap = true;
+      this.#nextTryMs = Math.max(this.#nextTryMs, this.#swappedMs + streamLimits.anomalyEveryMs);
+    }
+    return false;
+  }
+
+  /** Applies what waits and now follows; exact again where nothing is known to be missing. True where there was no room. */
+  #drain(nowMs: number): boolean {
+    for (
+      let next = this.#buffer.take(this.#number + 1);
+      next !== undefined;
+      next = this.#buffer.take(this.#number + 1)
+    ) {
+      if (this.#take(next, nowMs)) return true;
+    }
+    if (this.#buffer.size === 0 && this.#number >= this.#told && !this.#mustSwap) {
+      this.#state = "exact";
+      this.#failures = 0;
+    }
+    return false;
+  }
+}

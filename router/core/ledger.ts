@@ -1,0 +1,238 @@
+import { streamKeyText, workerRankText } from "@pixii/wire";
+import type { InstanceId, LedgerEntry, LoadReport, StreamKey } from "@pixii/wire";
+import { bookingOf } from "./booking.ts";
+import type { Booking, Claim } from "./booking.ts";
+import { BoundedMap } from "./bounded_map.ts";
+import { RankLoad } from "./rank_load.ts";
+
+/** Times and bounds of a ledger. */
+export const ledgerLimits = {
+  /** A decision that its frontend does not book within this is dropped: the answer was lost. */
+  confirmMs: 5_000,
+  /** A frontend that left the registry keeps its bookings this long: it may come back. */
+  frontendGraceMs: 3_000,
+  /** Live bookings; over this the oldest go. */
+  bookings: 262_144,
+  /** Streams remembered that ended, or had their first token, without a booking. */
+  facts: 65_536,
+} as const;
+
+/** What became of an entry. */
+export type EntryResult = "applied" | "known" | "late";
+
+/** Bookings dropped by `sweep`, by cause. */
+export interface SweptBookings {
+  readonly unconfirmed: number;
+  readonly orphaned: number;
+}
+
+/**
+ * All streams booked at all ranks. Entries are idempotent by stream key and may come in any order: what counts in the
+ * end depends only on which entries came. Pure: time is an argument.
+ */
+export class Ledger {
+  readonly #bookings = new Map<string, Booking>();
+  readonly #loads = new Map<string, RankLoad>();
+  /** Ranks that are followed; others have a load only while something is booked there. */
+  readonly #open = new Set<string>();
+  /** What is known of streams without a booking, so that a late one is right. */
+  readonly #facts = new BoundedMap<string, "first-token" | "complete">(ledgerLimits.facts);
+  readonly #unconfirmed = new Set<Booking>();
+  readonly #present = new Set<InstanceId>();
+  readonly #absentMs = new Map<InstanceId, number>();
+  readonly #byFrontend = new Map<InstanceId, Set<Booking>>();
+
+  /** Live bookings. */
+  get size(): number {
+    return this.#bookings.size;
+  }
+
+  /** Bookings that no frontend has confirmed yet. */
+  get unconfirmed(): number {
+    return this.#unconfirmed.size;
+  }
+
+  /** Follows a rank. Its load is the same object until `closeRank`. */
+  openRank(rank: string): RankLoad {
+    this.#open.add(rank);
+    return this.#load(rank);
+  }
+
+  /** A rank is gone: its bookings end. */
+  closeRank(rank: string): void {
+    this.#open.delete(rank);
+    for (const booking of [...this.#bookings.values()]) {
+      if (workerRankText(booking.claim.worker) === rank) this.#release(booking);
+    }
+    this.#loads.delete(rank);
+  }
+
+  /** What is booked at a rank; nothing where it is neither followed nor booked. */
+  loadOf(rank: string): RankLoad | undefined {
+    return this.#loads.get(rank);
+  }
+
+  /** Books this router's own decision; its frontend confirms it with a `book` of the same key. */
+  decide(key: StreamKey, claim: Claim, nowMs: number): void {
+    const text = streamKeyText(key);
+    if (this.#facts.get(text) === "complete") return;
+    const known = this.#bookings.get(text);
+    if (known?.isConfirmed) return;
+    if (known !== undefined) this.#release(known);
+    this.#book(bookingOf(key, claim, { nowMs, isConfirmed: false }), nowMs);
+  }
+
+  /** Applies an entry. */
+  apply(entry: LedgerEntry, nowMs: number): EntryResult {
+    const text = streamKeyText(entry);
+    const booking = this.#bookings.get(text);
+    if (entry.op === "book") return this.#confirm(entry, booking, nowMs);
+    if (entry.op === "complete") {
+      if (this.#facts.get(text) === "complete") return "known";
+      this.#facts.set(text, "complete");
+      if (booking !== undefined) this.#release(booking);
+      return "applied";
+    }
+    if (booking !== undefined) {
+      if (booking.hasFirstToken) return "known";
+      this.#load(workerRankText(booking.claim.worker)).firstToken(booking);
+      return "applied";
+    }
+    if (this.#facts.get(text) !== undefined) return "known";
+    this.#facts.set(text, "first-token");
+    return "applied";
+  }
+
+  /** The frontend is in the registry. */
+  frontendCame(frontend: InstanceId): void {
+    this.#present.add(frontend);
+    this.#absentMs.delete(frontend);
+  }
+
+  /** The frontend left the registry. */
+  frontendLeft(frontend: InstanceId, nowMs: number): void {
+    this.#present.delete(frontend);
+    if (this.#byFrontend.has(frontend)) this.#absentMs.set(frontend, nowMs);
+  }
+
+  /** All frontends in the registry: any other has left. */
+  frontendsAre(frontends: ReadonlySet<InstanceId>, nowMs: number): void {
+    for (const known of [...this.#present]) {
+      if (!frontends.has(known)) this.frontendLeft(known, nowMs);
+    }
+    for (const frontend of frontends) this.frontendCame(frontend);
+  }
+
+  /** Drops decisions nobody confirmed and bookings of frontends that are gone. */
+  sweep(nowMs: number): SweptBookings {
+    let unconfirmed = 0;
+    for (const booking of [...this.#unconfirmed]) {
+      if (nowMs - booking.bookedMs < ledgerLimits.confirmMs) break;
+      this.#release(booking);
+      unconfirmed += 1;
+    }
+    let orphaned = 0;
+    for (const [frontend, sinceMs] of [...this.#absentMs]) {
+      const bookings = this.#byFrontend.get(frontend);
+      if (bookings !== undefined && nowMs - sinceMs < ledgerLimits.frontendGraceMs) continue;
+      for (const booking of [...bookings ?? []]) {
+        this.#release(booking);
+        orphaned += 1;
+      }
+      this.#absentMs.delete(frontend);
+    }
+    return { unconfirmed, orphaned };
+  }
+
+  /** Takes a load report in; returns how many bookings it proved lost. */
+  reported(report: LoadReport, nowMs: number): number {
+    const rank = workerRankText({ instance: report.instance, dpRank: report.dpRank });
+    const lost = this.#loads.get(rank)?.reported(report, nowMs) ?? [];
+    for (const booking of lost) this.#release(booking);
+    return lost.length;
+  }
+
+  /** Throws where the books do not add up. */
+  checkIntegrity(): void {
+    let atRanks = 0;
+    for (const load of this.#loads.values()) {
+      load.checkIntegrity();
+      atRanks += load.bookings;
+    }
+    let ofFrontends = 0;
+    for (const [frontend, bookings] of this.#byFrontend) {
+      ofFrontends += bookings.size;
+      if (!this.#present.has(frontend) && !this.#absentMs.has(frontend)) {
+        throw new Error(`nobody watches frontend ${frontend}`);
+      }
+    }
+    if (atRanks !== this.size || ofFrontends !== this.size) {
+      throw new Error(`${this.size} bookings, ${atRanks} at ranks, ${ofFrontends} of frontends`);
+    }
+    for (const booking of this.#unconfirmed) {
+      if (this.#bookings.get(booking.text) !== booking || booking.isConfirmed) {
+        throw new Error("a booking waits for a confirmation it does not need");
+      }
+    }
+  }
+
+  #confirm(
+    entry: LedgerEntry & { readonly op: "book" },
+    known: Booking | undefined,
+    nowMs: number,
+  ): EntryResult {
+    const text = streamKeyText(entry);
+    if (this.#facts.get(text) === "complete") return "late";
+    if (known?.isConfirmed) return "known";
+    const { worker, frontend, prefillTokens, blocks } = entry;
+    const claim = { worker, frontend, prefillTokens, blocks };
+    // The frontend knows best: after a lost answer it may have placed the stream elsewhere.
+    const booking = bookingOf(entry, claim, { nowMs, isConfirmed: true });
+    booking.hasFirstToken = known?.hasFirstToken ?? this.#facts.get(text) === "first-token";
+    if (known !== undefined) this.#release(known);
+    this.#book(booking, nowMs);
+    return "applied";
+  }
+
+  #book(booking: Booking, nowMs: number): void {
+    if (this.#bookings.size >= ledgerLimits.bookings) {
+      for (const oldest of this.#bookings.values()) {
+        this.#release(oldest);
+        break;
+      }
+    }
+    if (this.#facts.get(booking.text) === "first-token") booking.hasFirstToken = true;
+    this.#facts.delete(booking.text);
+    this.#bookings.set(booking.text, booking);
+    if (!booking.isConfirmed) this.#unconfirmed.add(booking);
+    const { worker, frontend } = booking.claim;
+    this.#load(workerRankText(worker)).add(booking);
+    let own = this.#byFrontend.get(frontend);
+    if (own === undefined) {
+      this.#byFrontend.set(frontend, own = new Set());
+      if (!this.#present.has(frontend) && !this.#absentMs.has(frontend)) {
+        this.#absentMs.set(frontend, nowMs);
+      }
+    }
+    own.add(booking);
+  }
+
+  #release(booking: Booking): void {
+    if (!this.#bookings.delete(booking.text)) return;
+    this.#unconfirmed.delete(booking);
+    const { worker, frontend } = booking.claim;
+    const rank = workerRankText(worker);
+    const load = this.#load(rank);
+    load.remove(booking);
+    if (load.bookings === 0 && !this.#open.has(rank)) this.#loads.delete(rank);
+    const own = this.#byFrontend.get(frontend);
+    own?.delete(booking);
+    if (own?.size === 0) this.#byFrontend.delete(frontend);
+  }
+
+  #load(rank: string): RankLoad {
+    let load = this.#loads.get(rank);
+    if (load === undefined) this.#loads.set(rank, load = new RankLoad());
+    return load;
+  }
+}

@@ -1,0 +1,53 @@
+import type { HashList, KvEvent } from "@pixii/wire";
+
+/** An owner inside one index; a small integer, given by `open` and used again after `drop`. */
+export type OwnerSlot = number;
+
+/** Whose blocks count for one candidate, by tier. */
+export interface TierOwners {
+  readonly device?: OwnerSlot;
+  readonly host?: OwnerSlot;
+  readonly disk?: OwnerSlot;
+}
+
+/** What applying a batch's events came to. */
+export interface ApplyOutcome {
+  /** The budget has no room: the owner holds a part of its blocks and must be cleared. */
+  readonly isFull: boolean;
+  /** Events that contradict what is known: removal of an unknown number, a number stored twice. */
+  readonly anomalies: number;
+}
+
+/** Values that `overlaps` writes per candidate: blocks in device, host, disk. */
+export const overlapStride = 3;
+
+/**
+ * Which owner holds which blocks of one model and block size. Membership is a count per (owner, hash): engines store
+ * and remove copies of one block, and it ends with the last. A RouteHash names a block with everything before it.
+ */
+export interface PrefixIndex {
+  /** Owners that were opened and not dropped. */
+  readonly owners: number;
+  /** Block copies of all owners. */
+  readonly blocks: number;
+  /** Adds an owner without blocks. */
+  open(): OwnerSlot;
+  /** Applies events in order, as far as the budget goes. O(blocks named). */
+  apply(owner: OwnerSlot, events: readonly KvEvent[]): ApplyOutcome;
+  /** Forgets an owner's blocks. O(its blocks). */
+  clear(owner: OwnerSlot): void;
+  /** Forgets an owner and its blocks. */
+  drop(owner: OwnerSlot): void;
+  /** Block copies of one owner. */
+  blocksOf(owner: OwnerSlot): number;
+  /** How many blocks from the start of `list` the owner holds without a hole. */
+  longestPrefix(owner: OwnerSlot, list: HashList): number;
+  /**
+   * For each candidate j, the blocks from the start of `list` that it holds in some tier without a hole, each counted
+   * for the best tier that has it: `out[3 j]` device, `out[3 j + 1]` host, `out[3 j + 2]` disk. `out` holds at least
+   * 3 values per candidate. O(longest overlap x candidates), without an allocation per block.
+   */
+  overlaps(list: HashList, candidates: readonly TierOwners[], out: Uint32Array): void;
+  /** Throws where the books do not add up. */
+  checkIntegrity(): void;
+}

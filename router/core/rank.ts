@@ -1,0 +1,22 @@
+import type { LoadReport, ModelCard, WorkerRank } from "@pixii/wire";
+import type { TierOwners } from "./prefix_index.ts";
+import type { RankLoad } from "./rank_load.ts";
+
+/** One worker rank of one model, as decisions see it. */
+export interface Rank {
+  /** `workerRankText` of `worker`. */
+  readonly key: string;
+  readonly worker: WorkerRank;
+  readonly load: RankLoad;
+  /** Whose blocks count for it. */
+  readonly owners: TierOwners;
+  /** Event sources behind `owners`. */
+  readonly sources: readonly string[];
+  card: ModelCard;
+  /** The latest. */
+  report: LoadReport | undefined;
+  /** Its weights are not those that most workers of the name have: it gets no work. */
+  isStranger: boolean;
+  /** The model's turn at which it was last chosen, from 1; 0 for never. */
+  lastTurn: number;
+}

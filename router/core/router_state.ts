@@ -1,0 +1,159 @@
+import { fail } from "@pixii/wire";
+import type {
+  InstanceId,
+  KvEventBatch,
+  LedgerEntry,
+  LoadReport,
+  ModelHash,
+  PolicyName,
+  Result,
+  RouteRequest,
+} from "@pixii/wire";
+import { decide } from "./decide.ts";
+import type { Decision, DecisionGround, DecisionMoment } from "./decide.ts";
+import { DecisionLog } from "./decision_log.ts";
+import type { GapCause, StreamChange } from "./event_stream.ts";
+import { sourceKey } from "./event_source.ts";
+import { EventStreams } from "./event_streams.ts";
+import { Fleet } from "./fleet.ts";
+import type { KvWeights } from "./kv_cost.ts";
+import { Ledger } from "./ledger.ts";
+import type { EntryResult } from "./ledger.ts";
+import { Liveness } from "./liveness.ts";
+import { Sessions } from "./sessions.ts";
+
+/** How a router decides. */
+export interface RouterRules {
+  readonly router: InstanceId;
+  readonly policy: PolicyName;
+  readonly kv: KvWeights;
+  readonly hungStepMs: number;
+  readonly sessionTtlMs: number;
+  /** Block copies of all indexes. */
+  readonly indexBlocks: number;
+  /** Decision records kept. */
+  readonly keptDecisions: number;
+}
+
+/** What a load report changed. */
+export interface ReportChange {
+  /** False where its worker has no card. */
+  readonly isKnown: boolean;
+  readonly fell?: GapCause;
+  /** Bookings it proved lost. */
+  readonly lost: number;
+}
+
+/** Everything a router knows, and its decisions. Pure: time and chance are arguments; the same inputs give the same records. */
+export class RouterState implements DecisionGround {
+  readonly router: InstanceId;
+  readonly policy: PolicyName;
+  readonly kv: KvWeights;
+  readonly hungStepMs: number;
+  readonly liveness = new Liveness();
+  readonly ledger = new Ledger();
+  readonly streams: EventStreams;
+  readonly fleet: Fleet;
+  readonly sessions: Sessions;
+  readonly decisions: DecisionLog;
+  #stateVersion = 0;
+
+  constructor(rules: RouterRules) {
+    this.router = rules.router;
+    this.policy = rules.policy;
+    this.kv = rules.kv;
+    this.hungStepMs = rules.hungStepMs;
+    this.sessions = new Sessions(rules.sessionTtlMs);
+    this.decisions = new DecisionLog(rules.keptDecisions);
+    this.streams = new EventStreams(rules.indexBlocks);
+    const { streams, ledger, liveness } = this;
+    this.fleet = new Fleet({ streams, ledger, liveness });
+  }
+
+  /** Changes with every event, booking and report that was applied. */
+  get stateVersion(): number {
+    return this.#stateVersion;
+  }
+
+  indexOf(model: ModelHash, blockSize: number) {
+    return this.streams.indexOf(model, blockSize);
+  }
+
+  /** Decides, and books the decision before anything else can be decided. */
+  route(model: ModelHash, request: RouteRequest, moment: DecisionMoment): Result<Decision> {
+    const served = this.fleet.models.get(model);
+    if (served === undefined) {
+      return fail(
+        "model_not_found",
+        "Cannot place the request: no worker serves its model any more; see /v1/models",
+      );
+    }
+    const decision = decide(served, request, { ground: this, moment });
+    if (!decision.ok) return decision;
+    this.#book(request, decision.value, moment.nowMs);
+    served.turn += 1;
+    decision.value.rank.lastTurn = served.turn;
+    return decision;
+  }
+
+  /** Applies a batch of KV events; nothing where its source is not known: a report then tells of its number. */
+  events(batch: KvEventBatch, nowMs: number): StreamChange | undefined {
+    const change = this.streams.receive(batch, nowMs);
+    if (change?.result === "applied") this.#stateVersion += 1;
+    return change;
+  }
+
+  /** Puts a snapshot in the place of what is known of its source. */
+  swap(key: string, snapshot: KvEventBatch, nowMs: number) {
+    this.#stateVersion += 1;
+    return this.streams.get(key)?.stream.swap(snapshot, nowMs) ?? "needless" as const;
+  }
+
+  /** Applies a load report. */
+  report(report: LoadReport, nowMs: number): ReportChange {
+    const rank = this.fleet.rankOf(report);
+    if (rank === undefined) return { isKnown: false, lost: 0 };
+    this.#stateVersion += 1;
+    this.liveness.heard(report.instance, nowMs);
+    rank.report = report;
+    const { instance: owner, model, dpRank, kvEventNumber } = report;
+    const key = sourceKey({ owner, model, dpRank, tier: "device" });
+    const fell = this.streams.reported(key, kvEventNumber, nowMs);
+    return { isKnown: true, fell, lost: this.ledger.reported(report, nowMs) };
+  }
+
+  /** Applies a ledger entry. */
+  entry(entry: LedgerEntry, nowMs: number): EntryResult {
+    const result = this.ledger.apply(entry, nowMs);
+    if (result === "applied") this.#stateVersion += 1;
+    return result;
+  }
+
+  /** Throws where the books do not add up. */
+  checkIntegrity(): void {
+    this.streams.checkIntegrity();
+    this.ledger.checkIntegrity();
+    this.fleet.checkIntegrity();
+  }
+
+  #book(request: RouteRequest, decision: Decision, nowMs: number): void {
+    const { rank, record } = decision;
+    const { overlap } = decision;
+    const { blockSize } = rank.card;
+    const known = (overlap.device + overlap.host + overlap.disk) * blockSize;
+    this.ledger.decide(request, {
+      ...{ worker: rank.worker, frontend: request.frontend },
+      prefillTokens: Math.max(0, request.isl - known),
+      blocks: Math.ceil(request.isl / blockSize),
+    }, nowMs);
+    this.#stateVersion += 1;
+    const { hints } = request;
+    if (hints?.session !== undefined) {
+      this.sessions.put(rank.card.hash, hints.session, { rank: rank.key, nowMs });
+    }
+    this.decisions.push({
+      ...{ record, frontend: request.frontend, priority: hints?.priority ?? 0 },
+      ...{ session: hints?.session, remainingMs: request.remainingMs },
+    });
+  }
+}

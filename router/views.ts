@@ -1,0 +1,99 @@
+import { isRequestId } from "@pixii/wire";
+import type { InstanceId, LoadReport, WorkerRank } from "@pixii/wire";
+import type { KeptDecision } from "./core/decision_log.ts";
+import type { EventSource } from "./core/event_source.ts";
+import type { StreamState } from "./core/event_stream.ts";
+import type { Rank } from "./core/rank.ts";
+import type { RouterState } from "./core/router_state.ts";
+
+/** Decisions that `/decisions` answers unless `limit` asks for fewer or more. */
+const usualDecisions = 100;
+
+/** Whether a rank takes new work, and why not. */
+export type RankState = "live" | "suspect" | "dead" | "hung" | "draining" | "stranger";
+
+/** States of ranks, for gauges. */
+export const rankStates: readonly RankState[] = [
+  ...["live", "suspect", "dead", "hung", "draining", "stranger"] as const,
+];
+
+/** One event source as `/index` shows it. */
+export interface SourceView extends EventSource {
+  readonly state: StreamState;
+  readonly epoch: InstanceId | undefined;
+  readonly number: number;
+  readonly blocks: number;
+  readonly buffered: number;
+}
+
+/** What `/index` answers. */
+export interface IndexView {
+  readonly blocks: number;
+  readonly capacityBlocks: number;
+  readonly sources: readonly SourceView[];
+}
+
+/** One rank as `/workers` shows it. */
+export interface RankView {
+  readonly model: string;
+  readonly worker: WorkerRank;
+  readonly state: RankState;
+  readonly silentMs: number;
+  readonly index: StreamState | undefined;
+  readonly ledger: {
+    readonly bookings: number;
+    readonly prefillTokens: number;
+    readonly blocks: number;
+    /** Told of by reports and booked by nobody. */
+    readonly otherRequests: number;
+  };
+  readonly report: LoadReport | undefined;
+}
+
+/** The event sources. */
+export function indexView({ streams }: RouterState): IndexView {
+  const sources = Array.from(streams.all(), ({ stream }): SourceView => ({
+    ...stream.source,
+    ...{ state: stream.state, epoch: stream.epoch, number: stream.number },
+    ...{ blocks: stream.blocks, buffered: stream.buffered },
+  }));
+  const { usedBlocks, capacityBlocks } = streams.budget;
+  return { blocks: usedBlocks, capacityBlocks, sources };
+}
+
+/** The ranks of all models. */
+export function workersView(state: RouterState, nowMs: number): readonly RankView[] {
+  return [...state.fleet.models.values()].flatMap((model) =>
+    model.ranks.map((rank): RankView => {
+      const { load, worker, report } = rank;
+      return {
+        ...{ model: model.name, worker, state: rankState(state, rank, nowMs) },
+        silentMs: state.liveness.silentMs(worker.instance, nowMs),
+        index: state.streams.get(rank.sources[0])?.stream.state,
+        ledger: {
+          ...{ bookings: load.bookings, prefillTokens: load.prefillTokens, blocks: load.blocks },
+          otherRequests: load.other.requests,
+        },
+        report,
+      };
+    })
+  );
+}
+
+/** The last decisions, newest first; `?request=ID` those of one request, `?limit=N` at most so many. */
+export function decisionsView({ decisions }: RouterState, url: URL): readonly KeptDecision[] {
+  const limit = Number(url.searchParams.get("limit") ?? usualDecisions);
+  const most = Number.isInteger(limit) && limit >= 0 ? limit : usualDecisions;
+  const request = url.searchParams.get("request");
+  if (request === null) return decisions.latest(most);
+  return isRequestId(request) ? decisions.latest(most, request) : [];
+}
+
+/** Whether a rank takes new work. */
+export function rankState(state: RouterState, rank: Rank, nowMs: number): RankState {
+  if (rank.isStranger) return "stranger";
+  const heard = state.liveness.state(rank.worker.instance, nowMs);
+  if (heard !== "live") return heard;
+  if (rank.report?.draining) return "draining";
+  return (rank.report?.stepAgeMs ?? 0) >= state.hungStepMs ? "hung" : "live";
+}
