@@ -5,15 +5,24 @@ export interface Child extends AsyncDisposable {
 }
 
 /** Polls `url` until it answers 200, for at most `withinMs`. Throws with the last state. */
-export async function untilOk(url: string, withinMs: number): Promise<void> {
+export function untilOk(url: string, withinMs: number): Promise<void> {
+  return untilAnswer(url, { matches: /(?:)/, withinMs });
+}
+
+/** Polls `url` until it answers 200 with a body that `matches`, for at most `withinMs`. Throws with the last state. */
+export async function untilAnswer(
+  url: string,
+  options: { readonly matches: RegExp; readonly withinMs: number },
+): Promise<void> {
+  const { matches, withinMs } = options;
   const started = performance.now();
   let last = "no answer yet";
   while (performance.now() - started < withinMs) {
     try {
       const response = await fetch(url);
-      await response.body?.cancel();
-      if (response.ok) return;
-      last = `status ${response.status}`;
+      const body = await response.text();
+      if (response.ok && matches.test(body)) return;
+      last = `status ${response.status}: ${body.slice(0, 200)}`;
     } catch (error) {
       last = (error as Error).message;
     }
@@ -52,10 +61,15 @@ export function startChild(
   };
 }
 
+/** A cluster under measurement. */
+export interface Dev extends Child {
+  /** From the start of the launcher to its ready file. */
+  readonly readyMs: number;
+  readonly processes: readonly { readonly service: string; readonly pid: number }[];
+}
+
 /** Starts `deno task dev`'s program with these flags; resolves when its ready file says so. */
-export async function startDev(
-  flags: readonly string[],
-): Promise<Child & { readonly readyMs: number }> {
+export async function startDev(flags: readonly string[]): Promise<Dev> {
   const folder = await Deno.makeTempDir({ prefix: "pixii-bench-" });
   const ready = `${folder}/ready.json`;
   const main = new URL("../cluster/dev.ts", import.meta.url).pathname;
@@ -72,6 +86,7 @@ export async function startDev(
         url: facts.url,
         pid: child.pid,
         readyMs,
+        processes: facts.processes,
         async [Symbol.asyncDispose]() {
           await child[Symbol.asyncDispose]();
           await Deno.remove(folder, { recursive: true });

@@ -25,6 +25,8 @@ export interface LocalServerOptions {
   readonly port?: number;
   /** Where its data lie; a temporary folder, removed at the end, without it. */
   readonly dir?: string;
+  /** NATS with its persistent streams on; Pixii needs none, a peer under measurement may. */
+  readonly jetStream?: boolean;
   /** For waits; the system's without it. */
   readonly clock?: Clock;
 }
@@ -36,7 +38,10 @@ export function startNats(options: LocalServerOptions = {}): Promise<LocalServer
   return start(options, {
     program: "nats-server",
     ports: 1,
-    args: ([port]) => ["--addr", host, "--port", `${port}`],
+    args: ([port], dir) => [
+      ...["--addr", host, "--port", `${port}`],
+      ...(options.jetStream === true ? ["-js", "-sd", `${dir}/streams`] : []),
+    ],
     url: ([port]) => `nats://${host}:${port}`,
     answers: async ([port], signal) => {
       using connection = await Deno.connect({ hostname: host, port });

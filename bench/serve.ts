@@ -1,0 +1,107 @@
+/**
+ * `deno task bench:serve`: the whole house under load. Sim engine without waits, Qwen3's tokenizer and template, kv router,
+ * random prompts, real NATS and etcd, the five programs and the client on the same cores. Beside each figure its ceiling:
+ * the same client against a bare `Deno.serve`. Flags: --json, --rounds N, --only NAME, --peer dynamo (and --python PATH).
+ */
+import { parseArgs } from "node:util";
+import { startDev } from "./child.ts";
+import type { Dev } from "./child.ts";
+import { median, printFigure, printMachine } from "./figure.ts";
+import { loadOnce } from "./load_run.ts";
+import type { ServeTarget } from "./load_run.ts";
+import { startBare } from "./load_run.ts";
+import { serveCases } from "./serve_cases.ts";
+import type { ServeCase } from "./serve_cases.ts";
+import { qwen3Folder } from "./qwen3_folder.ts";
+import { startDynamo } from "./dynamo_peer.ts";
+
+const { values } = parseArgs({
+  args: Deno.args,
+  options: {
+    json: { type: "boolean", default: false },
+    rounds: { type: "string", default: "3" },
+    only: { type: "string", default: "" },
+    peer: { type: "string" },
+    python: { type: "string", default: "python3" },
+  },
+});
+
+const rounds = Number(values.rounds);
+
+/** Resident set of a process in MB (10^6 bytes). */
+function residentMb(pid: number): number {
+  const status = Deno.readTextFileSync(`/proc/${pid}/status`);
+  return Number(/VmRSS:\s+(\d+) kB/.exec(status)?.[1] ?? NaN) * 1024 / 1e6;
+}
+
+function frontendPid(dev: Dev): number {
+  const found = dev.processes.find((one) => one.service === "frontend");
+  if (found === undefined) throw new Error("the ready file names no frontend");
+  return found.pid;
+}
+
+async function measureCase(one: ServeCase, ours: ServeTarget, peer: ServeTarget | undefined) {
+  const results: Record<"ours" | "peer", Awaited<ReturnType<typeof loadOnce>>[]> = {
+    ours: [],
+    peer: [],
+  };
+  const ceilings: number[] = [];
+  for (let round = 0; round < rounds; round++) {
+    const seed = 100 * round + 1;
+    results.ours.push(await loadOnce(one, ours, { seed, share: 1 }));
+    if (peer !== undefined) {
+      results.peer.push(await loadOnce(one, peer, { seed, share: one.peerShare }));
+    }
+    await using bare = await startBare(one);
+    ceilings.push((await loadOnce(one, bare, { seed, share: 1 })).requestsPerSecond);
+  }
+  return { ...results, ceiling: median(ceilings) };
+}
+
+await printMachine();
+const folder = await qwen3Folder();
+await using dev = await startDev([
+  ...["--topology", "processes", "--model", folder, "--served-name", "bench"],
+  ...["--engine", "sim", "--sim-speed", "inf", "--max-seqs", "256", "--ctx", "131072"],
+  ...["--router", "kv", "--worker.max-waiting", "1024"],
+]);
+const rssStart = residentMb(frontendPid(dev));
+const ours: ServeTarget = { url: dev.url, model: "bench", checkTokens: true };
+await using peerServer = values.peer === "dynamo"
+  ? await startDynamo({ python: values.python, folder })
+  : undefined;
+const peer = peerServer && { url: peerServer.url, model: "bench", checkTokens: true };
+for (const one of serveCases) {
+  if (!one.name.includes(values.only)) continue;
+  const measured = await measureCase(one, ours, peer);
+  console.error(
+    `${one.name}: bare Deno.serve with this client ${measured.ceiling.toFixed(0)} req/s`,
+  );
+  for (const metric of one.metrics) {
+    const runs = measured.ours.map((result) => result[metric.of]);
+    const beside = measured.peer.map((result) => result[metric.of]);
+    printFigure({
+      figure: `serve.${one.name}.${metric.name}`,
+      value: median(runs),
+      unit: metric.unit,
+      better: metric.better,
+      ...(beside.length === 0 ? {} : {
+        anchor: "Dynamo 1.6.1 over NATS",
+        anchorValue: median(beside),
+        ratio: median(runs) / median(beside),
+      }),
+      runs,
+    }, values.json);
+  }
+}
+for (
+  const [name, value] of [["rss_start", rssStart], [
+    "rss_loaded",
+    residentMb(frontendPid(dev)),
+  ]] as const
+) {
+  printFigure(
+    { figure: `serve.frontend.${name}`, value, unit: "MB", better: "lower" },
+    values.json,
+  );
+}
