@@ -12,8 +12,6 @@ export interface ModelFacts {
   readonly vocabSize: number;
   readonly trainedContext: number;
   readonly endTokenIds: readonly number[];
-  /** Bytes of K and V of one token at f16. */
-  readonly kvBytesPerToken: number;
   readonly slidingWindow: number;
 }
 
@@ -87,12 +85,14 @@ export class LlamaModel implements Disposable {
     const unsupported = (what: string) =>
       fail(
         "invalid_request",
-        `Cannot serve the model: it ${what}, which this engine does not support`,
+        `Cannot serve the model: it ${what}, which this engine does not support; use another model`,
       );
     if (llama.llama_model_is_recurrent(model) || llama.llama_model_is_hybrid(model)) {
       return unsupported("has recurrent layers");
     }
-    if (llama.llama_model_has_encoder(model)) return unsupported("has an encoder");
+    if (llama.llama_model_has_encoder(model) || !llama.llama_model_has_decoder(model)) {
+      return unsupported("has an encoder");
+    }
     const slidingWindow = llama.llama_model_n_swa(model);
     if (slidingWindow > 0) return unsupported("uses sliding-window attention");
     const vocab = llama.llama_model_get_vocab(model);
@@ -101,13 +101,10 @@ export class LlamaModel implements Disposable {
     for (let id = 0; id < vocabSize; id++) {
       if (llama.llama_vocab_is_eog(vocab, id)) endTokenIds.push(id);
     }
-    const headSize = llama.llama_model_n_embd(model) / llama.llama_model_n_head(model);
-    const perLayer = llama.llama_model_n_head_kv(model) * headSize * 2 * 2;
     return ok({
       vocabSize,
       trainedContext: llama.llama_model_n_ctx_train(model),
       endTokenIds,
-      kvBytesPerToken: llama.llama_model_n_layer(model) * perLayer,
       slidingWindow,
     });
   }
@@ -128,7 +125,7 @@ export class LlamaContext implements Disposable {
   readonly #library: Library;
   readonly #vocabSize: number;
   #pointer: Deno.PointerObject | null;
-  readonly #memory: Deno.PointerValue;
+  readonly #memory: Deno.PointerObject;
   /** Everything a batch points to, in one buffer that stays referenced. */
   readonly #arena: ArrayBuffer;
   readonly #batch: Uint8Array<ArrayBuffer>;
@@ -138,18 +135,21 @@ export class LlamaContext implements Disposable {
   readonly #slotIds: Int32Array;
   readonly #flags: Int8Array;
   #rows = 0;
+  #outputs = 0;
+  /** Views of rows of logits, by address: llama.cpp reuses its few rows. */
+  readonly #views = new Map<bigint, Float32Array>();
 
   private constructor(
     library: Library,
     pointer: Deno.PointerObject,
-    sizes: ContextSizes,
-    vocabSize: number,
+    options: { sizes: ContextSizes; vocabSize: number; memory: Deno.PointerObject },
   ) {
+    const { sizes } = options;
     this.#library = library;
     this.#pointer = pointer;
-    this.#memory = library.llama.llama_get_memory(pointer);
+    this.#memory = options.memory;
     this.sizes = sizes;
-    this.#vocabSize = vocabSize;
+    this.#vocabSize = options.vocabSize;
     const n = sizes.batch;
     this.#arena = new ArrayBuffer(n * (8 + 4 * 4) + n);
     const base = addressOf(Deno.UnsafePointer.of(new Uint8Array(this.#arena)));
@@ -207,7 +207,9 @@ export class LlamaContext implements Disposable {
     if (pointer === null) {
       return fail(
         "internal",
-        `Cannot make a context of ${sizes.cells} cells: ${log.text || "no reason given"}`,
+        `Cannot make a context of ${sizes.cells} cells: ${
+          log.text || "no reason given"
+        }; lower --ctx or --kv-tokens`,
       );
     }
     const wrong = [
@@ -225,7 +227,14 @@ export class LlamaContext implements Disposable {
         } was set; use the pinned package`,
       );
     }
-    return ok(new LlamaContext(library, pointer, sizes, options.vocabSize));
+    const memory = llama.llama_get_memory(pointer);
+    if (memory === null) {
+      llama.llama_free(pointer);
+      const what = "Cannot serve the model: it has no KV cache, so it does not generate text";
+      return fail("invalid_request", `${what}; use another model`);
+    }
+    const { vocabSize } = options;
+    return ok(new LlamaContext(library, pointer, { sizes, vocabSize, memory }));
   }
 
   /** Does cache operations in order. */
@@ -238,7 +247,9 @@ export class LlamaContext implements Disposable {
         llama.llama_memory_seq_cp(this.#memory, op.from, op.to, 0, op.end);
       } else {
         this.#checkSlot(op.slot);
-        llama.llama_memory_seq_rm(this.#memory, op.slot, op.start, -1);
+        if (!llama.llama_memory_seq_rm(this.#memory, op.slot, op.start, -1)) {
+          throw new Error(`llama.cpp did not remove slot ${op.slot} from ${op.start} on`);
+        }
       }
     }
   }
@@ -246,13 +257,19 @@ export class LlamaContext implements Disposable {
   /** Starts a batch. */
   begin(): void {
     this.#rows = 0;
+    this.#outputs = 0;
   }
 
   /** Adds a row to the batch. */
   add(token: number, position: number, slot: number, wantsLogits: boolean): void {
     if (this.#rows >= this.sizes.batch) throw new RangeError("the batch is full");
-    if (token >= this.#vocabSize) throw new RangeError(`token ${token} is not in the vocabulary`);
+    if (!(token >= 0 && token < this.#vocabSize)) {
+      throw new RangeError(`token ${token} is not in the vocabulary`);
+    }
     this.#checkSlot(slot);
+    if (wantsLogits && ++this.#outputs > this.sizes.outputs) {
+      throw new RangeError("the batch wants more rows of logits than there are");
+    }
     const row = this.#rows++;
     this.#tokens[row] = token;
     this.#positions[row] = position;
@@ -274,8 +291,15 @@ export class LlamaContext implements Disposable {
     }
     const pointer = this.#library.llama.llama_get_logits_ith(this.#live(), row);
     if (pointer === null) throw new Error(`llama.cpp has no logits for row ${row}`);
-    const bytes = Deno.UnsafePointerView.getArrayBuffer(pointer, 4 * this.#vocabSize);
-    return new Float32Array(bytes);
+    const address = addressOf(pointer);
+    let view = this.#views.get(address);
+    if (view === undefined) {
+      // The rows move only when llama.cpp makes room for more: the old views must not be used again.
+      if (this.#views.size >= this.sizes.outputs) this.#views.clear();
+      const bytes = Deno.UnsafePointerView.getArrayBuffer(pointer, 4 * this.#vocabSize);
+      this.#views.set(address, view = new Float32Array(bytes));
+    }
+    return view;
   }
 
   [Symbol.dispose](): void {

@@ -114,12 +114,14 @@ export function writeField(
   else view.setBigUint64(offset, BigInt(value), true);
 }
 
-/** Names of the fields whose default differs from the table, with both values. */
+/** Names of the fields whose default differs from the table, with both values, and of bytes behind the struct that are set. */
 export function differences(bytes: Uint8Array, layout: StructLayout): string[] {
   const found: string[] = [];
   for (const [name, field] of Object.entries(layout.fields)) {
     const value = readField(bytes, field);
     if (value !== field[2]) found.push(`${name} is ${value}, expected ${field[2]}`);
   }
+  const behind = bytes.findIndex((byte, at) => at >= layout.bytes && byte !== 0);
+  if (behind >= 0) found.push(`byte ${behind} is set, the struct has ${layout.bytes}`);
   return found;
 }

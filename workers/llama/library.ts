@@ -2,7 +2,7 @@ import { fail, ok } from "@pixii/wire";
 import type { Result } from "@pixii/wire";
 import { differences, layouts } from "./layout.ts";
 import type { LibraryLayout } from "./layout.ts";
-import { ggmlSymbols, libcSymbols, llamaSymbols } from "./symbols.ts";
+import { ggmlSymbols, libcNames, llamaSymbols } from "./symbols.ts";
 import type { Llama } from "./symbols.ts";
 
 /** The opened and checked library. */
@@ -53,7 +53,10 @@ async function librariesFolder(): Promise<Result<string>> {
   for (const entry of Deno.readDirSync(binsDir)) {
     if (entry.isDirectory) return ok(`${binsDir}/${entry.name}`);
   }
-  return fail("internal", `Cannot start llama.cpp: ${binsDir} holds no folder of libraries`);
+  return fail(
+    "internal",
+    `Cannot start llama.cpp: ${binsDir} holds no folder of libraries; clear Deno's cache and start again`,
+  );
 }
 
 function fileIn(folder: string, pattern: RegExp): string | undefined {
@@ -68,20 +71,29 @@ function textAt(pointer: Deno.PointerValue): string {
   return pointer === null ? "" : new Deno.UnsafePointerView(pointer).getCString();
 }
 
-/** Checks that the structs are what the table says, before anything is done with them. */
-function checkLayout(llama: Llama): Result<LibraryLayout> {
-  const version = textAt(llama.llama_version()).split("-")[0];
-  const layout = layouts[version];
-  if (layout === undefined) {
+/** What the library says of itself, before anything else is done with it. */
+export interface LibraryClaims {
+  /** `llama_version()`. */
+  readonly version: string;
+  /** `llama_model_default_params()` and `llama_context_default_params()`, zeros behind the struct. */
+  readonly model: Uint8Array;
+  readonly context: Uint8Array;
+}
+
+/** The layout of a library, or one sentence why it is not used: unknown version, or structs that differ from the table. */
+export function layoutOf(claims: LibraryClaims): Result<LibraryLayout> {
+  const version = claims.version.split("-")[0];
+  if (!Object.hasOwn(layouts, version)) {
     const known = Object.keys(layouts).join(", ");
     return fail(
       "internal",
       `Cannot use llama.cpp ${version}: its struct layout is unknown (known: ${known}); use the pinned package`,
     );
   }
+  const layout = layouts[version];
   const wrong = [
-    ...differences(llama.llama_model_default_params() as Uint8Array, layout.model),
-    ...differences(llama.llama_context_default_params() as Uint8Array, layout.context),
+    ...differences(claims.model, layout.model),
+    ...differences(claims.context, layout.context),
   ];
   if (wrong.length > 0) {
     return fail(
@@ -94,34 +106,61 @@ function checkLayout(llama: Llama): Result<LibraryLayout> {
   return ok(layout);
 }
 
+function checkLayout(llama: Llama): Result<LibraryLayout> {
+  return layoutOf({
+    version: textAt(llama.llama_version()),
+    model: llama.llama_model_default_params() as Uint8Array,
+    context: llama.llama_context_default_params() as Uint8Array,
+  });
+}
+
+/** The functions of the C library that llama.cpp is given, after it was told not to start a debugger when it aborts. */
+function openLibc(): { strlen: Deno.PointerObject; silence: Deno.PointerObject } {
+  const names = libcNames[Deno.build.os] ?? libcNames.linux;
+  const { symbols } = Deno.dlopen(names.file, {
+    strlen: { name: names.strlen, type: "pointer" },
+    silence: { name: names.silence, type: "pointer" },
+    setVariable: {
+      name: names.setVariable,
+      parameters: ["buffer", "buffer", "i32"],
+      result: "i32",
+    },
+  });
+  symbols.setVariable(cString("GGML_NO_BACKTRACE"), cString("1"), 1);
+  const { strlen, silence } = symbols;
+  return { strlen: strlen as Deno.PointerObject, silence: silence as Deno.PointerObject };
+}
+
 /** Opens llama.cpp of the pinned package and checks its layout. Opened once per thread; never closed. */
 export async function openLibrary(): Promise<Result<Library>> {
-  // An abort would otherwise start a debugger for its backtrace where one is installed.
-  Deno.env.set("GGML_NO_BACKTRACE", "1");
-  const found = await librariesFolder();
-  if (!found.ok) return found;
-  const folder = found.value;
+  try {
+    const folder = await librariesFolder();
+    return folder.ok ? openFolder(folder.value) : folder;
+  } catch (error) {
+    return fail(
+      "internal",
+      `Cannot start llama.cpp: ${
+        (error as Error).message
+      }; its package must be in Deno's cache, and full --allow-ffi is needed`,
+    );
+  }
+}
+
+function openFolder(folder: string): Result<Library> {
   const ggmlFile = fileIn(folder, /^(lib)?ggml(\.[a-z]+)?(\.v[\d.]+)?\.(so|dylib|dll)$/);
   const llamaFile = fileIn(folder, /^(lib)?llama(\.[a-z]+)?(\.v[\d.]+)?\.(so|dylib|dll)$/);
   if (ggmlFile === undefined || llamaFile === undefined) {
-    return fail("internal", `Cannot start llama.cpp: ${folder} lacks its libraries`);
+    return fail(
+      "internal",
+      `Cannot start llama.cpp: ${folder} lacks its libraries; clear Deno's cache and start again`,
+    );
   }
-  const libc = Deno.dlopen(
-    Deno.build.os === "linux" ? "libc.so.6" : "libSystem.dylib",
-    libcSymbols,
-  );
+  const { strlen, silence } = openLibc();
   const ggml = Deno.dlopen(ggmlFile, ggmlSymbols);
   const llama = Deno.dlopen(llamaFile, llamaSymbols).symbols;
-  const silence = libc.symbols.getpid as Deno.PointerObject;
   llama.llama_log_set(silence, null);
   ggml.symbols.ggml_backend_load_all_from_path(cString(folder));
   llama.llama_backend_init();
   const layout = checkLayout(llama);
-  if (!layout.ok) return layout;
-  return ok({
-    llama,
-    layout: layout.value,
-    strlen: libc.symbols.strlen as Deno.PointerObject,
-    silence,
-  });
+  return layout.ok ? ok({ llama, layout: layout.value, strlen, silence }) : layout;
 }

@@ -30,14 +30,11 @@ export const llamaSymbols = {
   llama_vocab_n_tokens: { parameters: [P], result: "i32" },
   llama_vocab_is_eog: { parameters: [P, "i32"], result: "bool" },
   llama_model_n_ctx_train: { parameters: [P], result: "i32" },
-  llama_model_n_layer: { parameters: [P], result: "i32" },
-  llama_model_n_head_kv: { parameters: [P], result: "i32" },
-  llama_model_n_head: { parameters: [P], result: "i32" },
-  llama_model_n_embd: { parameters: [P], result: "i32" },
   llama_model_n_swa: { parameters: [P], result: "i32" },
   llama_model_is_recurrent: { parameters: [P], result: "bool" },
   llama_model_is_hybrid: { parameters: [P], result: "bool" },
   llama_model_has_encoder: { parameters: [P], result: "bool" },
+  llama_model_has_decoder: { parameters: [P], result: "bool" },
 } as const satisfies Deno.ForeignLibraryInterface;
 
 /** ggml functions used here. */
@@ -45,11 +42,28 @@ export const ggmlSymbols = {
   ggml_backend_load_all_from_path: { parameters: ["buffer"], result: "void" },
 } as const satisfies Deno.ForeignLibraryInterface;
 
-/** libc: `strlen` as abort callback, `getpid` as a log callback that says nothing. */
-export const libcSymbols = {
-  strlen: { type: P },
-  getpid: { type: P },
-} as const satisfies Deno.ForeignLibraryInterface;
+/** The C library of one platform. */
+export interface LibcNames {
+  readonly file: string;
+  /** Says 0 while the byte it is given is 0: an abort callback without a callback. */
+  readonly strlen: string;
+  /** Ignores its arguments and has no effect: a log callback that says nothing. */
+  readonly silence: string;
+  /** Sets a variable of the process. */
+  readonly setVariable: string;
+}
+
+/** The C library by `Deno.build.os`. */
+export const libcNames: Readonly<Record<string, LibcNames>> = {
+  linux: { file: "libc.so.6", strlen: "strlen", silence: "getpid", setVariable: "setenv" },
+  darwin: { file: "libSystem.dylib", strlen: "strlen", silence: "getpid", setVariable: "setenv" },
+  windows: {
+    file: "ucrtbase.dll",
+    strlen: "strlen",
+    silence: "_getpid",
+    setVariable: "_putenv_s",
+  },
+};
 
 /** The opened llama library. */
 export type Llama = Deno.DynamicLibrary<typeof llamaSymbols>["symbols"];

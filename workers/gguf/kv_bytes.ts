@@ -1,0 +1,32 @@
+import { ggufNumber, ggufText } from "./reader.ts";
+import type { Gguf } from "./reader.ts";
+
+/** A number that holds for all layers, or one per layer. */
+function perLayer(gguf: Gguf, key: string, layers: number): readonly number[] | undefined {
+  const value = gguf.metadata.get(key);
+  if (typeof value === "number") return Array(layers).fill(value);
+  if (!Array.isArray(value) || value.length !== layers) return undefined;
+  return value.map(Number);
+}
+
+/**
+ * Bytes of K and V of one token in all layers, at `elementBytes` per element (2 for f16), from the GGUF keys;
+ * undefined where the header lacks them. Head sizes differ from embedding / heads in some families (Qwen3), and heads
+ * may differ by layer.
+ */
+export function kvBytesPerToken(gguf: Gguf, elementBytes: number): number | undefined {
+  const of = (key: string) => ggufNumber(gguf, `${ggufText(gguf, "general.architecture")}.${key}`);
+  const architecture = ggufText(gguf, "general.architecture");
+  const layers = of("block_count");
+  if (layers === undefined || !Number.isInteger(layers)) return undefined;
+  if (layers < 1 || layers > 65_536) return undefined;
+  const heads = perLayer(gguf, `${architecture}.attention.head_count`, layers);
+  const kvHeads = perLayer(gguf, `${architecture}.attention.head_count_kv`, layers) ?? heads;
+  if (heads === undefined || kvHeads === undefined) return undefined;
+  const headSize = (of("embedding_length") ?? NaN) / heads[0];
+  const keySize = of("attention.key_length") ?? headSize;
+  const valueSize = of("attention.value_length") ?? headSize;
+  const bytes = kvHeads.reduce((sum, count) => sum + count * (keySize + valueSize), 0) *
+    elementBytes;
+  return Number.isFinite(bytes) ? bytes : undefined;
+}
