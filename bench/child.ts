@@ -65,7 +65,11 @@ export function startChild(
 export interface Dev extends Child {
   /** From the start of the launcher to its ready file. */
   readonly readyMs: number;
-  readonly processes: readonly { readonly service: string; readonly pid: number }[];
+  readonly processes: readonly {
+    readonly service: string;
+    readonly pid: number;
+    readonly admin: string;
+  }[];
 }
 
 /** Starts `deno task dev`'s program with these flags; resolves when its ready file says so. */

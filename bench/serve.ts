@@ -7,12 +7,12 @@ import { parseArgs } from "node:util";
 import { startDev } from "./child.ts";
 import type { Dev } from "./child.ts";
 import { median, printFigure, printMachine } from "./figure.ts";
-import { loadOnce } from "./load_run.ts";
+import { loadOnce, startBare } from "./load_run.ts";
 import type { ServeTarget } from "./load_run.ts";
-import { startBare } from "./load_run.ts";
 import { serveCases } from "./serve_cases.ts";
 import type { ServeCase } from "./serve_cases.ts";
 import { qwen3Folder } from "./qwen3_folder.ts";
+import { residentMb } from "./resident.ts";
 import { startDynamo } from "./dynamo_peer.ts";
 
 const { values } = parseArgs({
@@ -27,12 +27,6 @@ const { values } = parseArgs({
 });
 
 const rounds = Number(values.rounds);
-
-/** Resident set of a process in MB (10^6 bytes). */
-function residentMb(pid: number): number {
-  const status = Deno.readTextFileSync(`/proc/${pid}/status`);
-  return Number(/VmRSS:\s+(\d+) kB/.exec(status)?.[1] ?? NaN) * 1024 / 1e6;
-}
 
 function frontendPid(dev: Dev): number {
   const found = dev.processes.find((one) => one.service === "frontend");
