@@ -111,7 +111,11 @@ export class Fleet {
     const child = spawnChild({
       label,
       command: Deno.execPath(),
-      args: ["run", "--quiet", ...flags, main, ...wiringArgs(wiring, member.instance), ...args],
+      args: [
+        ...["run", "--quiet", ...flags, main, ...wiringArgs(wiring, member.instance)],
+        ...(service === "worker" ? ["--cache", cacheFolder(env)] : []),
+        ...args,
+      ],
       line: (text) => {
         member.lastLine = text;
         line(text);

@@ -56,6 +56,11 @@ export const workerSchema = {
     fallback: false,
     help: "reuse only KV that was computed by prefill",
   }),
+  "cache": option.text({
+    fallback: "",
+    placeholder: "FOLDER",
+    help: "where the model's digest is remembered; empty = it is computed at every start",
+  }),
   "hang-timeout": option.duration({
     fallback: 60_000,
     min: 1_000,

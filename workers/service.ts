@@ -25,6 +25,7 @@ async function openEngine(config: WorkerConfig, context: ServiceContext): Promis
     maxWaiting: config["max-waiting"],
     threads: config.threads,
     deterministic: config.deterministic,
+    cacheFolder: config.cache,
     threadsPort: context.threads,
     clock: context.clock,
     log: context.log.child("llama"),

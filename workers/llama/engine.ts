@@ -5,13 +5,16 @@ import { buildArtifact } from "../artifact/build_artifact.ts";
 import type { BuiltArtifact } from "../artifact/build_artifact.ts";
 import { refusalOf } from "../core/admission.ts";
 import type { Engine, EngineCard, EngineLoad, EngineRequest, StepBatch } from "../engine.ts";
+import { kvBytesPerToken } from "../gguf/kv_bytes.ts";
 import { readGguf } from "../gguf/reader.ts";
 import { blockSize } from "./engine_loop.ts";
-import { fileDigest } from "./model_digest.ts";
+import { modelDigest } from "./model_digest.ts";
 import { StepQueue } from "./step_queue.ts";
 import { sharedLayout } from "./thread_messages.ts";
-import type { FromThread, ThreadGauges, ToThread } from "./thread_messages.ts";
+import type { FromThread, OpenMessage, ThreadGauges, ToThread } from "./thread_messages.ts";
 
+/** Bytes of one element of K or V: f16. */
+const kvElementBytes = 2;
 /** How long the thread may take to free its context and model before it is given up. */
 const closeMs = 5_000;
 /** How long a snapshot may take: it waits for the running step. */
@@ -30,12 +33,15 @@ export interface LlamaOptions {
   readonly threads: number;
   /** Reuse only KV computed by prefill. */
   readonly deterministic: boolean;
+  /** Where the model's digest is remembered; empty = nowhere. */
+  readonly cacheFolder: string;
   readonly threadsPort: Threads;
   readonly clock: Clock;
   readonly log: Log;
 }
 
 type Opened = Extract<FromThread, { op: "opened" }>;
+type SnapshotMessage = Extract<FromThread, { op: "snapshot" }>;
 
 /** Opens llama.cpp on a GGUF file, or says in one sentence why not. */
 export async function openLlamaEngine(options: LlamaOptions): Promise<Result<Engine>> {
@@ -43,56 +49,82 @@ export async function openLlamaEngine(options: LlamaOptions): Promise<Result<Eng
   if (!gguf.ok) return gguf;
   const artifact = await buildArtifact(gguf.value);
   if (!artifact.ok) return artifact;
+  const kvBytes = kvBytesPerToken(gguf.value, kvElementBytes);
+  if (kvBytes === undefined) {
+    return fail(
+      "invalid_request",
+      `Cannot load ${options.path}: its header lacks the sizes of its attention; download the model again or use another`,
+    );
+  }
   const shared = new SharedArrayBuffer(sharedLayout.bytes);
   const thread = options.threadsPort.start(new URL("./thread.ts", import.meta.url), "llama");
-  const digest = fileDigest(options.path);
-  const opened = await new Promise<Opened | Extract<FromThread, { op: "refused" }>>((resolve) => {
-    const refuse = (message: string) =>
-      resolve({ op: "refused", error: fail("internal", message).error });
-    thread.onError((error) => refuse(`Cannot start the engine thread: ${error.message}`));
-    thread.onMessage((data) => {
-      const message = data as FromThread;
-      if (message.op === "opened" || message.op === "refused") resolve(message);
-      if (message.op === "failed") refuse(message.message);
-    });
-    thread.post(
-      {
-        op: "open",
-        path: options.path,
-        contextLength: options.ctx,
-        kvTokens: options.kvTokens,
-        maxSeqs: options.maxSeqs,
-        maxWaiting: options.maxWaiting,
-        threads: options.threads,
-        deterministic: options.deterministic,
-        endTokenIds: artifact.value.vocabulary.eosTokenIds,
-        shared,
-      } satisfies ToThread,
-    );
-  });
-  if (opened.op === "refused") {
+  const [opened, file] = await Promise.all([
+    openThread(thread, {
+      op: "open",
+      path: options.path,
+      contextLength: options.ctx,
+      kvTokens: options.kvTokens,
+      kvBytesPerToken: kvBytes,
+      maxSeqs: options.maxSeqs,
+      maxWaiting: options.maxWaiting,
+      threads: options.threads,
+      deterministic: options.deterministic,
+      endTokenIds: artifact.value.vocabulary.eosTokenIds,
+      shared,
+    }),
+    fileFacts(options),
+  ]);
+  if (!opened.ok || !file.ok) {
     thread[Symbol.dispose]();
-    await digest;
-    return { ok: false, error: opened.error };
+    return opened.ok ? file as Result<never> : opened;
   }
-  const { mtime } = await Deno.stat(options.path);
   return ok(
     new LlamaEngine({
       ...options,
+      ...file.value,
       thread,
       shared,
       artifact: artifact.value,
-      opened,
-      modelDigest: await digest,
-      createdAt: Math.floor((mtime?.getTime() ?? 0) / 1000),
+      kvBytesPerToken: kvBytes,
+      opened: opened.value,
     }),
   );
+}
+
+/** Starts the thread's engine; resolves when it is open or says why not. */
+function openThread(thread: Thread, message: OpenMessage): Promise<Result<Opened>> {
+  return new Promise((resolve) => {
+    const refuse = (why: string) => resolve(fail("internal", `Cannot start the engine: ${why}`));
+    thread.onError((error) => refuse(error.message));
+    thread.onMessage((data) => {
+      const answer = data as FromThread;
+      if (answer.op === "opened") resolve(ok(answer));
+      else if (answer.op === "refused") resolve({ ok: false, error: answer.error });
+      else if (answer.op === "failed") refuse(answer.message);
+    });
+    thread.post(message);
+  });
+}
+
+/** Digest and age of the model's file. It was readable a moment ago, so this seldom fails. */
+async function fileFacts(
+  { path, cacheFolder }: LlamaOptions,
+): Promise<Result<{ readonly modelDigest: string; readonly createdAt: number }>> {
+  try {
+    const { mtime } = await Deno.stat(path);
+    const createdAt = Math.floor((mtime?.getTime() ?? 0) / 1000);
+    return ok({ modelDigest: await modelDigest(path, cacheFolder), createdAt });
+  } catch (error) {
+    const why = (error as Error).message;
+    return fail("invalid_request", `Cannot load ${path}: ${why}; name a file that stays there`);
+  }
 }
 
 interface Parts extends LlamaOptions {
   readonly thread: Thread;
   readonly shared: SharedArrayBuffer;
   readonly artifact: BuiltArtifact;
+  readonly kvBytesPerToken: number;
   readonly opened: Opened;
   readonly modelDigest: string;
   readonly createdAt: number;
@@ -106,8 +138,9 @@ class LlamaEngine implements Engine {
   readonly #live = new Set<number>();
   readonly #snapshots = new Map<
     number,
-    (message: Extract<FromThread, { op: "snapshot" }>) => void
+    { readonly resolve: (message: SnapshotMessage) => void; readonly giveUp: () => void }
   >();
+  readonly #finished = Promise.withResolvers<void>();
   #gauges: ThreadGauges = {
     submits: 0,
     running: 0,
@@ -126,7 +159,7 @@ class LlamaEngine implements Engine {
   #nextSnapshot = 1;
   #closed: Promise<void> | undefined;
   #failed = false;
-  #onClosed: () => void = () => {};
+  #over = false;
 
   constructor(parts: Parts) {
     this.#parts = parts;
@@ -138,8 +171,8 @@ class LlamaEngine implements Engine {
       contextLength,
       blockSize,
       totalBlocks: Math.floor(cells / blockSize),
-      kvBytesPerToken: facts.kvBytesPerToken,
-      layoutFingerprint: `llama.cpp-${libraryVersion}/f16/${blockSize}/${
+      kvBytesPerToken: parts.kvBytesPerToken,
+      layoutFingerprint: `llama.cpp-${libraryVersion}/f16/${blockSize}/tp1/${
         parts.modelDigest.slice(0, 16)
       }`,
       reuse: "blocks",
@@ -166,9 +199,11 @@ class LlamaEngine implements Engine {
   }
 
   submit(request: EngineRequest): Result<void> {
-    if (this.#failed) return fail("engine_failed", "Cannot take the stream: the engine has failed");
+    if (this.#failed) {
+      return fail("engine_failed", "Cannot take the stream: the engine has failed; try elsewhere");
+    }
     if (this.#draining) {
-      return fail("draining", "Cannot take the stream: the engine is shutting down");
+      return fail("draining", "Cannot take the stream: the engine is shutting down; try elsewhere");
     }
     if (request.adapter !== "") {
       return fail(
@@ -187,7 +222,7 @@ class LlamaEngine implements Engine {
   }
 
   cancel(stream: number): void {
-    if (this.#live.has(stream)) this.#post({ op: "cancel", stream });
+    if (this.#live.has(stream) && !this.#over) this.#post({ op: "cancel", stream });
   }
 
   steps(): AsyncIterable<StepBatch> {
@@ -218,14 +253,15 @@ class LlamaEngine implements Engine {
   async snapshot(): Promise<Awaited<ReturnType<Engine["snapshot"]>>> {
     const id = this.#nextSnapshot++;
     using deadline = this.#parts.clock.deadline(snapshotMs);
+    const { promise, resolve, reject } = Promise.withResolvers<SnapshotMessage>();
+    const giveUp = () => reject(new Error("Cannot take a snapshot: the engine does not answer"));
+    deadline.signal.addEventListener("abort", giveUp, { once: true });
+    this.#snapshots.set(id, { resolve, giveUp });
+    if (this.#over) giveUp();
+    else this.#post({ op: "snapshot", id });
     try {
-      return await new Promise((resolve, reject) => {
-        deadline.signal.addEventListener("abort", () => reject(deadline.signal.reason), {
-          once: true,
-        });
-        this.#snapshots.set(id, resolve);
-        this.#post({ op: "snapshot", id });
-      });
+      const { step, kvEvents } = await promise;
+      return { step, kvEvents };
     } finally {
       this.#snapshots.delete(id);
     }
@@ -233,7 +269,7 @@ class LlamaEngine implements Engine {
 
   async drain(signal: AbortSignal): Promise<void> {
     this.#draining = true;
-    if (this.#live.size === 0) return;
+    if (this.#live.size === 0 || this.#over) return;
     const cancelAll = () => {
       for (const stream of this.#live) this.cancel(stream);
     };
@@ -248,20 +284,20 @@ class LlamaEngine implements Engine {
   }
 
   async #close(): Promise<void> {
-    const { thread, shared, clock } = this.#parts;
+    const { thread, shared, clock, log } = this.#parts;
     this.#draining = true;
-    // A running decode call stops at the next graph node; the thread then frees context and model by itself.
-    new Uint8Array(shared)[sharedLayout.abortByte] = 1;
-    const closed = new Promise<void>((resolve) => this.#onClosed = resolve);
-    if (!this.#failed) this.#post({ op: "close" });
-    else this.#onClosed();
-    {
-      using _late = clock.timer(closeMs, () => this.#onClosed());
-      await closed;
+    if (!this.#over) {
+      // A running decode call stops at the next graph node; the thread then ends the streams and frees what it holds.
+      new Uint8Array(shared)[sharedLayout.abortByte] = 1;
+      this.#post({ op: "close" });
+      const late = () => {
+        log.warn("the engine did not close in time: it ends with the process", { closeMs });
+        this.#finish();
+      };
+      using _late = clock.timer(closeMs, late);
+      await this.#finished.promise;
     }
     thread[Symbol.dispose]();
-    this.#queue.end();
-    for (const resolve of this.#idle.splice(0)) resolve();
   }
 
   #post(message: ToThread): void {
@@ -277,15 +313,24 @@ class LlamaEngine implements Engine {
       }
       this.#queue.push(message);
       if (this.#live.size === 0) { for (const resolve of this.#idle.splice(0)) resolve(); }
-    } else if (message.op === "snapshot") this.#snapshots.get(message.id)?.(message);
+    } else if (message.op === "snapshot") this.#snapshots.get(message.id)?.resolve(message);
     else if (message.op === "failed") this.#fail(message.message);
-    else if (message.op === "closed") this.#onClosed();
+    else if (message.op === "closed") this.#finish();
   }
 
   #fail(message: string): void {
+    if (this.#over) return;
     this.#failed = true;
     this.#queue.fail(new Error(message));
-    this.#onClosed();
+    this.#finish();
+  }
+
+  /** No step follows: whoever waits for one is told. */
+  #finish(): void {
+    this.#over = true;
+    this.#queue.end();
+    for (const { giveUp } of this.#snapshots.values()) giveUp();
     for (const resolve of this.#idle.splice(0)) resolve();
+    this.#finished.resolve();
   }
 }

@@ -255,7 +255,7 @@ function sizesOf(
   const contextLength = message.contextLength || Math.min(trainedContext, mostDefaultContext);
   const wanted = Math.max(contextLength, message.kvTokens);
   const cells = Math.ceil(wanted / 256) * 256;
-  const bytes = cells * facts.kvBytesPerToken;
+  const bytes = cells * message.kvBytesPerToken;
   const { available } = Deno.systemMemoryInfo();
   if (bytes > available) {
     const gib = (value: number) => `${(value / 2 ** 30).toFixed(1)} GiB`;

@@ -28,6 +28,11 @@ export const llamaSymbols = {
   llama_get_logits_ith: { parameters: [P, "i32"], result: P },
   llama_model_get_vocab: { parameters: [P], result: P },
   llama_vocab_n_tokens: { parameters: [P], result: "i32" },
+  llama_tokenize: {
+    parameters: [P, "buffer", "i32", "buffer", "i32", "bool", "bool"],
+    result: "i32",
+  },
+  llama_token_to_piece: { parameters: [P, "i32", "buffer", "i32", "i32", "bool"], result: "i32" },
   llama_vocab_is_eog: { parameters: [P, "i32"], result: "bool" },
   llama_model_n_ctx_train: { parameters: [P], result: "i32" },
   llama_model_n_swa: { parameters: [P], result: "i32" },

@@ -75,7 +75,10 @@ class EngineThread {
 
   #turn(): void {
     const loop = this.#loop!;
-    if (this.#closing) return this.#close();
+    // The abort byte is set before the message that asks to close is sent: no step may begin after it.
+    if (this.#closing || Atomics.load(this.#shared, sharedLayout.abortByte) !== 0) {
+      return this.#close();
+    }
     try {
       Atomics.store(this.#shared, sharedLayout.inStep, 1);
       this.#post(loop.step());
@@ -90,6 +93,7 @@ class EngineThread {
 
   #fail(error: Error): void {
     this.#running = false;
+    this.#loop = undefined;
     scope.postMessage({ op: "failed", message: error.message });
   }
 

@@ -10,6 +10,8 @@ export interface OpenMessage {
   readonly contextLength: number;
   /** KV cells; 0 = as many as the context length. */
   readonly kvTokens: number;
+  /** Bytes of K and V of one token, to check the free memory first. */
+  readonly kvBytesPerToken: number;
   readonly maxSeqs: number;
   readonly maxWaiting: number;
   readonly threads: number;
