@@ -1,0 +1,93 @@
+import { Environment, Interpreter, Template } from "@huggingface/jinja";
+import { fail, ok } from "@pixii/wire";
+import type { Result } from "@pixii/wire";
+import type { ChatMessage } from "../core/vocabulary.ts";
+import { strftime } from "./strftime.ts";
+
+/** What a template may ask of its model. */
+export interface TemplateTokens {
+  readonly bosToken: string | undefined;
+  readonly eosToken: string | undefined;
+}
+
+/** Longest list that a template's `range` makes. */
+const mostRange = 65_536;
+
+/** Thrown by a template's own `raise_exception`. */
+class TemplateRefusal extends Error {}
+
+/** A model's chat template, parsed once. */
+export class ChatTemplate {
+  /** The Jinja source. */
+  readonly source: string;
+  readonly #tokens: TemplateTokens;
+  readonly #parsed: Result<Template["parsed"]>;
+
+  constructor(source: string, tokens: TemplateTokens) {
+    this.source = source;
+    this.#tokens = tokens;
+    this.#parsed = parsed(source);
+  }
+
+  /** Messages as the model reads them, up to where its answer begins; `invalid_request` where the template refuses. */
+  render(messages: readonly ChatMessage[], nowMs: number): Result<string> {
+    if (!this.#parsed.ok) return this.#parsed;
+    const environment = environmentOf(messages, this.#tokens, nowMs);
+    try {
+      const result = new Interpreter(environment).run(this.#parsed.value);
+      return ok((result as { value: string }).value);
+    } catch (error) {
+      const { message } = error as Error;
+      const text = error instanceof TemplateRefusal
+        ? `The model's chat template refuses these messages: ${message}`
+        : `The model's chat template cannot render these messages: ${message}`;
+      return fail("invalid_request", text, { param: "messages" });
+    }
+  }
+}
+
+function parsed(source: string): Result<Template["parsed"]> {
+  try {
+    return ok(new Template(source).parsed);
+  } catch (error) {
+    const { message } = error as Error;
+    return fail(
+      "invalid_request",
+      `The model's chat template cannot be read: ${message}; use /v1/completions`,
+      { param: "messages" },
+    );
+  }
+}
+
+/** The names a template finds. Set one by one: the package's own `render` brings a clock of its own. */
+function environmentOf(
+  messages: readonly ChatMessage[],
+  tokens: TemplateTokens,
+  nowMs: number,
+): Environment {
+  const environment = new Environment();
+  const names: Readonly<Record<string, unknown>> = {
+    ...{ false: false, true: true, none: null, False: false, True: true, None: null },
+    range,
+    raise_exception: (message: string) => {
+      throw new TemplateRefusal(message);
+    },
+    strftime_now: (format: string) => strftime(format, nowMs),
+    messages: messages.map(({ role, content, name }) =>
+      name === undefined ? { role, content } : { role, content, name }
+    ),
+    add_generation_prompt: true,
+    bos_token: tokens.bosToken ?? "",
+    eos_token: tokens.eosToken ?? "",
+  };
+  for (const [name, value] of Object.entries(names)) environment.set(name, value);
+  return environment;
+}
+
+/** Python's `range`. */
+function range(first: number, second?: number, step = 1): number[] {
+  const [from, to] = second === undefined ? [0, first] : [first, second];
+  const count = Math.max(0, Math.ceil((to - from) / step));
+  if (!(count <= mostRange)) throw new RangeError(`range() of ${count} numbers is too long`);
+  return Array.from({ length: count }, (_, i) => from + i * step);
+}

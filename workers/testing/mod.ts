@@ -1,0 +1,9 @@
+/**
+ * What tests of other members need of the engines: the bundled models, the artifact of a model, llama.cpp's own
+ * tokenizer.
+ * @module
+ */
+export { buildArtifact } from "../artifact/build_artifact.ts";
+export type { BuiltArtifact } from "../artifact/build_artifact.ts";
+export { LlamaTokenizer } from "../llama/tokenizer_testing.ts";
+export { bundledModel } from "./models.ts";
