@@ -1,7 +1,12 @@
 import { decode, subjects } from "@pixii/wire";
-import type { LoadReport } from "@pixii/wire";
+import type { LoadReport, ModelHash } from "@pixii/wire";
 import type { Health, Service, ServiceContext, ServiceSpec, Subscription } from "@pixii/runtime";
 import { plannerSchema } from "./config.ts";
+import type { PlannerConfig } from "./config.ts";
+import { DemandWindow } from "./core/demand_window.ts";
+import type { Demand } from "./core/demand_window.ts";
+import { leanOf, pressureOf } from "./core/lean.ts";
+import type { Lean } from "./core/lean.ts";
 import { LoadWindow, sumLoads } from "./core/load_window.ts";
 import type { LoadSums, WorkerLoad } from "./core/load_window.ts";
 import { plannerMetrics } from "./metrics.ts";
@@ -11,30 +16,48 @@ const roles = ["prefill", "decode", "both"] as const satisfies readonly LoadRepo
 
 /** What the planner does not do yet, for `/health` and the log. */
 const missing = "watches only: no forecast, no plan, moves no GPUs";
+/** Most models whose demand is kept; the one that was asked for longest ago makes room. */
+const mostModels = 1024;
+
+/** One model as the planner sees it. */
+export interface ModelView {
+  readonly demand: Demand;
+  /** Which way it would move GPUs of this model if it acted. */
+  readonly lean: Lean;
+}
 
 /** What `/plan` answers. */
 export interface PlanView {
   /** False: nothing is moved. */
   readonly acts: false;
   readonly missing: string;
+  readonly windowSeconds: number;
+  /** By model hash. */
+  readonly models: Readonly<Record<string, ModelView>>;
   readonly roles: Readonly<Record<LoadReport["role"], LoadSums>>;
   readonly workers: readonly WorkerLoad[];
 }
 
-/** Keeps the latest load report of every worker and shows what it sees. */
+/** Keeps the latest load report of every worker and the demand of every model, and shows what it sees. */
 class Planner implements Service {
   readonly adminRoutes = { "/plan": () => this.view() };
   readonly #context: ServiceContext;
   readonly #metrics: PlannerMetrics;
   readonly #window = new LoadWindow();
-  readonly #loads: Subscription;
+  readonly #demand = new Map<ModelHash, DemandWindow>();
+  readonly #windowSeconds: number;
+  readonly #open: readonly Subscription[];
 
-  constructor(context: ServiceContext) {
+  constructor(config: PlannerConfig, context: ServiceContext) {
     this.#context = context;
+    this.#windowSeconds = Math.round(config.window / 1000);
     this.#metrics = plannerMetrics(context.metrics);
     context.metrics.onCollect(() => this.#measure());
-    const subject = subjects(context.namespace).allLoad;
-    this.#loads = context.bus.subscribe(subject, (message) => this.#onLoad(message.payload));
+    const { allLoad, ledger } = subjects(context.namespace);
+    this.#open = [
+      context.bus.subscribe(allLoad, (message) => this.#onLoad(message.payload)),
+      context.bus.subscribe(ledger, (message) => this.#onLedger(message.payload)),
+    ];
   }
 
   view(): PlanView {
@@ -42,7 +65,12 @@ class Planner implements Service {
     this.#window.forgetDead(nowMs);
     const workers = this.#window.workers(nowMs);
     const sums = roles.map((role) => [role, sumLoads(workers, role)] as const);
-    return { acts: false, missing, roles: Object.fromEntries(sums) as PlanView["roles"], workers };
+    return {
+      ...{ acts: false, missing, windowSeconds: this.#windowSeconds },
+      models: this.#models(workers, nowMs),
+      roles: Object.fromEntries(sums) as PlanView["roles"],
+      workers,
+    };
   }
 
   health(): Health {
@@ -55,13 +83,27 @@ class Planner implements Service {
   }
 
   drain(_signal: AbortSignal): Promise<void> {
-    this.#loads[Symbol.dispose]();
+    this.#close();
     return Promise.resolve();
   }
 
   [Symbol.asyncDispose](): Promise<void> {
-    this.#loads[Symbol.dispose]();
+    this.#close();
     return Promise.resolve();
+  }
+
+  #close(): void {
+    for (const one of this.#open) one[Symbol.dispose]();
+  }
+
+  #models(workers: readonly WorkerLoad[], nowMs: number): Readonly<Record<string, ModelView>> {
+    const hashes = new Set([...this.#demand.keys(), ...workers.map((one) => one.report.model)]);
+    const views = [...hashes].sort().map((hash): [string, ModelView] => {
+      const demand = this.#demand.get(hash) ?? new DemandWindow(1);
+      const mine = workers.filter((one) => one.report.model === hash);
+      return [hash, { demand: demand.demand(nowMs), lean: leanOf(pressureOf(mine)) }];
+    });
+    return Object.fromEntries(views);
   }
 
   #count(): { readonly ranks: number; readonly stale: number } {
@@ -79,6 +121,29 @@ class Planner implements Service {
     }
     this.#metrics.reports.add();
     this.#window.put(report.value, this.#context.clock.nowMs());
+  }
+
+  #onLedger(payload: Uint8Array): void {
+    const batch = decode("ledgerBatch", payload);
+    if (!batch.ok) {
+      this.#metrics.badLedger.add();
+      this.#context.log.debug("ledger batch passed over", { reason: batch.error.message });
+      return;
+    }
+    const nowMs = this.#context.clock.nowMs();
+    for (const entry of batch.value.entries) {
+      if (entry.op === "book") this.#demandOf(entry.model).apply(entry, nowMs);
+      else for (const window of this.#demand.values()) window.apply(entry, nowMs);
+    }
+  }
+
+  #demandOf(model: ModelHash): DemandWindow {
+    const known = this.#demand.get(model);
+    if (known !== undefined) return known;
+    if (this.#demand.size === mostModels) this.#demand.delete(this.#demand.keys().next().value!);
+    const made = new DemandWindow(this.#windowSeconds);
+    this.#demand.set(model, made);
+    return made;
   }
 
   #measure(): void {
@@ -100,8 +165,8 @@ export const plannerSpec: ServiceSpec<typeof plannerSchema> = {
   name: "planner",
   summary: "Watches the load of all workers; moves nothing yet",
   schema: plannerSchema,
-  start(_config, context): Promise<Service> {
+  start(config, context): Promise<Service> {
     context.log.info(missing);
-    return Promise.resolve(new Planner(context));
+    return Promise.resolve(new Planner(config, context));
   },
 };
