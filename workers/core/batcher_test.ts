@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { fail } from "@pixii/wire";
-import type { EntryExtra, Sampling } from "@pixii/wire";
+import type { EntryExtra, RequestId, Sampling } from "@pixii/wire";
 import type { EngineRequest, StepOutput } from "../engine.ts";
 import { Batcher } from "./batcher.ts";
 import type { BatcherLimits, PrefillChunk } from "./batcher.ts";
@@ -51,7 +51,7 @@ interface Ask {
 function requestOf(ask: Ask): EngineRequest {
   return {
     stream: ask.stream,
-    key: { requestId: "0".repeat(32), attempt: 0, leg: "both" } as unknown as EngineRequest["key"],
+    key: { requestId: "0".repeat(32) as RequestId, attempt: 0, leg: 0 },
     tokens: Uint32Array.from(ask.tokens),
     emitted: ask.emitted ?? 0,
     choice: ask.choice ?? 0,

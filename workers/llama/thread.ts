@@ -81,11 +81,12 @@ class EngineThread {
     }
     try {
       Atomics.store(this.#shared, sharedLayout.inStep, 1);
-      this.#post(loop.step());
+      const step = loop.step();
+      // Before the step is told, so that whoever hears of it does not take the engine for busy.
+      Atomics.store(this.#shared, sharedLayout.inStep, 0);
+      this.#post(step);
     } catch (error) {
       return this.#fail(error as Error);
-    } finally {
-      Atomics.store(this.#shared, sharedLayout.inStep, 0);
     }
     this.#running = !loop.idle;
     if (this.#running) setImmediate(() => this.#turn());
@@ -94,6 +95,7 @@ class EngineThread {
   #fail(error: Error): void {
     this.#running = false;
     this.#loop = undefined;
+    Atomics.store(this.#shared, sharedLayout.inStep, 0);
     scope.postMessage({ op: "failed", message: error.message });
   }
 
