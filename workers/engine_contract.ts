@@ -48,11 +48,7 @@ class Listener implements AsyncDisposable {
     const stream = ask.stream ?? this.#nextStream++;
     const taken = this.engine.submit({
       stream,
-      key: {
-        requestId: "0".repeat(32),
-        attempt: 0,
-        leg: "decode",
-      } as unknown as EngineRequest["key"],
+      key: { requestId: "0".repeat(32) as RequestId, attempt: 0, leg: 0 },
       emitted: 0,
       choice: 0,
       tenantSalt: "",
