@@ -30,7 +30,12 @@ export function readyLines(facts: ReadyFacts, elapsedMs: number): readonly strin
 export function curlLine(url: string, model: string): string {
   const body = JSON.stringify({
     model,
-    messages: [{ role: "user", content: "What is the capital of France?" }],
+    temperature: 0,
+    messages: [
+      // Small models answer better to it than to the system line of their own template.
+      { role: "system", content: "You are a helpful AI assistant." },
+      { role: "user", content: "What is the capital of France?" },
+    ],
   });
   // Inside single quotes a shell takes everything but a single quote.
   const quoted = `'${body.replaceAll("'", `'\\''`)}'`;

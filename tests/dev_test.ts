@@ -3,6 +3,7 @@ import OpenAI from "openai";
 import { findServer } from "@pixii/runtime";
 import { startDev } from "./dev.ts";
 import { smollm2Path } from "./parts.ts";
+import { chat } from "./chat.ts";
 import { until } from "./until.ts";
 
 const model = smollm2Path();
@@ -31,7 +32,7 @@ for (const topology of ["one", "processes"]) {
       const client = new OpenAI({ baseURL: `${dev.facts.url}/v1`, apiKey: "none", maxRetries: 0 });
       const answer = await client.chat.completions.create({
         model: name,
-        messages: [{ role: "user", content: "What is the capital of France?" }],
+        messages: chat("What is the capital of France?"),
         temperature: 0,
         max_tokens: 32,
       });

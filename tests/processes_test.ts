@@ -3,6 +3,7 @@ import OpenAI from "openai";
 import { findServer } from "@pixii/runtime";
 import { smollm2Path } from "./parts.ts";
 import { startStack } from "./stack.ts";
+import { chat } from "./chat.ts";
 import { until } from "./until.ts";
 
 const model = smollm2Path();
@@ -19,7 +20,7 @@ function sdk(url: string): OpenAI {
 async function ask(client: OpenAI, content: string, more: Record<string, unknown> = {}) {
   return await client.chat.completions.create({
     model: name,
-    messages: [{ role: "user", content }],
+    messages: chat(content),
     temperature: 0,
     ...more,
   } as OpenAI.ChatCompletionCreateParamsNonStreaming);
@@ -42,7 +43,7 @@ Deno.test({
 
     const stream = await client.chat.completions.create({
       model: name,
-      messages: [{ role: "user", content: "What is the capital of France?" }],
+      messages: chat("What is the capital of France?"),
       temperature: 0,
       max_tokens: 32,
       stream: true,
@@ -127,7 +128,7 @@ Deno.test({
       headers: { "content-type": "application/json", "x-pixii-debug": "1" },
       body: JSON.stringify({
         model: name,
-        messages: [{ role: "user", content: "Write a long story about a fox." }],
+        messages: chat("Write a long story about a fox."),
         temperature: 0,
         max_tokens: 300,
         ignore_eos: true,
@@ -171,7 +172,7 @@ Deno.test({
     const calm = await ask(client, "Write a long story about a fox.", body);
     const stream = await client.chat.completions.create({
       model: name,
-      messages: [{ role: "user", content: "Write a long story about a fox." }],
+      messages: chat("Write a long story about a fox."),
       temperature: 0,
       ...body,
       stream: true,
