@@ -29,9 +29,18 @@ const table: Readonly<Record<ServiceName, { readonly ffi: boolean }>> = {
   kvbm: { ffi: true },
 };
 
-/** Variables of a bound program: its options, and what the etcd client and the log writer look at. */
+/** Variables of a bound program: its options, and what the codec, the etcd client and the log writer look at. */
 const variables = [
-  ...["PIXII_*", "OTEL_*", "GRPC_*", "grpc_proxy", "no_grpc_proxy", "http_proxy", "https_proxy"],
+  ...[
+    "PIXII_*",
+    "MSGPACKR_*",
+    "OTEL_*",
+    "GRPC_*",
+    "grpc_proxy",
+    "no_grpc_proxy",
+    "http_proxy",
+    "https_proxy",
+  ],
   ...["no_proxy", "NODE_*", "CI", "TZ", "NO_COLOR", "FORCE_COLOR", "TERM", "COLORTERM"],
 ];
 

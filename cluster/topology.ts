@@ -38,7 +38,7 @@ export function chooseTopology(facts: TopologyFacts): Result<TopologyChoice> {
   const named = facts.natsUrl !== "" || facts.etcdUrl !== "";
   if (missing.length === 0) {
     const server = (url: string, name: string) =>
-      url === "" ? `a ${name} of its own` : `${name} at ${hostOf(url)}`;
+      url === "" ? `its own ${name}` : `${name} at ${hostOf(url)}`;
     return ok({
       topology: "processes",
       why: `five programs over ${server(facts.natsUrl, "nats-server")} and ${

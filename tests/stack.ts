@@ -1,3 +1,4 @@
+import { standaloneFlags } from "@pixii/cluster";
 import { startEtcd, startNats } from "@pixii/runtime";
 import type { LocalServer } from "@pixii/runtime";
 import { until } from "./until.ts";
@@ -34,11 +35,13 @@ function freePort(): number {
   return (listener.addr as Deno.NetAddr).port;
 }
 
-function startProgram(member: string, flags: readonly string[]): Program {
+type Member = "frontend" | "router" | "planner" | "workers" | "kvbm";
+
+function startProgram(member: Member, flags: readonly string[]): Program {
   const child = new Deno.Command(Deno.execPath(), {
     args: [
       "run",
-      "-A",
+      ...standaloneFlags(member === "workers" ? "worker" : member),
       "--no-check",
       "--quiet",
       new URL(`${member}/main.ts`, root).pathname,
