@@ -5,6 +5,7 @@ import { entryExtra, generateRequest, refusal } from "./generate.ts";
 import { ledgerBatch } from "./ledger.ts";
 import { loadReport } from "./load.ts";
 import { routeHints, routeReply } from "./route.ts";
+import { storeHello, storeWelcome } from "./store_hello.ts";
 import { checkHeader, wireVersion } from "./header.ts";
 import { checkMessagePack } from "./message_pack.ts";
 import { limits } from "./limits.ts";
@@ -23,6 +24,8 @@ const kinds = {
   routeHints: { kind: 23, fields: routeHints },
   ledgerBatch: { kind: 24, fields: ledgerBatch },
   loadReport: { kind: 25, fields: loadReport },
+  storeHello: { kind: 26, fields: storeHello },
+  storeWelcome: { kind: 27, fields: storeWelcome },
 } as const;
 
 /** Names of the MessagePack messages. */

@@ -6,8 +6,10 @@ import { limits } from "./limits.ts";
 import { checkMessagePack } from "./message_pack.ts";
 import type { Result } from "./result.ts";
 import { decodeRouteRequest } from "./route_request.ts";
-import { sampleBytes, sampleMessages } from "./samples.ts";
+import { plainCrc32, sampleBytes, sampleMessages } from "./samples.ts";
 import { decodeStepFrame } from "./step_frame.ts";
+import { decodeStoreRows } from "./store_rows.ts";
+import { readStoredBlock } from "./stored_block.ts";
 
 const decoders: [string, (bytes: Uint8Array) => Result<unknown>][] = [
   ...messageNames.map((name): [string, (bytes: Uint8Array) => Result<unknown>] => [
@@ -17,6 +19,8 @@ const decoders: [string, (bytes: Uint8Array) => Result<unknown>][] = [
   ["routeRequest", decodeRouteRequest],
   ["stepFrame", decodeStepFrame],
   ["kvEvents", decodeKvEvents],
+  ["storeRows", decodeStoreRows],
+  ["storedBlock", (bytes) => readStoredBlock(bytes, plainCrc32)],
 ];
 
 function mustBeTyped(result: Result<unknown>): void {

@@ -4,8 +4,10 @@ import { decodeKvEvents } from "./kv_events.ts";
 import { decodeRecord } from "./record.ts";
 import type { Result } from "./result.ts";
 import { decodeRouteRequest } from "./route_request.ts";
-import { sampleBytes } from "./samples.ts";
+import { plainCrc32, sampleBytes } from "./samples.ts";
 import { decodeStepFrame } from "./step_frame.ts";
+import { decodeStoreRows } from "./store_rows.ts";
+import { readStoredBlock } from "./stored_block.ts";
 
 const folder = new URL("./golden/", import.meta.url);
 
@@ -15,7 +17,9 @@ function decodeFile(name: string, bytes: Uint8Array): Result<unknown> {
   if (kind === "routeRequest") return decodeRouteRequest(bytes);
   if (kind === "stepFrame") return decodeStepFrame(bytes);
   if (kind === "kvEvents") return decodeKvEvents(bytes);
-  if (kind === "instance" || kind === "model") return decodeRecord(kind, text());
+  if (kind === "storeRows") return decodeStoreRows(bytes);
+  if (kind === "storedBlock") return readStoredBlock(bytes, plainCrc32);
+  if (kind === "instance" || kind === "model" || kind === "kvbm") return decodeRecord(kind, text());
   const message = messageNames.find((one) => one === kind);
   assert.ok(message !== undefined, `no decoder for golden file ${name}`);
   assert.equal(messageNameOf(bytes), message);

@@ -27,6 +27,7 @@ export type { LedgerBatch, LedgerEntry } from "./ledger.ts";
 export * from "./limits.ts";
 export type { LoadReport } from "./load.ts";
 export type { InstanceRecord, ModelCard } from "./presence.ts";
+export type { KvbmCard } from "./kvbm_card.ts";
 export * from "./record.ts";
 export * from "./result.ts";
 export { policies } from "./route.ts";
@@ -41,6 +42,10 @@ export type {
 export * from "./route_hash.ts";
 export * from "./route_request.ts";
 export * from "./step_frame.ts";
+export type { StoreHello, StoreWelcome } from "./store_hello.ts";
+export * from "./store_key.ts";
+export * from "./store_rows.ts";
+export * from "./stored_block.ts";
 export * from "./subjects.ts";
 export { xxh64, xxh64Into } from "./xxh64.ts";
 export type { Hash64 } from "./xxh64.ts";

@@ -1,12 +1,15 @@
+import { kvbmCard } from "./kvbm_card.ts";
+import type { KvbmCard } from "./kvbm_card.ts";
 import { instanceRecord, modelCard } from "./presence.ts";
 import type { InstanceRecord, ModelCard } from "./presence.ts";
 import { fail, ok } from "./result.ts";
 import type { Result } from "./result.ts";
 
-const records = { instance: instanceRecord, model: modelCard } as const;
+const records = { instance: instanceRecord, model: modelCard, kvbm: kvbmCard } as const;
 interface Records {
   instance: InstanceRecord;
   model: ModelCard;
+  kvbm: KvbmCard;
 }
 
 /** Text of a registry value: JSON with a version, readable with etcdctl. */

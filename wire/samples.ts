@@ -5,6 +5,9 @@ import { encodeKvEvents } from "./kv_events.ts";
 import { encodeRecord } from "./record.ts";
 import { encodeRouteRequest } from "./route_request.ts";
 import { StepFrameWriter } from "./step_frame.ts";
+import { layoutHash } from "./store_key.ts";
+import { encodeStoreRows } from "./store_rows.ts";
+import { payloadOffset, writeStoredBlock } from "./stored_block.ts";
 
 const requestId = "00112233445566778899aabbccddeeff" as RequestId;
 const instance = "0123456789abcdef" as InstanceId;
@@ -119,6 +122,23 @@ export const sampleMessages: { readonly [Name in MessageName]: Message<Name> } =
     prefillRate: 220.5,
     decodeRate: 144,
   },
+  storeHello: {
+    instance,
+    pid: 42,
+    processStart: "123456",
+    model,
+    layoutFingerprint: "f",
+    blockSize: 64,
+    blockBytes: 1_476_456,
+  },
+  storeWelcome: {
+    kvbm: instance,
+    path: "/dev/shm/pool",
+    poolBytes: 536_870_912,
+    pageBytes: 4096,
+    slotBytes: 1_478_656,
+    mostReserved: 16,
+  },
 };
 
 /** Bytes (or text, for registry records) of one sample of every message kind, by golden file name. */
@@ -170,6 +190,15 @@ export function sampleBytes(): Map<string, Uint8Array> {
       ],
     }),
   );
+  files.set(
+    "storeRows.v1.bin",
+    encodeStoreRows({
+      op: "commit",
+      arg: 9,
+      words: new Uint32Array([1, 2, 0xffffffff, 3, 4, 5, 2, 6, 7, 0, 0, 0]),
+    }),
+  );
+  files.set("storedBlock.v1.bin", sampleStoredBlock());
   const text = new TextEncoder();
   files.set(
     "instance.v1.json",
@@ -210,5 +239,43 @@ export function sampleBytes(): Map<string, Uint8Array> {
       createdAt: 1_700_000_000,
     })),
   );
+  files.set(
+    "kvbm.v1.json",
+    text.encode(encodeRecord("kvbm", {
+      instance,
+      host: "h",
+      pid: 42,
+      socket: "/tmp/k.sock",
+      poolBytes: 536_870_912,
+    })),
+  );
   return files;
+}
+
+/** CRC-32 (ISO-HDLC) bit by bit: slow, and all a sample needs. */
+export function plainCrc32(bytes: Uint8Array): number {
+  let crc = 0xffffffff;
+  for (const byte of bytes) {
+    crc ^= byte;
+    for (let bit = 0; bit < 8; bit++) crc = (crc >>> 1) ^ (crc & 1 ? 0xedb88320 : 0);
+  }
+  return (crc ^ 0xffffffff) >>> 0;
+}
+
+/** A stored block of two tokens and five bytes of payload. */
+function sampleStoredBlock(): Uint8Array {
+  const payload = new Uint8Array([1, 2, 3, 4, 5]);
+  const bytes = new Uint8Array(payloadOffset(2) + payload.length);
+  writeStoredBlock(bytes, {
+    key: { route: { hi: 1, lo: 2 }, layout: layoutHash("f") },
+    parent: { hi: 3, lo: 4 },
+    index: 7,
+    tokens: new Uint32Array([5, 0xffffffff]),
+    scope: new Uint8Array(32).fill(9),
+    decoded: true,
+    payloadBytes: payload.length,
+    payloadCrc: plainCrc32(payload),
+  }, plainCrc32);
+  bytes.set(payload, payloadOffset(2));
+  return bytes;
 }

@@ -60,6 +60,8 @@ export function keys(namespace: string): Keys {
     models: `${root}/models/`,
     model: (model, id) => `${root}/models/${model}/${id}`,
     desired: (id) => `${root}/desired/${id}`,
+    kvbms: `${root}/kvbm/`,
+    kvbm: (id) => `${root}/kvbm/${id}`,
   };
 }
 
@@ -75,4 +77,8 @@ export interface Keys {
   model(model: ModelHash, id: InstanceId): string;
   /** The planner's wish for one instance. */
   desired(id: InstanceId): string;
+  /** Prefix of all block managers. */
+  readonly kvbms: string;
+  /** One block manager: a `KvbmCard` record. */
+  kvbm(id: InstanceId): string;
 }
