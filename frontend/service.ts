@@ -2,13 +2,13 @@ import { StartError } from "@pixii/runtime";
 import type { Health, Service, ServiceContext, ServiceSpec } from "@pixii/runtime";
 import { frontendSchema } from "./config.ts";
 import type { FrontendConfig } from "./config.ts";
-import { loadVocabulary } from "./tokens/load_vocabulary.ts";
 import { createModelDirectory } from "./generation/directory_watch.ts";
 import type { WatchedDirectory } from "./generation/directory_watch.ts";
 import { createGenerator } from "./generation/generator.ts";
 import type { RunningGenerator } from "./generation/generator.ts";
 import { ApiServer } from "./http/api_server.ts";
 import { frontendMetrics } from "./metrics.ts";
+import { TokenizerThreads } from "./tokens/tokenizer_threads.ts";
 
 /** The HTTP edge with what it needs: the models, their vocabularies, and the streams it runs. */
 class Frontend implements Service {
@@ -16,17 +16,27 @@ class Frontend implements Service {
   readonly #context: ServiceContext;
   readonly #directory: WatchedDirectory;
   readonly #generator: RunningGenerator;
+  readonly #tokenizers: TokenizerThreads;
   readonly #api: ApiServer;
   #isDraining = false;
 
-  constructor(config: FrontendConfig, context: ServiceContext, directory: WatchedDirectory) {
+  /** Throws `StartError` where the API's address cannot be had. */
+  constructor(
+    config: FrontendConfig,
+    context: ServiceContext,
+    { directory, generator, tokenizers }: {
+      readonly directory: WatchedDirectory;
+      readonly generator: RunningGenerator;
+      readonly tokenizers: TokenizerThreads;
+    },
+  ) {
     this.#context = context;
     this.#directory = directory;
-    this.#generator = createGenerator({ context, directory });
+    this.#generator = generator;
+    this.#tokenizers = tokenizers;
     const { clock, chance } = context;
     this.#api = ApiServer.open({
-      ...{ config, directory, clock, chance },
-      generator: this.#generator,
+      ...{ config, directory, generator, clock, chance },
       log: context.log.child("http"),
       metrics: frontendMetrics(context.metrics),
       isDraining: () => this.#isDraining,
@@ -60,6 +70,7 @@ class Frontend implements Service {
   async [Symbol.asyncDispose](): Promise<void> {
     // First the streams, so that every answer has its end; then the answers are sent.
     await this.#generator[Symbol.asyncDispose]();
+    this.#tokenizers[Symbol.dispose]();
     await this.#api[Symbol.asyncDispose]();
     await this.#directory[Symbol.asyncDispose]();
   }
@@ -71,11 +82,17 @@ export const frontendSpec: ServiceSpec<typeof frontendSchema> = {
   summary: "Serves the OpenAI API over HTTP for every model of the cluster",
   schema: frontendSchema,
   async start(config, context): Promise<Service> {
+    const { threads, log } = context;
+    const tokenizers = new TokenizerThreads({ threads, log: log.child("tokenizer") });
+    const loadVocabulary = (json: Uint8Array) => tokenizers.load(json);
     const directory = await createModelDirectory({ context, loadVocabulary });
     if (!directory.ok) throw new StartError(directory.error.message);
+    const generator = createGenerator({ context, directory: directory.value });
     try {
-      return new Frontend(config, context, directory.value);
+      return new Frontend(config, context, { directory: directory.value, generator, tokenizers });
     } catch (error) {
+      tokenizers[Symbol.dispose]();
+      await generator[Symbol.asyncDispose]();
       await directory.value[Symbol.asyncDispose]();
       throw error;
     }

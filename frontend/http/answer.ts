@@ -20,5 +20,7 @@ export function errorAnswer(failure: Failure, headers: Headers): Response {
       : Math.max(1, Math.ceil(failure.retryAfterMs / 1000));
     headers.set("retry-after", String(seconds));
   }
+  // The rest of a body that was given up on is not waited for.
+  if (status === 408 || status === 413) headers.set("connection", "close");
   return jsonAnswer(status, JSON.stringify(errorShape(failure)), headers);
 }

@@ -3,10 +3,16 @@ import type { Failure } from "@pixii/wire";
 import { StartError } from "@pixii/runtime";
 import type { Health } from "@pixii/runtime";
 import { errorAnswer, jsonAnswer } from "./answer.ts";
+import { SlowReader } from "./byte_pipe.ts";
 import { callOf } from "./call.ts";
-import type { ApiParts, Call } from "./call.ts";
+import type { ApiParts, Call, RouteParts } from "./call.ts";
 import { answerGeneration } from "./generation_route.ts";
 import { answerModel, answerModels, modelsPath } from "./model_routes.ts";
+import { Outbox } from "./outbox.ts";
+import { BodyReader } from "./request_body.ts";
+
+/** Longest wait at the end for clients to read what was sent to them. */
+export const lastReadMs = 5_000;
 
 /** What the API shows of its service. */
 export interface ApiPages {
@@ -26,14 +32,22 @@ const reading = ["GET", "HEAD"];
 
 /** The HTTP edge: `Deno.serve` and one look-up per request. */
 export class ApiServer implements AsyncDisposable {
-  readonly #parts: ApiParts;
+  readonly #parts: RouteParts;
   readonly #routes: ReadonlyMap<string, Route>;
   readonly #one: Route;
   readonly #server: Deno.HttpServer<Deno.NetAddr>;
 
-  private constructor(parts: ApiParts, pages: ApiPages) {
-    this.#parts = parts;
-    const { directory } = parts;
+  private constructor(given: ApiParts, pages: ApiPages) {
+    const { clock, config, directory } = given;
+    const parts = this.#parts = {
+      ...given,
+      outbox: new Outbox(clock),
+      bodies: new BodyReader({
+        clock,
+        mostBytes: config["max-body"],
+        timeoutMs: config["body-timeout"],
+      }),
+    };
     const post = (kind: "chat" | "text"): Route => ({
       methods: ["POST"],
       answer: (call) => answerGeneration(kind, parts, call),
@@ -48,7 +62,7 @@ export class ApiServer implements AsyncDisposable {
       ["/metrics", get((call) => metricsAnswer(pages, call))],
     ]);
     this.#one = get((call) => answerModel(directory, call));
-    const { host: hostname, port } = parts.config;
+    const { host: hostname, port } = config;
     this.#server = Deno.serve({
       ...{ hostname, port, onListen: () => {} },
       onError: (error) => this.#broke(error),
@@ -76,9 +90,16 @@ export class ApiServer implements AsyncDisposable {
     return `http://${shown.includes(":") ? `[${shown}]` : shown}:${this.#server.addr.port}`;
   }
 
-  /** Sends what is being sent, then closes. */
+  /** Takes nothing new, sends what is being sent, and closes; clients that do not read are not waited for. */
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.#server.shutdown();
+    const { clock, log, bodies, outbox } = this.#parts;
+    const late = Promise.withResolvers<"late">();
+    using _limit = clock.timer(lastReadMs, () => late.resolve("late"));
+    if (await Promise.race([this.#server.shutdown(), late.promise]) === "late") {
+      log.warn("clients did not read their answers to the end", { waitedMs: lastReadMs });
+    }
+    bodies[Symbol.dispose]();
+    outbox[Symbol.dispose]();
   }
 
   async #handle(request: Request): Promise<Response> {
@@ -87,7 +108,7 @@ export class ApiServer implements AsyncDisposable {
     const call = callOf(request, chance);
     const response = await this.#answer(call);
     log.debug("answered", {
-      ...{ method: request.method, path: call.url.pathname, status: response.status },
+      ...{ method: request.method, path: call.path, status: response.status },
       ...{ ms: Math.round(clock.nowMs() - startMs), requestId: call.requestId },
       clientId: call.headers.get("x-request-id"),
     });
@@ -95,16 +116,14 @@ export class ApiServer implements AsyncDisposable {
   }
 
   async #answer(call: Call): Promise<Response> {
-    const { pathname } = call.url;
-    const route = this.#routes.get(pathname) ??
-      (pathname.length > modelsPath.length + 1 && pathname.startsWith(`${modelsPath}/`)
-        ? this.#one
-        : undefined);
-    if (route === undefined) return errorAnswer(this.#noRoute(pathname), call.headers);
+    const { path } = call;
+    const isOne = path.length > modelsPath.length + 1 && path.startsWith(`${modelsPath}/`);
+    const route = this.#routes.get(path) ?? (isOne ? this.#one : undefined);
+    if (route === undefined) return errorAnswer(this.#noRoute(path), call.headers);
     const { method } = call.request;
     if (!route.methods.includes(method)) {
       call.headers.set("allow", route.methods.join(", "));
-      return errorAnswer(wrongMethod(method, pathname, route.methods), call.headers);
+      return errorAnswer(wrongMethod(method, path, route.methods), call.headers);
     }
     try {
       return await route.answer(call);
@@ -114,16 +133,18 @@ export class ApiServer implements AsyncDisposable {
     }
   }
 
-  #noRoute(pathname: string): Failure {
-    const shown = pathname.length <= 80 ? pathname : `${pathname.slice(0, 80)}...`;
+  #noRoute(path: string): Failure {
     const known = [...this.#routes.keys(), `${modelsPath}/{id}`].join(", ");
-    return fail("route_not_found", `No such route: ${shown}; there are ${known}`).error;
+    return fail("route_not_found", `No such route: ${cut(path)}; there are ${known}`).error;
   }
 
-  /** What escapes a handler never reached a call: there is no request id to tell. */
+  /** What no handler caught, or a body that broke on its way, which has its headers already. */
   #broke(error: unknown): Response {
-    this.#parts.log.error("request failed by a bug", { error });
-    return errorAnswer(bug("unknown"), new Headers());
+    const requestId = this.#parts.chance.requestId();
+    if (!(error instanceof SlowReader)) {
+      this.#parts.log.error("request failed by a bug", { requestId, error });
+    }
+    return errorAnswer(bug(requestId), new Headers({ "x-request-id": requestId }));
   }
 }
 
@@ -136,12 +157,16 @@ async function metricsAnswer(pages: ApiPages, call: Call): Promise<Response> {
   return new Response(await pages.metrics(), { headers: call.headers });
 }
 
-function wrongMethod(method: string, pathname: string, allowed: readonly string[]): Failure {
-  const message = `Method ${method} is not allowed for ${pathname}; use ${allowed[0]}`;
+function wrongMethod(method: string, path: string, allowed: readonly string[]): Failure {
+  const message = `Method ${cut(method)} is not allowed for ${cut(path)}; use ${allowed[0]}`;
   return fail("method_not_allowed", message).error;
 }
 
 function bug(requestId: string): Failure {
   const message = `Internal error; the frontend's log has more under request ${requestId}`;
   return fail("internal", message).error;
+}
+
+function cut(text: string): string {
+  return text.length <= 80 ? text : `${text.slice(0, 80)}...`;
 }

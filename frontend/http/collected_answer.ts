@@ -2,7 +2,7 @@ import type { Failure } from "@pixii/wire";
 import type { Vocabulary } from "../core/vocabulary.ts";
 import { headJson } from "../openai/answer_head.ts";
 import type { AnswerHead } from "../openai/answer_head.ts";
-import { chatLogprob, textLogprobs } from "../openai/logprob_shape.ts";
+import { chatLogprobs, TextLogprobs } from "../openai/logprob_shape.ts";
 import { usageShape } from "../openai/usage_shape.ts";
 import type { TokenDetail } from "./choice_text.ts";
 import type { AnswerWriter, RunUsage } from "./request_run.ts";
@@ -32,7 +32,11 @@ export class CollectedAnswer implements AnswerWriter {
 
   text(index: number, text: string, details: readonly TokenDetail[] | undefined): void {
     this.#choices[index].text += text;
-    if (details !== undefined) this.#choices[index].details.push(...details);
+    if (details !== undefined) {
+      for (const one of details) {
+        this.#choices[index].details.push(one);
+      }
+    }
   }
 
   finished(index: number, reason: "stop" | "length"): void {
@@ -57,20 +61,20 @@ export class CollectedAnswer implements AnswerWriter {
   }
 
   #chatChoice(choice: Collected, index: number): Record<string, unknown> {
-    const content = choice.details.map((detail) => chatLogprob(this.#vocabulary, detail));
     return {
       index,
       message: { role: "assistant", content: choice.text, refusal: null },
-      logprobs: this.#head.logprobs ? { content, refusal: null } : null,
+      logprobs: this.#head.logprobs ? chatLogprobs(this.#vocabulary, choice.details) : null,
       finish_reason: choice.reason,
     };
   }
 
   #textChoice(choice: Collected, index: number): Record<string, unknown> {
+    const logprobs = () => new TextLogprobs(this.#vocabulary, 0).next(choice.details);
     return {
       index,
       text: choice.text,
-      logprobs: this.#head.logprobs ? textLogprobs(this.#vocabulary, choice.details, 0) : null,
+      logprobs: this.#head.logprobs ? logprobs() : null,
       finish_reason: choice.reason,
     };
   }

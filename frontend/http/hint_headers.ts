@@ -1,9 +1,7 @@
 import { isInstanceId, policies } from "@pixii/wire";
 import type { PolicyName, RouteHints } from "@pixii/wire";
+import { longestSession } from "../openai/common_fields.ts";
 import { FieldError } from "../openai/field_reader.ts";
-
-/** Longest session name, in characters. */
-const longestSession = 128;
 
 /** What a client asks of the router by headers: `x-pixii-worker`, `-policy`, `-session`, `-priority`. Throws `FieldError`. */
 export function hintHeaders(headers: Headers): RouteHints {

@@ -15,7 +15,7 @@ export function answerModels(directory: ModelDirectory, call: Call): Response {
 
 /** `GET /v1/models/{id}`. */
 export function answerModel(directory: ModelDirectory, call: Call): Response {
-  const id = decodedId(call.url.pathname.slice(modelsPath.length + 1));
+  const id = decodedId(call.path.slice(modelsPath.length + 1));
   const model = directory.find(id);
   if (model === undefined) return errorAnswer(unknownModel(id), call.headers);
   return jsonAnswer(200, JSON.stringify(modelShape(model)), call.headers);

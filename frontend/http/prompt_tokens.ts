@@ -7,11 +7,11 @@ import type { CompletionRequest, Prompt } from "../openai/completion_request.ts"
 import { outputRoom } from "./request_run.ts";
 
 /** The tokens of a chat: the model's template rendered and tokenized. */
-export function chatTokens(
+export async function chatTokens(
   request: ChatRequest,
   vocabulary: Vocabulary,
   nowMs: number,
-): Result<readonly Uint32Array[]> {
+): Promise<Result<readonly Uint32Array[]>> {
   if (!vocabulary.hasChatTemplate) {
     return fail(
       "invalid_request",
@@ -19,32 +19,39 @@ export function chatTokens(
       { param: "messages" },
     );
   }
-  const tokens = vocabulary.encodeChat(request.messages, { nowMs });
+  const tokens = await vocabulary.encodeChat(request.messages, { nowMs });
   return tokens.ok ? ok([tokens.value]) : tokens;
 }
 
 /** The tokens of every prompt of a text completion; spellings of specials count as specials there. */
-export function completionTokens(
+export async function completionTokens(
   request: CompletionRequest,
   vocabulary: Vocabulary,
-): Result<readonly Uint32Array[]> {
+): Promise<Result<readonly Uint32Array[]>> {
   const all: Uint32Array[] = [];
   for (const [index, prompt] of request.prompts.entries()) {
-    const tokens = tokensOf(prompt, vocabulary);
     const param = request.prompts.length === 1 ? "prompt" : `prompt[${index}]`;
+    const encoded = await tokensOf(prompt, vocabulary);
+    if (!encoded.ok) return encoded;
+    const tokens = encoded.value;
     if (tokens.length === 0) {
       return fail("invalid_request", `Invalid '${param}': must not be empty`, { param });
     }
-    const unknown = tokens.find((id) => id >= vocabulary.size);
+    const unknown = typeof prompt === "string"
+      ? undefined
+      : prompt.find((id) => id >= vocabulary.size);
     if (unknown !== undefined) return noSuchToken(param, unknown, vocabulary);
     all.push(tokens);
   }
   return ok(all);
 }
 
-function tokensOf(prompt: Prompt, vocabulary: Vocabulary): Uint32Array {
-  if (typeof prompt !== "string") return Uint32Array.from(prompt);
-  return vocabulary.encode(prompt, { parseSpecials: true, addBos: true });
+function tokensOf(
+  prompt: Prompt,
+  vocabulary: Vocabulary,
+): Result<Uint32Array> | Promise<Result<Uint32Array>> {
+  if (typeof prompt !== "string") return ok(Uint32Array.from(prompt));
+  return vocabulary.encodePrompt(prompt, { parseSpecials: true, addBos: true });
 }
 
 /** Everything that can be refused before any work: ids of unknown tokens, prompts that do not fit. */

@@ -1,109 +1,158 @@
 import { fail, ok } from "@pixii/wire";
 import type { Result } from "@pixii/wire";
 import type { Clock } from "@pixii/runtime";
+import { readJsonObject } from "../core/json_object.ts";
 
-/** Deepest nesting of a body. */
-const mostNesting = 64;
-
-/** Bounds of a body. */
-export interface BodyRules {
-  readonly mostBytes: number;
-  readonly timeoutMs: number;
-  readonly clock: Clock;
+/** One body on its way. */
+interface Awaited {
+  readonly dueMs: number;
+  readonly expire: () => void;
 }
 
-function tooLarge(mostBytes: number) {
-  return fail(
-    "payload_too_large",
-    `The body is over ${mostBytes} bytes; shorten it or raise --max-body`,
-  );
-}
+/**
+ * Reads bodies up to a bound and within a time. All wait the same time, so one timer for the oldest serves them all:
+ * a request costs none of its own.
+ */
+export class BodyReader implements Disposable {
+  readonly #clock: Clock;
+  readonly #mostBytes: number;
+  readonly #timeoutMs: number;
+  /** In order of their due times. */
+  readonly #waiting = new Set<Awaited>();
+  #timer: Disposable | undefined;
 
-/** Reads a body up to its bound, within its time. */
-async function readBytes(request: Request, rules: BodyRules): Promise<Result<Uint8Array>> {
-  const length = request.headers.get("content-length");
-  if (length !== null && Number(length) > rules.mostBytes) return tooLarge(rules.mostBytes);
-  if (request.body === null) return ok(new Uint8Array());
-  const parts: Uint8Array[] = [];
-  let size = 0;
-  const reader = request.body.getReader();
-  using deadline = rules.clock.deadline(rules.timeoutMs);
-  const late = () => reader.cancel();
-  deadline.signal.addEventListener("abort", late, { once: true });
-  try {
-    while (true) {
-      const { done, value } = await reader.read();
-      if (deadline.signal.aborted) {
-        return fail("request_timeout", `The body did not arrive within ${rules.timeoutMs} ms`);
-      }
-      if (done) break;
-      size += value.length;
-      if (size > rules.mostBytes) {
-        await reader.cancel();
-        return tooLarge(rules.mostBytes);
-      }
-      parts.push(value);
-    }
-  } catch (error) {
-    return fail("cancelled", `The body could not be read: ${(error as Error).message}`);
-  } finally {
-    deadline.signal.removeEventListener("abort", late);
+  constructor(options: {
+    readonly clock: Clock;
+    readonly mostBytes: number;
+    readonly timeoutMs: number;
+  }) {
+    this.#clock = options.clock;
+    this.#mostBytes = options.mostBytes;
+    this.#timeoutMs = options.timeoutMs;
   }
-  if (parts.length === 1) return ok(parts[0]);
+
+  /** Bodies on their way. */
+  get waiting(): number {
+    return this.#waiting.size;
+  }
+
+  /** The JSON object of a request, or what is wrong with it. */
+  async readJson(request: Request): Promise<Result<Record<string, unknown>>> {
+    const type = request.headers.get("content-type") ?? "";
+    if (!/^application\/(json|[\w.-]+\+json)\s*(;|$)/i.test(type)) return wrongType(type);
+    const bytes = await this.#readBytes(request);
+    return bytes.ok ? readJsonObject(bytes.value) : bytes;
+  }
+
+  [Symbol.dispose](): void {
+    this.#timer?.[Symbol.dispose]();
+    this.#timer = undefined;
+  }
+
+  async #readBytes(request: Request): Promise<Result<Uint8Array>> {
+    const length = request.headers.get("content-length");
+    if (length !== null && Number(length) > this.#mostBytes) return this.#tooLarge();
+    if (request.body === null) return ok(new Uint8Array());
+    // The server sees to it that no more comes than was announced.
+    if (length !== null) return await this.#within(wholeBody(request), () => {});
+    const reader = request.body.getReader();
+    return await this.#within(this.#counted(reader), () => drop(reader));
+  }
+
+  /** A body of unknown length. */
+  async #counted(reader: ReadableStreamDefaultReader<Uint8Array>): Promise<Result<Uint8Array>> {
+    const parts: Uint8Array[] = [];
+    let size = 0;
+    try {
+      for (let next = await reader.read(); !next.done; next = await reader.read()) {
+        size += next.value.length;
+        if (size > this.#mostBytes) {
+          drop(reader);
+          return this.#tooLarge();
+        }
+        parts.push(next.value);
+      }
+    } catch (error) {
+      return unreadable(error);
+    }
+    return ok(joined(parts, size));
+  }
+
+  /** What `read` brings, or `request_timeout`; then `giveUp` is called. */
+  async #within(
+    read: Promise<Result<Uint8Array>>,
+    giveUp: () => void,
+  ): Promise<Result<Uint8Array>> {
+    const late = Promise.withResolvers<Result<Uint8Array>>();
+    const awaited: Awaited = {
+      dueMs: this.#clock.nowMs() + this.#timeoutMs,
+      expire: () => {
+        late.resolve(
+          fail(
+            "request_timeout",
+            `The body did not arrive within ${this.#timeoutMs} ms; send it faster`,
+          ),
+        );
+        giveUp();
+      },
+    };
+    this.#waiting.add(awaited);
+    this.#timer ??= this.#clock.timer(this.#timeoutMs, () => this.#sweep());
+    const result = await Promise.race([read, late.promise]);
+    this.#waiting.delete(awaited);
+    return result;
+  }
+
+  #sweep(): void {
+    this.#timer = undefined;
+    const nowMs = this.#clock.nowMs();
+    for (const awaited of this.#waiting) {
+      if (awaited.dueMs > nowMs) {
+        this.#timer = this.#clock.timer(awaited.dueMs - nowMs, () => this.#sweep());
+        return;
+      }
+      this.#waiting.delete(awaited);
+      awaited.expire();
+    }
+  }
+
+  #tooLarge() {
+    const rule = `The body is over ${this.#mostBytes} bytes; shorten it or raise --max-body`;
+    return fail("payload_too_large", rule);
+  }
+}
+
+/** Settles with a result always: a body given up on breaks later, when nobody waits for it any more. */
+async function wholeBody(request: Request): Promise<Result<Uint8Array>> {
+  try {
+    return ok(await request.bytes());
+  } catch (error) {
+    return unreadable(error);
+  }
+}
+
+function drop(reader: ReadableStreamDefaultReader<Uint8Array>): void {
+  reader.cancel().catch(() => {
+    // The connection broke first: there is nothing left to drop.
+  });
+}
+
+function joined(parts: readonly Uint8Array[], size: number): Uint8Array {
+  if (parts.length === 1) return parts[0];
   const bytes = new Uint8Array(size);
   let at = 0;
   for (const part of parts) {
     bytes.set(part, at);
     at += part.length;
   }
-  return ok(bytes);
+  return bytes;
 }
 
-/** True where brackets outside strings nest deeper than the limit. */
-function isTooDeep(text: string): boolean {
-  let depth = 0;
-  let inString = false;
-  for (let i = 0; i < text.length; i++) {
-    const code = text.charCodeAt(i);
-    if (inString) {
-      if (code === 0x5c) i += 1;
-      else if (code === 0x22) inString = false;
-    } else if (code === 0x22) inString = true;
-    else if (code === 0x7b || code === 0x5b) {
-      depth += 1;
-      if (depth > mostNesting) return true;
-    } else if (code === 0x7d || code === 0x5d) depth -= 1;
-  }
-  return false;
+function unreadable(error: unknown) {
+  return fail("cancelled", `The body could not be read: ${(error as Error).message}`);
 }
 
-/** The JSON object of a request, or what is wrong with it. */
-export async function readJsonBody(
-  request: Request,
-  rules: BodyRules,
-): Promise<Result<Record<string, unknown>>> {
-  const type = request.headers.get("content-type") ?? "";
-  if (!/^application\/(json|[\w.-]+\+json)\s*(;|$)/i.test(type)) {
-    const seen = type === "" ? "none" : `'${type.slice(0, 80)}'`;
-    return fail("unsupported_media_type", `The content type must be application/json, got ${seen}`);
-  }
-  const bytes = await readBytes(request, rules);
-  if (!bytes.ok) return bytes;
-  let text: string;
-  try {
-    text = new TextDecoder("utf-8", { fatal: true }).decode(bytes.value);
-  } catch (error) {
-    return fail("invalid_json", `The body is not valid UTF-8: ${(error as Error).message}`);
-  }
-  if (isTooDeep(text)) {
-    return fail("invalid_json", `The body is nested deeper than ${mostNesting} levels`);
-  }
-  try {
-    const value = JSON.parse(text);
-    if (typeof value === "object" && value !== null && !Array.isArray(value)) return ok(value);
-    return fail("invalid_json", "The body must be a JSON object");
-  } catch (error) {
-    const why = text === "" ? "it is empty" : (error as Error).message.slice(0, 160);
-    return fail("invalid_json", `The body is not valid JSON: ${why}`);
-  }
+function wrongType(type: string) {
+  const seen = type === "" ? "none" : `'${type.slice(0, 80)}'`;
+  return fail("unsupported_media_type", `The content type must be application/json, got ${seen}`);
 }

@@ -1,30 +1,44 @@
-import { fail, ok } from "@pixii/wire";
-import type { Failure, RequestId, Result, RouteHints } from "@pixii/wire";
+import { errors, fail, limits, ok } from "@pixii/wire";
+import type { Failure, Overlap, RequestId, Result, RouteHints } from "@pixii/wire";
 import type { Chance, Clock } from "@pixii/runtime";
 import type { Vocabulary } from "../core/vocabulary.ts";
 import type { ServedModel } from "../generation/model_directory.ts";
 import type { Generator } from "../generation/stream.ts";
 import type { CommonRequest } from "../openai/common_fields.ts";
+import type { GoneReason } from "./byte_pipe.ts";
 import { ChoiceText } from "./choice_text.ts";
 import type { ChoiceEvents, TokenDetail } from "./choice_text.ts";
 
-/** What shows the answer to the client: a stream, or a collector. */
+/** Longest prompt that fits a message to a worker beside everything else in it, in tokens of four bytes. */
+export const longestPromptTokens: number = Math.floor((limits.messageBytes - 32 * 1024) / 4);
+
+/** What shows the answer to the client: a stream, or a collector. Gets `done` or `failed` once, unless the client left. */
 export interface AnswerWriter {
   /** More text of a choice. */
   text(index: number, text: string, details: readonly TokenDetail[] | undefined): void;
   /** A choice is done. */
   finished(index: number, reason: "stop" | "length"): void;
   /** All choices are done. */
-  done(): void;
+  done(usage: RunUsage): void;
   /** The request failed; nothing follows. */
   failed(error: Failure): void;
+}
+
+/** What watches a run. `over` comes exactly once on every path, and last. */
+export interface RunObserver {
+  /** The first text of any choice. */
+  firstText(): void;
+  /** The client left, or reads too slowly. */
+  gone(why: GoneReason): void;
+  /** The end, with the HTTP status it has or would have had. */
+  over(usage: RunUsage, status: number): void;
 }
 
 /** Token counts of a whole request. */
 export interface RunUsage {
   readonly promptTokens: number;
   readonly completionTokens: number;
-  readonly cached: { readonly device: number; readonly host: number; readonly disk: number };
+  readonly cached: Overlap;
 }
 
 /** What a run needs of the frontend. */
@@ -46,7 +60,7 @@ export interface RunOptions {
   readonly hints: RouteHints;
 }
 
-/** Room for output beside a prompt, or why there is none. */
+/** Room for output beside a prompt, in tokens, or why there is none. */
 export function outputRoom(
   promptTokens: number,
   wanted: number | undefined,
@@ -59,27 +73,38 @@ export function outputRoom(
       { param: "messages" },
     );
   }
+  if (promptTokens > longestPromptTokens) {
+    return fail(
+      "payload_too_large",
+      `The prompt must be at most ${longestPromptTokens} tokens, got ${promptTokens}. Shorten it.`,
+      { param: "messages" },
+    );
+  }
   const room = contextLength - promptTokens;
   return ok(Math.min(wanted ?? room, room));
 }
 
 /** All choices of one request: started together, ended together, counted together. */
 export class RequestRun implements ChoiceEvents {
-  /** Resolves when the first choice is accepted or speaks (`undefined`), or with the error where that came first. */
+  /** Resolves when the first choice is accepted or speaks, or the client left (`undefined`), or with the error where that came first. */
   readonly started: Promise<Failure | undefined>;
-  /** Resolves when the first tokens came, or all is over. */
+  /** Resolves when the first text came, or all is over. */
   readonly firstText: Promise<void>;
   readonly choices: readonly ChoiceText[];
   readonly #options: RunOptions;
   readonly #writer: AnswerWriter;
+  readonly #observer: RunObserver;
   #open: number;
+  #hasStarted = false;
+  #hasText = false;
   #isOver = false;
   #onStarted: (error: Failure | undefined) => void = () => {};
   #onFirstText: () => void = () => {};
 
-  constructor(options: RunOptions, writer: AnswerWriter) {
+  constructor(options: RunOptions, writer: AnswerWriter, observer: RunObserver) {
     this.#options = options;
     this.#writer = writer;
+    this.#observer = observer;
     this.started = new Promise((resolve) => this.#onStarted = resolve);
     this.firstText = new Promise((resolve) => this.#onFirstText = resolve);
     const { common, prompts, vocabulary } = options;
@@ -90,7 +115,7 @@ export class RequestRun implements ChoiceEvents {
     );
   }
 
-  /** Starts every choice. */
+  /** Starts every choice, unless the client has left already. */
   start(parts: RunParts): void {
     const { requestId, model, common, prompts, hints } = this.#options;
     const seed = common.seed ?? { hi: parts.chance.u32(), lo: parts.chance.u32() };
@@ -102,10 +127,7 @@ export class RequestRun implements ChoiceEvents {
       if (!room.ok) return this.failed(choice.index, room.error);
       choice.attach(parts.generator.start(
         {
-          requestId,
-          model,
-          tokens,
-          choice: choice.index,
+          ...{ requestId, model, tokens, hints, deadlineMs, choice: choice.index, tenantSalt: "" },
           sampling: { ...common.sampling, seedHi: seed.hi, seedLo: seed.lo },
           stop: {
             maxTokens: room.value,
@@ -113,9 +135,6 @@ export class RequestRun implements ChoiceEvents {
             stopTokenIds: [...common.stopTokenIds],
             ignoreEos: common.ignoreEos,
           },
-          tenantSalt: "",
-          hints,
-          deadlineMs,
         },
         choice,
       ));
@@ -123,12 +142,10 @@ export class RequestRun implements ChoiceEvents {
   }
 
   /** Ends everything: the client is gone. Idempotent. */
-  cancel(): void {
+  leave(why: GoneReason): void {
     if (this.#isOver) return;
-    this.#isOver = true;
-    for (const choice of this.choices) choice.abandon();
-    this.#onStarted(undefined);
-    this.#onFirstText();
+    this.#observer.gone(why);
+    this.#end(undefined, errors.cancelled.status);
   }
 
   /** Counts so far. */
@@ -149,32 +166,42 @@ export class RequestRun implements ChoiceEvents {
   }
 
   begun(): void {
+    if (this.#hasStarted) return;
+    this.#hasStarted = true;
     this.#onStarted(undefined);
   }
 
   text(index: number, text: string, details: readonly TokenDetail[] | undefined): void {
     if (this.#isOver) return;
-    this.#onFirstText();
+    if (!this.#hasText) {
+      this.#hasText = true;
+      this.#observer.firstText();
+      this.#onFirstText();
+    }
     this.#writer.text(index, text, details);
   }
 
   finished(index: number, reason: "stop" | "length"): void {
     if (this.#isOver) return;
-    this.#onStarted(undefined);
     this.#writer.finished(index, reason);
     this.#open -= 1;
     if (this.#open > 0) return;
-    this.#isOver = true;
-    this.#onFirstText();
-    this.#writer.done();
+    this.#writer.done(this.usage());
+    this.#end(undefined, 200);
   }
 
   failed(_index: number, error: Failure): void {
     if (this.#isOver) return;
+    this.#writer.failed(error);
+    this.#end(error, errors[error.code].status);
+  }
+
+  /** The one place where a run ends. */
+  #end(error: Failure | undefined, status: number): void {
     this.#isOver = true;
     for (const choice of this.choices) choice.abandon();
     this.#onStarted(error);
     this.#onFirstText();
-    this.#writer.failed(error);
+    this.#observer.over(this.usage(), status);
   }
 }

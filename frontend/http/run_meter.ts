@@ -1,7 +1,8 @@
 import type { Clock } from "@pixii/runtime";
 import type { FrontendMetrics } from "../metrics.ts";
 import type { AnswerKind } from "../openai/answer_head.ts";
-import type { AnswerWriter, RunOptions, RunUsage } from "./request_run.ts";
+import type { GoneReason } from "./byte_pipe.ts";
+import type { RunObserver, RunOptions, RunUsage } from "./request_run.ts";
 
 const endpoints: Readonly<Record<AnswerKind, string>> = {
   chat: "chat_completions",
@@ -9,15 +10,13 @@ const endpoints: Readonly<Record<AnswerKind, string>> = {
 };
 
 /** Measures one request from its whole body to the end of its answer; counts it exactly once. */
-export class RunMeter {
+export class RunMeter implements RunObserver {
   readonly #metrics: FrontendMetrics;
   readonly #clock: Clock;
   readonly #endpoint: string;
   readonly #startMs: number;
   #model = "";
   #firstMs: number | undefined;
-  #isRunning = false;
-  #isGone = false;
 
   constructor(
     metrics: FrontendMetrics,
@@ -34,9 +33,8 @@ export class RunMeter {
     this.#metrics.requests.add(1, { endpoint: this.#endpoint, model: "", status: `${status}` });
   }
 
-  /** The request begins to run. */
+  /** The request begins to run; `over` must follow. */
   begin(run: RunOptions): void {
-    this.#isRunning = true;
     this.#model = run.model.name;
     this.#metrics.inflight.add(1, { endpoint: this.#endpoint });
     for (const prompt of run.prompts) {
@@ -44,32 +42,17 @@ export class RunMeter {
     }
   }
 
-  /** A writer that notes the first text on its way. */
-  around(writer: AnswerWriter): AnswerWriter {
-    return {
-      text: (index, text, details) => {
-        this.#firstMs ??= this.#clock.nowMs();
-        writer.text(index, text, details);
-      },
-      finished: (index, reason) => writer.finished(index, reason),
-      done: () => writer.done(),
-      failed: (error) => writer.failed(error),
-    };
+  firstText(): void {
+    this.#firstMs = this.#clock.nowMs();
   }
 
-  /** The client left early or reads too slowly. */
-  gone(why: "cancelled" | "slow"): void {
-    if (this.#isGone || !this.#isRunning) return;
-    this.#isGone = true;
+  gone(why: GoneReason): void {
     this.#metrics.disconnected.add(1, { why });
   }
 
-  /** The end; later calls count nothing. */
-  end(usage: RunUsage, status: number): void {
-    if (!this.#isRunning) return;
-    this.#isRunning = false;
+  over(usage: RunUsage, status: number): void {
+    const metrics = this.#metrics;
     const model = { model: this.#model };
-    const { metrics } = { metrics: this.#metrics };
     const endMs = this.#clock.nowMs();
     metrics.inflight.add(-1, { endpoint: this.#endpoint });
     metrics.requests.add(1, { endpoint: this.#endpoint, ...model, status: `${status}` });

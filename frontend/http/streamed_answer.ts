@@ -3,13 +3,16 @@ import type { Vocabulary } from "../core/vocabulary.ts";
 import { headJson } from "../openai/answer_head.ts";
 import type { AnswerHead } from "../openai/answer_head.ts";
 import { errorShape } from "../openai/error_shape.ts";
-import { chatLogprob, textLogprobs } from "../openai/logprob_shape.ts";
+import { chatLogprobs, TextLogprobs } from "../openai/logprob_shape.ts";
 import { usageShape } from "../openai/usage_shape.ts";
+import { BytePipe } from "./byte_pipe.ts";
+import type { GoneReason } from "./byte_pipe.ts";
 import type { TokenDetail } from "./choice_text.ts";
+import type { Outbox } from "./outbox.ts";
 import type { AnswerWriter, RunUsage } from "./request_run.ts";
 
-/** Bytes that wait for a slow client before its request is given up. */
-export const mostBacklogBytes: number = 4 * 1024 * 1024;
+/** Bytes that wait for a slow client before its request is given up: some 4,000 chunks. */
+export const mostBacklogBytes: number = 1024 * 1024;
 
 const encoder = new TextEncoder();
 
@@ -17,115 +20,94 @@ const encoder = new TextEncoder();
 export interface StreamedOptions {
   readonly head: AnswerHead;
   readonly vocabulary: Vocabulary;
+  readonly outbox: Outbox;
   readonly includeUsage: boolean;
   /** Texts that text completions repeat before their choices; one per choice, empty where not asked for. */
   readonly echoes: readonly string[];
-  readonly usage: () => RunUsage;
   /** The client went away or does not read. */
-  readonly onGone: (why: "cancelled" | "slow") => void;
+  readonly onGone: (why: GoneReason) => void;
 }
 
 /**
- * Server-sent events of an answer. Chunks are enqueued from the step frame's own turn: no timer, flush or promise per
- * token; the server coalesces what is ready into few writes.
+ * Server-sent events of an answer. What every chunk repeats is encoded once; a chunk is bytes, text, bytes. Chunks are
+ * written in the step frame's own turn: no timer, flush or promise per token.
  */
 export class StreamedAnswer implements AnswerWriter {
-  readonly body: ReadableStream<Uint8Array>;
   readonly #options: StreamedOptions;
-  readonly #before: string;
+  readonly #pipe: BytePipe;
+  readonly #head: string;
   /** What ends every chunk: `usage: null` where the last one will carry it. */
-  readonly #after: string;
-  readonly #offsets: number[];
-  #controller!: ReadableStreamDefaultController<Uint8Array>;
-  #isOver = false;
+  readonly #tail: string;
+  /** Per choice, once it speaks: what stands before its text in a chunk without log-probabilities. */
+  readonly #before: Uint8Array[] = [];
+  readonly #logprobs: readonly TextLogprobs[];
 
   constructor(options: StreamedOptions) {
+    const { head, echoes, outbox, vocabulary, onGone } = options;
     this.#options = options;
-    this.#before = `data: ${headJson(options.head, true)},"choices":[{"index":`;
-    this.#after = options.includeUsage ? `}],"usage":null}\n\n` : "}]}\n\n";
-    this.#offsets = options.echoes.map((text) => text.length);
-    this.body = new ReadableStream<Uint8Array>(
-      {
-        start: (controller) => {
-          this.#controller = controller;
-        },
-        cancel: () => this.#gone("cancelled"),
-      },
-      new ByteLengthQueuingStrategy({ highWaterMark: 65_536 }),
-    );
-    options.echoes.forEach((text, index) => this.#open(index, text));
+    this.#head = `data: ${headJson(head, true)},"choices":[{"index":`;
+    this.#tail = options.includeUsage ? `}],"usage":null}\n\n` : "}]}\n\n";
+    const close = head.kind === "chat" ? `"},` : `",`;
+    const textEnd = encoder.encode(`${close}"logprobs":null,"finish_reason":null${this.#tail}`);
+    this.#logprobs = head.kind === "text" && head.logprobs
+      ? echoes.map((echo) => new TextLogprobs(vocabulary, echo.length))
+      : [];
+    const opening = echoes.map((echo, index) => this.#opening(index, echo)).join("");
+    this.#pipe = new BytePipe({ outbox, opening, textEnd, onGone, mostBytes: mostBacklogBytes });
+  }
+
+  /** The answer's body. */
+  get body(): ReadableStream<Uint8Array> {
+    return this.#pipe.body;
   }
 
   text(index: number, text: string, details: readonly TokenDetail[] | undefined): void {
-    const { head, vocabulary } = this.#options;
-    if (head.kind === "chat") {
-      const logprobs = details === undefined ? "null" : JSON.stringify({
-        content: details.map((one) => chatLogprob(vocabulary, one)),
-        refusal: null,
-      });
-      this.#chunk(
-        index,
-        `"delta":{"content":${JSON.stringify(text)}},"logprobs":${logprobs}`,
-        "null",
-      );
-      return;
+    if (details === undefined) {
+      return this.#pipe.splice(this.#before[index] ??= this.#textStart(index), text);
     }
-    const offset = this.#offsets[index];
-    const logprobs = details === undefined
-      ? "null"
-      : JSON.stringify(textLogprobs(vocabulary, details, offset));
-    this.#offsets[index] = offset + text.length;
-    this.#chunk(index, `"text":${JSON.stringify(text)},"logprobs":${logprobs}`, "null");
+    const quoted = JSON.stringify(text);
+    const said = this.#options.head.kind === "chat"
+      ? `"delta":{"content":${quoted}},"logprobs":${
+        JSON.stringify(chatLogprobs(this.#options.vocabulary, details))
+      }`
+      : `"text":${quoted},"logprobs":${JSON.stringify(this.#logprobs[index].next(details))}`;
+    this.#pipe.write(this.#chunk(index, said));
   }
 
   finished(index: number, reason: "stop" | "length"): void {
     const empty = this.#options.head.kind === "chat" ? `"delta":{}` : `"text":""`;
-    this.#chunk(index, `${empty},"logprobs":null`, JSON.stringify(reason));
+    this.#pipe.write(this.#chunk(index, `${empty},"logprobs":null`, `"${reason}"`));
   }
 
-  done(): void {
+  done(usage: RunUsage): void {
     if (this.#options.includeUsage) {
-      const rest = JSON.stringify({ choices: [], usage: usageShape(this.#options.usage()) });
-      this.#send(`data: ${headJson(this.#options.head, true)},${rest.slice(1)}\n\n`);
+      const rest = JSON.stringify({ choices: [], usage: usageShape(usage) });
+      this.#pipe.write(`data: ${headJson(this.#options.head, true)},${rest.slice(1)}\n\n`);
     }
-    this.#close();
+    this.#pipe.write("data: [DONE]\n\n");
+    this.#pipe.end();
   }
 
+  /** An answer that broke has an `error` event for its end, and no `[DONE]`: cut text must not look whole. */
   failed(error: Failure): void {
-    this.#send(`data: ${JSON.stringify(errorShape(error))}\n\n`);
-    this.#close();
+    this.#pipe.write(`event: error\ndata: ${JSON.stringify(errorShape(error))}\n\n`);
+    this.#pipe.end();
   }
 
-  #open(index: number, echo: string): void {
+  #textStart(index: number): Uint8Array {
+    const start = this.#options.head.kind === "chat" ? `"delta":{"content":"` : `"text":"`;
+    return encoder.encode(`${this.#head}${index},${start}`);
+  }
+
+  #opening(index: number, echo: string): string {
     if (this.#options.head.kind === "chat") {
-      this.#chunk(index, `"delta":{"role":"assistant","content":""},"logprobs":null`, "null");
-    } else if (echo !== "") {
-      this.#chunk(index, `"text":${JSON.stringify(echo)},"logprobs":null`, "null");
+      return this.#chunk(index, `"delta":{"role":"assistant","content":""},"logprobs":null`);
     }
+    if (echo === "") return "";
+    return this.#chunk(index, `"text":${JSON.stringify(echo)},"logprobs":null`);
   }
 
-  #chunk(index: number, middle: string, reason: string): void {
-    this.#send(`${this.#before}${index},${middle},"finish_reason":${reason}${this.#after}`);
-  }
-
-  #send(text: string): void {
-    if (this.#isOver) return;
-    this.#controller.enqueue(encoder.encode(text));
-    if ((this.#controller.desiredSize ?? 0) > -mostBacklogBytes) return;
-    this.#controller.error(new Error("the client reads too slowly"));
-    this.#gone("slow");
-  }
-
-  #close(): void {
-    if (this.#isOver) return;
-    this.#send("data: [DONE]\n\n");
-    this.#isOver = true;
-    this.#controller.close();
-  }
-
-  #gone(why: "cancelled" | "slow"): void {
-    if (this.#isOver) return;
-    this.#isOver = true;
-    this.#options.onGone(why);
+  #chunk(index: number, said: string, reason = "null"): string {
+    return `${this.#head}${index},${said},"finish_reason":${reason}${this.#tail}`;
   }
 }

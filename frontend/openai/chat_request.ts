@@ -1,5 +1,5 @@
 import type { ChatMessage } from "../core/vocabulary.ts";
-import { commonFields, commonNames } from "./common_fields.ts";
+import { commonFields, commonNames, unbuiltExtras } from "./common_fields.ts";
 import type { CommonRequest } from "./common_fields.ts";
 import { FieldReader, shown } from "./field_reader.ts";
 
@@ -7,11 +7,6 @@ import { FieldReader, shown } from "./field_reader.ts";
 export interface ChatRequest extends CommonRequest {
   readonly messages: readonly ChatMessage[];
 }
-
-const names: readonly string[] = [
-  ...commonNames,
-  ...["messages", "max_completion_tokens", "top_logprobs", "response_format"],
-];
 
 /** Known to OpenAI and not built here yet. */
 const unbuilt: Readonly<Record<string, string>> = {
@@ -26,9 +21,31 @@ const unbuilt: Readonly<Record<string, string>> = {
   reasoning_effort: "reasoning effort is",
   verbosity: "verbosity is",
   web_search_options: "web search is",
+  chat_template: "a template in the request is",
+  chat_template_kwargs: "arguments of templates are",
+  add_generation_prompt: "leaving out the generation prompt is",
+  continue_final_message: "continuing a message is",
+  ...unbuiltExtras,
 };
 
-const roles: readonly string[] = ["system", "developer", "user", "assistant"];
+const names: ReadonlySet<string> = new Set([
+  ...commonNames,
+  ...["messages", "max_completion_tokens", "top_logprobs", "response_format"],
+  ...Object.keys(unbuilt),
+]);
+const messageNames: ReadonlySet<string> = new Set([
+  ...["role", "content", "name", "refusal", "annotations", "tool_calls", "function_call", "audio"],
+]);
+const unbuiltInMessages: Readonly<Record<string, string>> = {
+  tool_calls: "tools are",
+  function_call: "functions are",
+  audio: "audio is",
+};
+const partNames: ReadonlySet<string> = new Set(["type", "text"]);
+const unbuiltParts: readonly unknown[] = ["image_url", "input_audio", "file", "refusal"];
+const roles = ["system", "developer", "user", "assistant"] as const;
+const unbuiltRoles: readonly unknown[] = ["tool", "function"];
+const formats = ["text", "json_object", "json_schema"] as const;
 
 /** Text of a message's content: a string, or text parts joined. */
 function contentOf(fields: FieldReader): string {
@@ -42,14 +59,13 @@ function contentOf(fields: FieldReader): string {
       fields.refuse(`content[${i}]`, `must be an object, got ${shown(part)}`);
     }
     const inner: FieldReader = new FieldReader(part, fields.path(`content[${i}]`));
-    const type = inner.text("type");
-    if (type === "image_url" || type === "input_audio" || type === "file") {
+    const type = inner.raw("type");
+    if (unbuiltParts.includes(type)) {
       inner.refuse("type", `'${type}' parts are not built yet; send text`, "unsupported_parameter");
     }
-    if (type !== "text") inner.refuse("type", `must be 'text', got ${shown(type)}`);
-    const text = inner.text("text");
-    if (text === undefined) inner.refuse("text", "is required");
-    return text;
+    if (type !== "text") inner.refuse("type", `must be 'text', got ${shown(type ?? null)}`);
+    inner.refuseUnknown(partNames);
+    return inner.text("text") ?? inner.refuse("text", "is required");
   }).join("");
 }
 
@@ -60,31 +76,25 @@ function messageOf(value: unknown, index: number): ChatMessage {
     outer.refuse(path, `must be an object, got ${shown(value)}`);
   }
   const fields: FieldReader = new FieldReader(value as Record<string, unknown>, path);
-  const role = fields.text("role");
-  if (role === "tool" || role === "function") {
-    fields.refuse("role", `'${role}' messages are not built yet`, "unsupported_parameter");
+  const said = fields.raw("role");
+  if (unbuiltRoles.includes(said)) {
+    fields.refuse("role", `'${said}' messages are not built yet`, "unsupported_parameter");
   }
-  if (role === undefined || !roles.includes(role)) {
-    fields.refuse("role", `must be one of ${roles.join(", ")}, got ${shown(role ?? null)}`);
-  }
-  fields.refuseUnbuilt({
-    tool_calls: "tools are",
-    function_call: "functions are",
-    audio: "audio is",
-  });
-  fields.refuseUnknown([
-    "role",
-    "content",
-    "name",
-    "refusal",
-    "annotations",
-    "tool_calls",
-    "function_call",
-    "audio",
-  ]);
+  const role = fields.word("role", roles) ?? fields.refuse("role", "is required");
+  fields.refuseUnbuilt(unbuiltInMessages);
+  fields.refuseUnknown(messageNames);
   // The model families served here know `system`; OpenAI renamed it.
   const known = role === "developer" ? "system" : role;
   return { role: known, content: contentOf(fields), name: fields.text("name") };
+}
+
+function refuseFormat(fields: FieldReader): void {
+  const format = fields.object("response_format");
+  if (format === undefined) return;
+  const type = format.word("type", formats) ?? format.refuse("type", "is required");
+  if (type === "text") return;
+  const rule = `type '${type}' is not built yet; leave it out`;
+  fields.refuse("response_format", rule, "unsupported_parameter");
 }
 
 /** A chat completion request; throws `FieldError`. */
@@ -94,15 +104,8 @@ export function readChatRequest(
 ): ChatRequest {
   const fields: FieldReader = new FieldReader(body);
   fields.refuseUnbuilt(unbuilt);
-  fields.refuseUnknown([...names, ...Object.keys(unbuilt)]);
-  const format = fields.object("response_format")?.text("type");
-  if (format !== undefined && format !== "text") {
-    fields.refuse(
-      "response_format",
-      `type '${format}' is not built yet; leave it out`,
-      "unsupported_parameter",
-    );
-  }
+  fields.refuseUnknown(names);
+  refuseFormat(fields);
   const messages = fields.raw("messages");
   if (!Array.isArray(messages)) {
     fields.refuse(

@@ -1,7 +1,14 @@
-import { policies } from "@pixii/wire";
-import type { PolicyName, RouteHints, Sampling } from "@pixii/wire";
-import type { FieldReader } from "./field_reader.ts";
+import { isInstanceId, policies } from "@pixii/wire";
+import type { InstanceId, RouteHints, Sampling } from "@pixii/wire";
 import { shown } from "./field_reader.ts";
+import type { FieldReader } from "./field_reader.ts";
+
+/** OpenAI's bound. */
+const mostStops = 4;
+/** Longest stop string, in characters: longer ones would hold text back for ever. */
+const longestStop = 1024;
+/** Longest session name, in characters. */
+export const longestSession = 128;
 
 /** What chat and text completions share, after validation. */
 export interface CommonRequest {
@@ -47,7 +54,23 @@ export const commonNames: readonly string[] = [
   ],
   // Known and harmless: accepted and not used.
   ...["metadata", "store", "service_tier", "safety_identifier", "prompt_cache_key"],
+  ...["prompt_cache_retention"],
 ];
+
+/** Known to other engines and not built here yet. */
+export const unbuiltExtras: Readonly<Record<string, string>> = {
+  guided_json: "guided decoding is",
+  guided_regex: "guided decoding is",
+  guided_choice: "guided decoding is",
+  guided_grammar: "guided decoding is",
+  structured_outputs: "guided decoding is",
+  use_beam_search: "beam search is",
+  length_penalty: "beam search is",
+  prompt_logprobs: "log-probabilities of prompts are",
+  truncate_prompt_tokens: "cutting prompts is",
+  cache_salt: "cache salts are",
+  logits_processors: "logits processors are",
+};
 
 function stopStrings(fields: FieldReader): string[] {
   const value = fields.raw("stop");
@@ -56,10 +79,15 @@ function stopStrings(fields: FieldReader): string[] {
   if (!Array.isArray(list)) {
     fields.refuse("stop", `must be a string or an array of strings, got ${shown(value)}`);
   }
-  if (list.length > 4) fields.refuse("stop", `must hold at most 4 strings, got ${list.length}`);
+  if (list.length > mostStops) {
+    fields.refuse("stop", `must hold at most ${mostStops} strings, got ${list.length}`);
+  }
   for (const one of list) {
     if (typeof one !== "string" || one === "") {
       fields.refuse("stop", `must hold non-empty strings, got ${shown(one)}`);
+    }
+    if (one.length > longestStop) {
+      fields.refuse("stop", `must hold strings of at most ${longestStop} characters`);
     }
   }
   return list;
@@ -94,9 +122,7 @@ function logitBias(fields: FieldReader): [number, number][] {
 function seedOf(fields: FieldReader): CommonRequest["seed"] {
   const value = fields.number("seed", { integer: true });
   if (value === undefined) return undefined;
-  if (!Number.isSafeInteger(value) && Math.abs(value) > 2 ** 63) {
-    fields.refuse("seed", "must be a 64-bit integer");
-  }
+  if (Math.abs(value) > 2 ** 63) fields.refuse("seed", `must be a 64-bit integer, got ${value}`);
   const bits = BigInt.asUintN(64, BigInt(value));
   return { hi: Number(bits >> 32n), lo: Number(bits & 0xffffffffn) };
 }
@@ -116,34 +142,37 @@ function samplingOf(fields: FieldReader, logprobs: number): CommonRequest["sampl
 }
 
 /** Instance ids of a list in `nvext`. */
-function instances(fields: FieldReader, name: string): string[] | undefined {
+function instances(fields: FieldReader, name: string): InstanceId[] | undefined {
   const value = fields.raw(name);
   if (value === undefined) return undefined;
   const isRight = Array.isArray(value) && value.length <= 256 &&
-    value.every((id) => typeof id === "string" && /^[0-9a-f]{16}$/.test(id));
+    value.every((id) => typeof id === "string" && isInstanceId(id));
   if (!isRight) fields.refuse(name, "must be an array of worker ids of 16 hex digits");
   return value;
 }
 
+const extensionNames = new Set(["worker", "policy", "priority", "session", "allow", "deny"]);
+const streamNames = new Set(["include_usage", "include_obfuscation"]);
+
 function extension(fields: FieldReader): RouteHints {
   const nvext = fields.object("nvext");
   if (nvext === undefined) return {};
-  nvext.refuseUnknown(["worker", "policy", "priority", "session", "allow", "deny"]);
-  const worker = nvext.text("worker");
-  if (worker !== undefined && !/^[0-9a-f]{16}$/.test(worker)) {
-    nvext.refuse("worker", `must be a worker id of 16 hex digits, got ${shown(worker)}`);
+  nvext.refuseUnknown(extensionNames);
+  const given = nvext.text("worker");
+  const worker = given !== undefined && isInstanceId(given) ? given : undefined;
+  if (given !== worker) {
+    nvext.refuse("worker", `must be a worker id of 16 hex digits, got ${shown(given)}`);
   }
-  const policy = nvext.text("policy");
-  if (policy !== undefined && !policies.includes(policy as PolicyName)) {
-    nvext.refuse("policy", `must be one of ${policies.join(", ")}, got ${shown(policy)}`);
+  const session = nvext.text("session");
+  if (session !== undefined && (session === "" || session.length > longestSession)) {
+    nvext.refuse("session", `must be 1 to ${longestSession} characters`);
   }
   return {
-    worker: worker as RouteHints["worker"],
-    policy: policy as RouteHints["policy"],
+    ...{ worker, session },
+    policy: nvext.word("policy", policies),
     priority: nvext.number("priority", { min: -1000, max: 1000, integer: true }),
-    session: nvext.text("session"),
-    allow: instances(nvext, "allow") as RouteHints["allow"],
-    deny: instances(nvext, "deny") as RouteHints["deny"],
+    allow: instances(nvext, "allow"),
+    deny: instances(nvext, "deny"),
   };
 }
 
@@ -165,20 +194,19 @@ export function commonFields(
   if (options !== undefined && !stream) {
     fields.refuse("stream_options", "is only allowed when stream is true");
   }
-  options?.refuseUnknown(["include_usage", "include_obfuscation"]);
-  const user = fields.raw("user");
-  if (user !== undefined && typeof user !== "string") {
-    fields.refuse("user", `must be a string, got ${shown(user)}`);
+  options?.refuseUnknown(streamNames);
+  options?.flag("include_obfuscation");
+  fields.text("user");
+  const minTokens = fields.number("min_tokens", { min: 0, max: 0xffffffff, integer: true }) ?? 0;
+  if (more.maxTokens !== undefined && minTokens > more.maxTokens) {
+    fields.refuse("min_tokens", `must be at most max_tokens, ${more.maxTokens}, got ${minTokens}`);
   }
   return {
-    model,
+    ...{ model, stream, minTokens, maxTokens: more.maxTokens },
     n: fields.number("n", { min: 1, max: more.maxChoices, integer: true }) ?? 1,
-    stream,
     includeUsage: options?.flag("include_usage") ?? false,
     sampling: samplingOf(fields, more.logprobs),
     seed: seedOf(fields),
-    maxTokens: more.maxTokens,
-    minTokens: fields.number("min_tokens", { min: 0, max: 0xffffffff, integer: true }) ?? 0,
     ignoreEos: fields.flag("ignore_eos") ?? false,
     stopTokenIds: stopTokenIds(fields),
     stops: stopStrings(fields),

@@ -1,4 +1,4 @@
-import { commonFields, commonNames } from "./common_fields.ts";
+import { commonFields, commonNames, unbuiltExtras } from "./common_fields.ts";
 import type { CommonRequest } from "./common_fields.ts";
 import { FieldReader, shown } from "./field_reader.ts";
 
@@ -11,9 +11,16 @@ export interface CompletionRequest extends CommonRequest {
   readonly echo: boolean;
 }
 
-const names: readonly string[] = [...commonNames, "prompt", "echo", "best_of", "suffix"];
+/** Known and not built here yet. */
+const unbuilt: Readonly<Record<string, string>> = { suffix: "insertion is", ...unbuiltExtras };
+const names: ReadonlySet<string> = new Set([
+  ...commonNames,
+  ...["prompt", "echo", "best_of"],
+  ...Object.keys(unbuilt),
+]);
 /** OpenAI's default of this endpoint. */
 const defaultMaxTokens = 16;
+/** Most choices of all prompts together. */
 const mostPrompts = 128;
 
 function isTokens(value: unknown): value is number[] {
@@ -48,7 +55,7 @@ export function readCompletionRequest(
   rules: { readonly maxChoices: number },
 ): CompletionRequest {
   const fields: FieldReader = new FieldReader(body);
-  fields.refuseUnbuilt({ suffix: "insertion is" });
+  fields.refuseUnbuilt(unbuilt);
   fields.refuseUnknown(names);
   const prompts = promptsOf(fields);
   const logprobs = fields.number("logprobs", { min: 0, max: 5, integer: true });
@@ -62,8 +69,8 @@ export function readCompletionRequest(
       defaultMaxTokens,
     maxChoices: rules.maxChoices,
   });
-  const bestOf = fields.number("best_of", { min: 1, max: rules.maxChoices, integer: true });
-  if (bestOf !== undefined && bestOf !== common.n) {
+  const bestOf = fields.number("best_of", { min: common.n, max: rules.maxChoices, integer: true });
+  if (bestOf !== undefined && bestOf > common.n) {
     fields.refuse(
       "best_of",
       `other than n is not built yet, got ${bestOf}`,

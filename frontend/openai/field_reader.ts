@@ -12,6 +12,9 @@ export class FieldError extends Error {
   }
 }
 
+/** Longest field name that is repeated to the client, in characters. */
+const longestName = 80;
+
 /** What a value looks like in an error message: its kind, and itself where it is short and no text. */
 export function shown(value: unknown): string {
   if (value === null) return "null";
@@ -40,14 +43,15 @@ export class FieldReader {
     this.#prefix = prefix;
   }
 
-  /** The client's spelling of a field. */
+  /** The client's spelling of a field, cut where it is absurd. */
   path(name: string): string {
-    return this.#prefix === "" ? name : `${this.#prefix}.${name}`;
+    const shownName = name.length <= longestName ? name : `${name.slice(0, longestName)}...`;
+    return this.#prefix === "" ? shownName : `${this.#prefix}.${shownName}`;
   }
 
   /** The raw value; `undefined` where it is absent or null. */
   raw(name: string): unknown {
-    return this.#object[name] ?? undefined;
+    return Object.hasOwn(this.#object, name) ? this.#object[name] ?? undefined : undefined;
   }
 
   /** True where the field is there with any value. */
@@ -74,7 +78,8 @@ export class FieldReader {
       const bounds = max === Infinity ? low : `${low} and at most ${max}`;
       this.refuse(name, `must be ${kind} ${bounds}, got ${value}`);
     }
-    return value;
+    // -0 is 0: further on it would travel as a fraction.
+    return value === 0 ? 0 : value;
   }
 
   /** True or false. */
@@ -95,6 +100,14 @@ export class FieldReader {
     return value;
   }
 
+  /** One of some words. */
+  word<Word extends string>(name: string, words: readonly Word[]): Word | undefined {
+    const value = this.raw(name);
+    if (value === undefined) return undefined;
+    const found = words.find((word) => word === value);
+    return found ?? this.refuse(name, `must be one of ${words.join(", ")}, got ${shown(value)}`);
+  }
+
   /** An object. */
   object(name: string): FieldReader | undefined {
     const value = this.raw(name);
@@ -111,10 +124,10 @@ export class FieldReader {
   }
 
   /** Refuses every field that is not in `known`, with the closest known name; null values are refused too. */
-  refuseUnknown(known: readonly string[]): void {
+  refuseUnknown(known: ReadonlySet<string>): void {
     for (const name of this.names()) {
-      if (known.includes(name)) continue;
-      const close = closestWord(name, known);
+      if (known.has(name)) continue;
+      const close = closestWord(name, [...known]);
       const hint = close === undefined ? "" : `; did you mean '${this.path(close)}'?`;
       throw new FieldError(
         "unknown_parameter",

@@ -1,49 +1,74 @@
-import type { Vocabulary } from "../core/vocabulary.ts";
+import type { Detokenizer, Vocabulary } from "../core/vocabulary.ts";
 import type { TokenDetail } from "../http/choice_text.ts";
 
 /** What stands where a probability is zero: OpenAI's own floor. */
 const floor = -9999;
 
-function spelled(vocabulary: Vocabulary, token: number): { token: string; bytes: number[] } {
+const whole = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+
+/** A token's text; one that is only a part of a character is `mark` and its bytes, `\xe2\x80`, as OpenAI spells it. */
+function spelled(bytes: Uint8Array, mark = ""): string {
+  try {
+    return whole.decode(bytes);
+  } catch {
+    // Not whole characters.
+    return mark + Array.from(bytes, (byte) => `\\x${byte.toString(16).padStart(2, "0")}`).join("");
+  }
+}
+
+function entry(vocabulary: Vocabulary, token: number, logprob: number) {
   const bytes = vocabulary.tokenBytes(token);
-  return { token: new TextDecoder().decode(bytes), bytes: Array.from(bytes) };
+  return { token: spelled(bytes), logprob, bytes: Array.from(bytes) };
 }
 
-/** One entry of a chat choice's `logprobs.content`. */
-export function chatLogprob(vocabulary: Vocabulary, detail: TokenDetail): Record<string, unknown> {
-  const { token, bytes } = spelled(vocabulary, detail.token);
-  return {
-    token,
-    logprob: detail.logprob.logprob ?? floor,
-    bytes,
-    top_logprobs: detail.logprob.top.map(([id, logprob]) => {
-      const other = spelled(vocabulary, id);
-      return { token: other.token, logprob, bytes: other.bytes };
-    }),
-  };
-}
-
-/** The `logprobs` of a text completion's choice. `offset` is where its text begins. */
-export function textLogprobs(
+/** `logprobs` of a chat choice, or of a chunk of it. */
+export function chatLogprobs(
   vocabulary: Vocabulary,
   details: readonly TokenDetail[],
-  offset: number,
 ): Record<string, unknown> {
-  const tokens: string[] = [];
-  const offsets: number[] = [];
-  let at = offset;
-  for (const detail of details) {
-    const { token } = spelled(vocabulary, detail.token);
-    tokens.push(token);
-    offsets.push(at);
-    at += token.length;
+  const content = details.map(({ token, logprob }) => ({
+    ...entry(vocabulary, token, logprob.logprob ?? floor),
+    top_logprobs: logprob.top.map(([id, p]) => entry(vocabulary, id, p)),
+  }));
+  return { content, refusal: null };
+}
+
+/** `logprobs` of one text completion's choice, part by part; keeps where each token's text begins. */
+export class TextLogprobs {
+  readonly #vocabulary: Vocabulary;
+  readonly #detokenizer: Detokenizer;
+  #offset: number;
+
+  /** `offset`: UTF-16 units of text before the first token. */
+  constructor(vocabulary: Vocabulary, offset: number) {
+    this.#vocabulary = vocabulary;
+    this.#detokenizer = vocabulary.detokenizer();
+    this.#offset = offset;
   }
-  return {
-    tokens,
-    token_logprobs: details.map((detail) => detail.logprob.logprob ?? floor),
-    top_logprobs: details.map((detail) =>
-      Object.fromEntries(detail.logprob.top.map(([id, p]) => [spelled(vocabulary, id).token, p]))
-    ),
-    text_offset: offsets,
-  };
+
+  /** The part for these tokens, which follow those of the call before. */
+  next(details: readonly TokenDetail[]): Record<string, unknown> {
+    return {
+      tokens: details.map(({ token }) => this.#name(token)),
+      token_logprobs: details.map(({ logprob }) => logprob.logprob ?? floor),
+      top_logprobs: details.map((detail) => this.#top(detail)),
+      text_offset: details.map(({ token }) => {
+        const offset = this.#offset;
+        this.#offset += this.#detokenizer.push([token]).length;
+        return offset;
+      }),
+    };
+  }
+
+  /** The most likely tokens by name, and the chosen one with them. */
+  #top({ token, logprob }: TokenDetail): Record<string, number> {
+    const top = new Map(logprob.top.map(([id, p]) => [this.#name(id), p] as const));
+    const chosen = this.#name(token);
+    if (!top.has(chosen)) top.set(chosen, logprob.logprob ?? floor);
+    return Object.fromEntries(top);
+  }
+
+  #name(token: number): string {
+    return spelled(this.#vocabulary.tokenBytes(token), "bytes:");
+  }
 }

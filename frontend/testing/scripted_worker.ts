@@ -17,6 +17,7 @@ import type {
   InstanceId,
   ModelCard,
   Subjects,
+  TokenLogprob,
 } from "@pixii/wire";
 import type { Clock, MemoryBus, MemoryRegistry } from "@pixii/runtime";
 
@@ -58,6 +59,12 @@ export interface WorkerScript {
   draining: boolean;
   /** Bytes served as the artifact. */
   artifact: Uint8Array;
+  /** Length of every prompt, where it is known; checked. */
+  promptTokens: number | undefined;
+  /** The token at an output index; nothing where the stream ends by itself. */
+  speak: (request: GenerateRequest, index: number) => number | undefined;
+  /** Tokens that each stream makes in one step. */
+  tokensPerStep: number;
 }
 
 /** A worker without an engine: makes `scriptedToken`s under a clock, one per stream and step, and does what its script says. */
@@ -76,6 +83,9 @@ export class ScriptedWorker {
     stepAgeMs: 0,
     draining: false,
     artifact: new Uint8Array(),
+    promptTokens: scriptedPromptTokens,
+    speak: (_request, index) => scriptedToken(index),
+    tokensPerStep: 1,
   };
   /** Every generate request that was read, in order. */
   readonly requests: GenerateRequest[] = [];
@@ -151,7 +161,9 @@ export class ScriptedWorker {
       const { tag, frontend, emitted } = stream.request;
       const cached = firstIndex === emitted ? { device: 1, host: 0, disk: 0 } : undefined;
       const { end } = stream;
-      const extra = cached === undefined && end === undefined ? undefined : { cached, end };
+      const logprobs = scriptedLogprobs(stream.request, tokens);
+      const isPlain = cached === undefined && end === undefined && logprobs === undefined;
+      const extra = isPlain ? undefined : { cached, end, logprobs };
       const add = () => void this.#writer.add({ tag, firstIndex, tokens, extra });
       byFrontend.set(frontend, [...byFrontend.get(frontend) ?? [], add]);
     }
@@ -175,11 +187,19 @@ export class ScriptedWorker {
       stream.end = { reason: "cancelled", outputTokens: stream.made };
       return [];
     }
-    const token = scriptedToken(stream.made++);
-    if (stream.made >= stream.request.stop.maxTokens) {
-      stream.end = { reason: "length", outputTokens: stream.made };
+    const tokens: number[] = [];
+    while (stream.end === undefined && tokens.length < this.script.tokensPerStep) {
+      const token = this.script.speak(stream.request, stream.made);
+      if (token === undefined) stream.end = { reason: "stop", outputTokens: stream.made };
+      else {
+        tokens.push(token);
+        stream.made += 1;
+        if (stream.made >= stream.request.stop.maxTokens) {
+          stream.end = { reason: "length", outputTokens: stream.made };
+        }
+      }
     }
-    return [token];
+    return tokens;
   }
 
   #publish(frontend: InstanceId): void {
@@ -200,7 +220,7 @@ export class ScriptedWorker {
     this.requests.push(request);
     if (this.script.isDeaf) return new Promise(() => {});
     if (this.script.refuse !== undefined) return encode("refusal", { error: this.script.refuse });
-    checkEmitted(request);
+    this.#checkEmitted(request);
     const key = streamKeyText(request);
     if (!this.streams.has(key)) {
       this.streams.set(key, {
@@ -213,6 +233,20 @@ export class ScriptedWorker {
       });
     }
     return this.#reply(request.tag, request.emitted, { tokens: [], isAccepted: true });
+  }
+
+  /** Throws where a migrated stream does not bring its prompt and all its output along. */
+  #checkEmitted(request: GenerateRequest): void {
+    const { tokens, emitted } = request;
+    const all = new Uint32Array(tokens.slice().buffer);
+    const { promptTokens, speak } = this.script;
+    if (promptTokens !== undefined && all.length - emitted !== promptTokens) {
+      throw new Error(`${all.length} tokens came with ${emitted} of output`);
+    }
+    for (let i = 0; i < emitted; i++) {
+      const token = all[all.length - emitted + i];
+      if (token !== speak(request, i)) throw new Error(`output ${i} came as ${token}`);
+    }
   }
 
   #reply(
@@ -256,7 +290,9 @@ export class ScriptedWorker {
 
   #missing(stream: ScriptedStream, from: number): Uint8Array {
     const tokens = [];
-    for (let i = from; i < stream.made; i++) tokens.push(scriptedToken(i));
+    for (let i = from; i < stream.made; i++) {
+      tokens.push(this.script.speak(stream.request, i) ?? 0);
+    }
     const extra = stream.end === undefined ? undefined : { end: stream.end };
     return this.#reply(stream.request.tag, from, { tokens, isAccepted: false, extra });
   }
@@ -307,16 +343,16 @@ export class ScriptedWorker {
 /** Tokens of every scripted prompt. */
 export const scriptedPromptTokens = 40;
 
-/** Throws where a migrated stream does not bring its prompt and all its output along. */
-function checkEmitted({ tokens, emitted }: GenerateRequest): void {
-  const all = new Uint32Array(tokens.slice().buffer);
-  if (all.length - emitted !== scriptedPromptTokens) {
-    throw new Error(`${all.length} tokens came with ${emitted} of output`);
-  }
-  for (let i = 0; i < emitted; i++) {
-    const token = all[all.length - emitted + i];
-    if (token !== scriptedToken(i)) throw new Error(`output ${i} came as ${token}`);
-  }
+/** Log-probabilities that a scripted worker makes up: those of a token depend on its id alone. */
+export function scriptedLogprobs(
+  { sampling }: Pick<GenerateRequest, "sampling">,
+  tokens: readonly number[],
+): TokenLogprob[] | undefined {
+  if (sampling.logprobs < 0 || tokens.length === 0) return undefined;
+  return tokens.map((token) => ({
+    logprob: -token / 1024,
+    top: Array.from({ length: sampling.logprobs }, (_, i) => [token + i, -(token + i) / 1024]),
+  }));
 }
 
 const unknownStream = { error: fail("stream_unknown", "Cannot resume: not here").error };

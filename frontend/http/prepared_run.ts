@@ -1,0 +1,118 @@
+import { fail, ok } from "@pixii/wire";
+import type { Result } from "@pixii/wire";
+import type { Vocabulary } from "../core/vocabulary.ts";
+import type { ServedModel } from "../generation/model_directory.ts";
+import type { AnswerHead, AnswerKind } from "../openai/answer_head.ts";
+import { readChatRequest } from "../openai/chat_request.ts";
+import type { ChatRequest } from "../openai/chat_request.ts";
+import { readCompletionRequest } from "../openai/completion_request.ts";
+import type { CompletionRequest, Prompt } from "../openai/completion_request.ts";
+import { FieldError } from "../openai/field_reader.ts";
+import type { ApiParts, Call } from "./call.ts";
+import { hintHeaders, mergeHints } from "./hint_headers.ts";
+import { unknownModel } from "./model_routes.ts";
+import { chatTokens, checkTokens, completionTokens } from "./prompt_tokens.ts";
+import type { RunOptions } from "./request_run.ts";
+
+/** Everything a run needs, checked. */
+export interface PreparedRun {
+  readonly run: RunOptions;
+  readonly head: AnswerHead;
+  /** Per choice: the text it repeats first. */
+  readonly echoes: readonly string[];
+}
+
+type Asked =
+  | { readonly kind: "chat"; readonly request: ChatRequest }
+  | { readonly kind: "text"; readonly request: CompletionRequest };
+
+/** Checks a body and makes tokens of it: everything that can be refused without work of a worker is refused here. */
+export async function prepare(
+  kind: AnswerKind,
+  body: Readonly<Record<string, unknown>>,
+  { parts, call }: { readonly parts: ApiParts; readonly call: Call },
+): Promise<Result<PreparedRun>> {
+  try {
+    const rules = { maxChoices: parts.config["max-choices"] };
+    const asked: Asked = kind === "chat"
+      ? { kind, request: readChatRequest(body, rules) }
+      : { kind, request: readCompletionRequest(body, rules) };
+    return await prepareAsked(asked, parts, call);
+  } catch (error) {
+    if (error instanceof FieldError) return { ok: false, error: error.failure };
+    throw error;
+  }
+}
+
+async function prepareAsked(
+  asked: Asked,
+  parts: ApiParts,
+  call: Call,
+): Promise<Result<PreparedRun>> {
+  const { directory, clock } = parts;
+  const { requestId } = call;
+  const hints = mergeHints(hintHeaders(call.request.headers), asked.request.hints);
+  if (parts.isDraining()) return draining();
+  const model = directory.find(asked.request.model);
+  if (model === undefined) return { ok: false, error: unknownModel(asked.request.model) };
+  const vocabulary = await model.vocabulary();
+  if (!vocabulary.ok) return vocabulary;
+  const prompts = asked.kind === "chat"
+    ? await chatTokens(asked.request, vocabulary.value, clock.wallMs())
+    : await completionTokens(asked.request, vocabulary.value);
+  if (!prompts.ok) return prompts;
+  const fits = checkTokens(asked.request, prompts.value, {
+    vocabulary: vocabulary.value,
+    contextLength: model.contextLength,
+    param: asked.kind === "chat" ? "messages" : "prompt",
+  });
+  if (!fits.ok) return fits;
+  // Once more: draining may have begun while the prompt was tokenized.
+  if (parts.isDraining()) return draining();
+  return ok({
+    run: {
+      ...{ requestId, model, hints, common: asked.request },
+      ...{ vocabulary: vocabulary.value, prompts: prompts.value },
+    },
+    head: headOf(asked, model, { requestId, nowMs: clock.wallMs() }),
+    echoes: echoesOf(asked, vocabulary.value, prompts.value),
+  });
+}
+
+function draining() {
+  return fail("draining", "This frontend is shutting down and takes no new work; try again");
+}
+
+function headOf(
+  { kind, request }: Asked,
+  model: ServedModel,
+  at: { readonly requestId: string; readonly nowMs: number },
+): AnswerHead {
+  return {
+    kind,
+    id: `${kind === "chat" ? "chatcmpl" : "cmpl"}-${at.requestId}`,
+    created: Math.floor(at.nowMs / 1000),
+    model: model.name,
+    fingerprint: `fp_${model.cards[0].modelDigest.slice(0, 12)}`,
+    logprobs: request.sampling.logprobs >= 0,
+  };
+}
+
+function echoesOf(
+  { kind, request }: Asked,
+  vocabulary: Vocabulary,
+  prompts: readonly Uint32Array[],
+): readonly string[] {
+  return prompts.flatMap((tokens, index) => {
+    const echo = kind === "text" && request.echo
+      ? textOf(request.prompts[index], tokens, vocabulary)
+      : "";
+    return new Array<string>(request.n).fill(echo);
+  });
+}
+
+function textOf(prompt: Prompt, tokens: Uint32Array, vocabulary: Vocabulary): string {
+  if (typeof prompt === "string") return prompt;
+  const detokenizer = vocabulary.detokenizer();
+  return detokenizer.push(tokens) + detokenizer.finish();
+}
