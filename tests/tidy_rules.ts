@@ -67,7 +67,7 @@ export const guarded: readonly { readonly what: RegExp; readonly only: readonly 
   { what: /\bnew Worker\b/, only: [/^runtime\/threads_deno\.ts$/] },
   {
     what: /\bDeno\.dlopen\b|\bDeno\.Unsafe/,
-    only: [/^workers\/llama\//],
+    only: [/^workers\/llama\//, /^runtime\/(libc|shared_memory)\.ts$/],
   },
   {
     what: /\bDeno\.(connect|listen|connectTls|listenTls)\b/,
