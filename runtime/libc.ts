@@ -9,7 +9,11 @@ const symbols = {
   ftruncate: { parameters: ["i32", "i64"], result: "i32" },
   unlink: { parameters: ["buffer"], result: "i32" },
   kill: { parameters: ["i32", "i32"], result: "i32" },
-  mmap: { parameters: ["usize", "usize", "i32", "i32", "i32", "i64"], result: "pointer" },
+  mmap: {
+    parameters: ["usize", "usize", "i32", "i32", "i32", "i64"],
+    result: "pointer",
+    nonblocking: true,
+  },
   munmap: { parameters: ["pointer", "usize"], result: "i32" },
   posix_fallocate: {
     parameters: ["i32", "i64", "i64"],

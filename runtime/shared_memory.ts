@@ -7,6 +7,8 @@ const mapShared = 1;
 /** Linux: the page table is filled at once, so that the first touch of a page costs no fault. */
 const mapPopulate = 0x8000;
 const seekEnd = 2;
+/** Memories up to this size get one view of the whole, of which others are parts: 50 ns instead of 6 us each. */
+const mostWholeView = 2 ** 32;
 /** Part of what was found free that a smaller pool takes: others use the file system too. */
 const shareOfFree = 7 / 8;
 
@@ -17,14 +19,13 @@ const shareOfFree = 7 / 8;
 export class SharedMemory implements Disposable {
   readonly path: string;
   readonly bytes: number;
-  #base: Deno.PointerObject | undefined;
   #address: bigint;
+  #whole: ArrayBuffer | undefined;
 
-  private constructor(path: string, bytes: number, base: Deno.PointerObject) {
-    this.path = path;
-    this.bytes = bytes;
-    this.#base = base;
-    this.#address = Deno.UnsafePointer.value(base);
+  private constructor(address: bigint, file: { readonly path: string; readonly bytes: number }) {
+    this.path = file.path;
+    this.bytes = file.bytes;
+    this.#address = address;
   }
 
   /**
@@ -49,17 +50,20 @@ export class SharedMemory implements Disposable {
       unlinkFile(path);
       return fail("internal", `Cannot make ${path}: its file system has no room; free some`);
     }
-    const mapped = SharedMemory.open(path, units * unitBytes);
+    const mapped = await SharedMemory.open(path, units * unitBytes);
     if (!mapped.ok) unlinkFile(path);
     return mapped;
   }
 
-  /** Maps the first `bytes` of a file that has at least as many. `populate`: fills the page table at once. */
-  static open(
+  /**
+   * Maps the first `bytes` of a file that has at least as many. `populate`: fills the page table, so that no first touch
+   * of a page costs a fault (1.8 us each where that was measured: six times the copy itself). Off the event loop.
+   */
+  static async open(
     path: string,
     bytes: number,
     options: { readonly populate?: boolean } = {},
-  ): Result<SharedMemory> {
+  ): Promise<Result<SharedMemory>> {
     const calls = libc();
     const fd = calls.open(cText(path), openFlags.readWrite, 0);
     if (fd < 0) return fail("not_found", `Cannot map ${path}: it is gone or not ours`);
@@ -70,27 +74,41 @@ export class SharedMemory implements Disposable {
     }
     const isLinux = Deno.build.os === "linux";
     const flags = mapShared | (options.populate && isLinux ? mapPopulate : 0);
-    const base = calls.mmap(0n, BigInt(bytes), protectReadWrite, flags, fd, 0n);
+    const base = await calls.mmap(0n, BigInt(bytes), protectReadWrite, flags, fd, 0n);
     calls.close(fd);
     if (base === null || Deno.UnsafePointer.value(base) === 0xffffffffffffffffn) {
       return fail("internal", `Cannot map ${path}: the system has no room for ${bytes} bytes`);
     }
-    return ok(new SharedMemory(path, bytes, base));
+    return ok(new SharedMemory(Deno.UnsafePointer.value(base), { path, bytes }));
+  }
+
+  /** The mapping that another isolate of this process made and keeps. This one must be forgotten before that is disposed. */
+  static at(mapped: { address: bigint; path: string; bytes: number }): SharedMemory {
+    return new SharedMemory(mapped.address, mapped);
+  }
+
+  /** Where it is mapped, for other isolates of this process. */
+  get address(): bigint {
+    return this.#mapped();
   }
 
   /** Bytes [offset, offset + length). Must not be used after this is disposed: that kills the process. */
   view(offset: number, length: number): Uint8Array<ArrayBuffer> {
     const pointer = this.pointer(offset, length);
-    return new Uint8Array(Deno.UnsafePointerView.getArrayBuffer(pointer, length));
+    if (this.bytes > mostWholeView) {
+      return new Uint8Array(Deno.UnsafePointerView.getArrayBuffer(pointer, length));
+    }
+    this.#whole ??= Deno.UnsafePointerView.getArrayBuffer(this.pointer(0, 0), this.bytes);
+    return new Uint8Array(this.#whole, offset, length);
   }
 
   /** Where bytes [offset, offset + length) are, for native code. */
   pointer(offset: number, length: number): Deno.PointerObject {
-    if (this.#base === undefined) throw new Error("the memory is unmapped");
+    const address = this.#mapped();
     if (!(offset >= 0 && length >= 0 && offset + length <= this.bytes)) {
       throw new RangeError(`bytes ${offset} to ${offset + length} are not in the memory`);
     }
-    return Deno.UnsafePointer.create(this.#address + BigInt(offset))!;
+    return Deno.UnsafePointer.create(address + BigInt(offset))!;
   }
 
   /** Takes the name away: the memory lives until the last process unmaps it. True where it was there. */
@@ -98,11 +116,18 @@ export class SharedMemory implements Disposable {
     return unlinkFile(this.path);
   }
 
-  /** Unmaps. No view of it may be in use. */
+  /** Unmaps. No view of it may be in use, in any isolate. */
   [Symbol.dispose](): void {
-    if (this.#base === undefined) return;
-    libc().munmap(this.#base, BigInt(this.bytes));
-    this.#base = undefined;
+    if (this.#address === 0n) return;
+    const base = Deno.UnsafePointer.create(this.#address)!;
+    this.#address = 0n;
+    this.#whole = undefined;
+    libc().munmap(base, BigInt(this.bytes));
+  }
+
+  #mapped(): bigint {
+    if (this.#address === 0n) throw new Error("the memory is unmapped");
+    return this.#address;
   }
 }
 

@@ -36,7 +36,7 @@ Deno.test({
     assert.equal(memory.unlink(), true);
     assert.equal(memory.unlink(), false);
     assert.equal(memory.view(memory.bytes - 1, 1)[0], 7);
-    const gone = SharedMemory.open(path, 1);
+    const gone = await SharedMemory.open(path, 1);
     assert.ok(!gone.ok && gone.error.code === "not_found");
   },
 });
@@ -82,8 +82,11 @@ Deno.test({
     const created = await SharedMemory.create(path, { bytes: unitBytes, unitBytes });
     assert.ok(created.ok);
     const memory = created.value;
-    const longer = SharedMemory.open(path, 2 * unitBytes);
+    const longer = await SharedMemory.open(path, 2 * unitBytes);
     assert.ok(!longer.ok && /65536 bytes/.test(longer.error.message));
+    const same = SharedMemory.at(memory);
+    same.view(5, 1)[0] = 9;
+    assert.equal(memory.view(0, 6)[5], 9);
     assert.throws(() => memory.view(unitBytes - 1, 2), RangeError);
     assert.throws(() => memory.view(-1, 2), RangeError);
     memory.unlink();

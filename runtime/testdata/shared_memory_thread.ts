@@ -5,8 +5,8 @@ const scope = self as unknown as {
   postMessage(message: unknown): void;
 };
 
-scope.onmessage = ({ data }) => {
-  const opened = SharedMemory.open(data.path, data.bytes, { populate: true });
+scope.onmessage = async ({ data }) => {
+  const opened = await SharedMemory.open(data.path, data.bytes, { populate: true });
   if (!opened.ok) return scope.postMessage({ error: opened.error.message });
   const memory = opened.value;
   const seen = memory.view(0, 4)[0];
