@@ -2,8 +2,8 @@ import { fail, ok } from "@pixii/wire";
 import type { EntryExtra, Failure, FinishReason, Result } from "@pixii/wire";
 import type { EngineRequest, StepOutput } from "../engine.ts";
 import { refusalOf } from "./admission.ts";
-import { KvMap } from "./kv_map.ts";
-import type { PrefixMatch } from "./kv_map.ts";
+import { Candidates } from "./candidates.ts";
+import type { KvMap, PrefixMatch } from "./kv_map.ts";
 import { byRank, reusableHashes, sequenceOf } from "./sequence.ts";
 import type { Sequence } from "./sequence.ts";
 import { WaitLine } from "./wait_line.ts";
@@ -47,6 +47,7 @@ export class Batcher {
   readonly #waiting = new WaitLine();
   readonly #running: Sequence[] = [];
   readonly #live = new Map<number, Sequence>();
+  readonly #candidates = new Candidates();
   #prefilling: Sequence | undefined;
   #arrivals = 0;
   #outputs: StepOutput[] = [];
@@ -81,7 +82,7 @@ export class Batcher {
     const limits = { ...this.#limits, mostStreams: maxSeqs + maxWaiting };
     const refused = refusalOf(request, limits, this.#live);
     if (refused !== undefined) return { ok: false, error: refused };
-    const sequence = sequenceOf(request, this.#arrivals++);
+    const sequence = sequenceOf(request, this.#arrivals++, this.#candidates);
     this.#live.set(request.stream, sequence);
     this.#waiting.add(sequence);
     return ok(undefined);

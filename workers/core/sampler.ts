@@ -1,5 +1,7 @@
 import type { Sampling, TokenLogprob } from "@pixii/wire";
+import { Candidates } from "./candidates.ts";
 import { draw } from "./draw.ts";
+import { argmax, largest, logSumOf, massOf } from "./log_softmax.ts";
 
 /** A sampled token, with its log-probability where asked for. */
 export interface Sampled {
@@ -9,6 +11,14 @@ export interface Sampled {
 
 /** Below max - this many nats (times the temperature, where that is above 1) a token has no weight in float64. */
 const weightlessNats = 36;
+/** First guess of how far below the best the candidates of a cut by rank or mass are. */
+const firstNats = 6;
+
+/** What came before the first draw. */
+export interface SampleHistory {
+  readonly prompt: ArrayLike<number>;
+  readonly output: ArrayLike<number>;
+}
 
 /**
  * Draws the tokens of one sequence. Order: logit_bias, penalties, then greedy or top_k, top_p, min_p, temperature, draw.
@@ -20,20 +30,21 @@ export class TokenSampler {
   readonly #output = new Map<number, number>();
   readonly #seen: Set<number> | undefined;
   readonly #penalized: boolean;
-  #ids = new Uint32Array(256);
-  #weights = new Float64Array(256);
+  readonly #candidates: Candidates;
 
+  /** `candidates` may be shared by all samplers of a thread. */
   constructor(
     sampling: Sampling,
     choice: number,
-    history: { readonly prompt: ArrayLike<number>; readonly output: ArrayLike<number> },
+    options: SampleHistory & { readonly candidates?: Candidates },
   ) {
+    this.#candidates = options.candidates ?? new Candidates();
     this.#sampling = sampling;
     this.#choice = choice;
     const repeats = sampling.repetitionPenalty !== 1;
     this.#penalized = repeats || sampling.presencePenalty !== 0 || sampling.frequencyPenalty !== 0;
-    if (repeats) this.#seen = new Set(Array.from(history.prompt));
-    for (let i = 0; i < history.output.length; i++) this.#count(history.output[i]);
+    if (repeats) this.#seen = new Set(Array.from(options.prompt));
+    for (let i = 0; i < options.output.length; i++) this.#count(options.output[i]);
   }
 
   /**
@@ -45,7 +56,10 @@ export class TokenSampler {
     at: { readonly index: number; readonly banned?: readonly number[] },
   ): Sampled | undefined {
     const sampling = this.#sampling;
-    const raw = sampling.logprobs >= 0 ? logProbabilities(logits, sampling.logprobs) : undefined;
+    const changes = sampling.logitBias.length > 0 || this.#penalized || at.banned !== undefined;
+    const raw = sampling.logprobs >= 0
+      ? rawDistribution(logits, sampling.logprobs, changes)
+      : undefined;
     for (const [id, bias] of sampling.logitBias) if (id < logits.length) logits[id] += bias;
     if (this.#penalized) this.#penalize(logits);
     if (at.banned !== undefined) {
@@ -57,10 +71,7 @@ export class TokenSampler {
       ? best
       : this.#draw(logits, logits[best], at.index);
     if (this.#penalized) this.#count(token);
-    return {
-      token,
-      logprob: raw && { logprob: raw.of(token), top: raw.top },
-    };
+    return { token, logprob: raw && { logprob: raw.of(token), top: raw.top } };
   }
 
   #count(token: number): void {
@@ -85,102 +96,44 @@ export class TokenSampler {
 
   #draw(logits: Float32Array, max: number, index: number): number {
     const { temperature, topK, topP, minP, seedHi, seedLo } = this.#sampling;
-    let nats = weightlessNats * Math.max(1, temperature);
-    const least = minP > 0 ? max + Math.log(minP) : -Infinity;
-    // min_p comes after top_p, so it may cut early only where top_p does not need the mass it cuts.
-    if (minP > 0 && topP === 1) nats = Math.min(nats, -Math.log(minP));
-    let count = this.#collect(logits, max - nats);
-    const ids = this.#ids;
-    if (topK > 0 || topP < 1) {
-      // Sorting the few that carry weight is cheap; ties go to the lower id, so a draw is reproducible.
-      const order = Array.from(ids.subarray(0, count))
-        .sort((a, b) => logits[b] - logits[a] || a - b);
-      if (topK > 0) count = Math.min(count, topK);
-      if (topP < 1) count = nucleus(order, count, { logits, max, topP });
-      for (let i = 0; i < count; i++) ids[i] = order[i];
-    }
-    let kept = 0;
-    for (let i = 0; i < count; i++) if (logits[ids[i]] >= least) ids[kept++] = ids[i];
-    count = kept;
-    let sum = 0;
-    for (let i = 0; i < count; i++) {
-      sum += Math.exp((logits[ids[i]] - max) / temperature);
-      this.#weights[i] = sum;
-    }
-    const wanted = draw(seedHi, seedLo, this.#choice, index) * sum;
-    for (let i = 0; i < count; i++) if (wanted < this.#weights[i]) return ids[i];
-    return ids[count - 1];
+    const candidates = this.#candidates;
+    const minNats = minP > 0 ? -Math.log(minP) : Infinity;
+    const mostNats = weightlessNats * Math.max(1, temperature);
+    if (topK > 0) {
+      this.#widen(logits, max, mostNats, () => candidates.count >= topK);
+      candidates.keepBest(topK);
+      if (topP < 1) candidates.keepNucleus(topP, candidates.mass());
+    } else if (topP < 1) {
+      const total = massOf(logits, max);
+      this.#widen(logits, max, mostNats, () => candidates.keepNucleus(topP, total));
+    } else candidates.collect(logits, max, Math.min(mostNats, minNats));
+    candidates.keepWithin(minNats);
+    return candidates.draw(draw(seedHi, seedLo, this.#choice, index), temperature);
   }
 
-  /** Ids of all logits at or above `cut`, ascending, into the scratch array. */
-  #collect(logits: Float32Array, cut: number): number {
-    let count = 0;
-    for (let id = 0; id < logits.length; id++) {
-      if (!(logits[id] >= cut)) continue;
-      if (count === this.#ids.length) this.#grow();
-      this.#ids[count++] = id;
+  /** Collects candidates further and further below the best until there are enough. */
+  #widen(logits: Float32Array, max: number, mostNats: number, enough: () => boolean): void {
+    for (let nats = firstNats;; nats *= 2) {
+      this.#candidates.collect(logits, max, Math.min(nats, mostNats));
+      if (enough() || nats >= mostNats) return;
     }
-    return count;
-  }
-
-  #grow(): void {
-    const ids = new Uint32Array(this.#ids.length * 4);
-    ids.set(this.#ids);
-    this.#ids = ids;
-    this.#weights = new Float64Array(ids.length);
   }
 }
 
-/** How many of `order` (best first) make up `topP` of the probability of its first `count`; at least 1. */
-function nucleus(
-  order: readonly number[],
-  count: number,
-  options: { readonly logits: Float32Array; readonly max: number; readonly topP: number },
-): number {
-  const { logits, max, topP } = options;
-  let sum = 0;
-  for (let i = 0; i < count; i++) sum += Math.exp(logits[order[i]] - max);
-  let reached = 0;
-  for (let i = 0; i < count; i++) {
-    reached += Math.exp(logits[order[i]] - max);
-    if (reached >= topP * sum) return i + 1;
-  }
-  return count;
-}
-
-/** Id of the largest finite logit, the lowest on ties. */
-function argmax(logits: Float32Array): number | undefined {
-  let best = -1;
-  let value = -Infinity;
-  for (let id = 0; id < logits.length; id++) {
-    if (logits[id] > value) {
-      value = logits[id];
-      best = id;
-    }
-  }
-  return best < 0 || value === Infinity ? undefined : best;
-}
-
-/** ln softmax of raw logits: the `n` most likely tokens, and of any one. */
-function logProbabilities(logits: Float32Array, n: number) {
-  let max = -Infinity;
-  for (const logit of logits) if (logit > max) max = logit;
-  let sum = 0;
-  for (const logit of logits) sum += Math.exp(logit - max);
-  const logSum = max + Math.log(sum);
+/** ln softmax of raw logits: the `n` most likely tokens, and of any one. `changes`: the logits will be written to. */
+function rawDistribution(logits: Float32Array, n: number, changes: boolean) {
+  const best = argmax(logits);
+  const logSum = best === undefined ? NaN : logSumOf(logits, logits[best]);
+  const kept = changes ? logits.slice() : logits;
   const top: [number, number][] = [];
-  for (let id = 0; id < logits.length && n > 0; id++) {
-    const logit = logits[id];
-    if (top.length === n && !(logit - logSum > top[n - 1][1])) continue;
-    let place = top.length;
-    while (place > 0 && top[place - 1][1] < logit - logSum) place -= 1;
-    top.splice(place, 0, [id, logit - logSum]);
-    if (top.length > n) top.pop();
+  for (const [id, logit] of largest(logits, n)) {
+    if (Number.isFinite(logit - logSum)) top.push([id, logit - logSum]);
   }
-  const finite = (value: number) => Number.isFinite(value) ? value : null;
-  const copy = logits.slice();
   return {
-    top: top.filter(([, value]) => Number.isFinite(value)),
-    of: (token: number) => finite(copy[token] - logSum),
+    top,
+    of: (token: number) => {
+      const value = kept[token] - logSum;
+      return Number.isFinite(value) ? value : null;
+    },
   };
 }

@@ -2,6 +2,8 @@ import assert from "node:assert/strict";
 import fc from "fast-check";
 import type { Sampling } from "@pixii/wire";
 import { draw, philox4x32 } from "./draw.ts";
+import { expOfMinus } from "./fast_exp.ts";
+import { argmax, largest } from "./log_softmax.ts";
 import { TokenSampler } from "./sampler.ts";
 
 const plain: Sampling = {
@@ -38,9 +40,7 @@ function naive(sampling: Sampling, logits: number[], u: number): number {
     kept = kept.slice(0, count);
   }
   if (sampling.minP > 0) kept = kept.filter((one) => one.logit >= max + Math.log(sampling.minP));
-  if (sampling.topP === 1 && sampling.topK === 0) {
-    kept.sort((a, b) => a.id - b.id);
-  }
+  kept.sort((a, b) => a.id - b.id);
   const weights = kept.map((one) => Math.exp((one.logit - max) / sampling.temperature));
   let left = u * weights.reduce((a, b) => a + b, 0);
   for (let i = 0; i < kept.length; i++) {
@@ -152,4 +152,63 @@ Deno.test("TokenSampler gives nothing where no logit is finite", () => {
   const sampler = new TokenSampler(plain, 0, none);
   assert.equal(sampler.sample(Float32Array.of(NaN, NaN), { index: 0 }), undefined);
   assert.equal(sampler.sample(Float32Array.of(-Infinity, -Infinity), { index: 0 }), undefined);
+});
+
+Deno.test("TokenSampler draws what the plain definition draws from a large vocabulary, flat or peaked", () => {
+  const vocabSize = 5_003;
+  fc.assert(
+    fc.property(
+      fc.record({
+        temperature: fc.constantFrom(0.5, 1, 1.7),
+        topK: fc.constantFrom(0, 1, 40, 2_000),
+        topP: fc.constantFrom(1, 0.99, 0.5),
+        minP: fc.constantFrom(0, 0.01),
+        seedLo: fc.nat(1000),
+      }),
+      fc.constantFrom(0, 0.5, 4, 12),
+      (knobs, spread) => {
+        const sampling = { ...plain, ...knobs };
+        const logits = Float32Array.from(
+          { length: vocabSize },
+          (_, id) => spread * (draw(knobs.seedLo, id, 0, 0) + draw(id, 7, 0, 1)),
+        );
+        const u = draw(sampling.seedHi, sampling.seedLo, 0, 3);
+        const want = naive(sampling, [...logits], u);
+        const got = new TokenSampler(sampling, 0, none).sample(logits, { index: 3 });
+        assert.equal(got?.token, want);
+      },
+    ),
+    { numRuns: 200 },
+  );
+});
+
+Deno.test("expOfMinus() is e^-x to two parts in a billion, and 0 far out", () => {
+  for (let i = 0; i < 20_000; i++) {
+    const x = 64 * draw(1, i, 0, 0) ** 3;
+    const want = Math.exp(-x);
+    assert.ok(Math.abs(expOfMinus(x) / want - 1) < 2e-9, `e^-${x}`);
+  }
+  assert.equal(expOfMinus(0), 1);
+  for (const x of [64, 1e9, Infinity, NaN]) assert.equal(expOfMinus(x), 0);
+});
+
+Deno.test("argmax() and largest() agree with a sort for every length", () => {
+  for (let length = 1; length < 40; length++) {
+    const logits = Float32Array.from({ length }, (_, i) => Math.round(8 * draw(length, i, 0, 0)));
+    const order = [...logits.keys()].sort((a, b) => logits[b] - logits[a] || a - b);
+    assert.equal(argmax(logits), order[0]);
+    assert.deepEqual(largest(logits, 5).map(([id]) => id), order.slice(0, 5));
+  }
+  assert.equal(argmax(Float32Array.of(1, Infinity)), undefined);
+  assert.equal(argmax(Float32Array.of(NaN, 2, NaN)), 1);
+});
+
+Deno.test("TokenSampler gives the raw log-probability though bias, penalty or a ban changed the logit", () => {
+  const sampling = { ...plain, temperature: 0, logprobs: 0, presencePenalty: 1 };
+  const sampler = new TokenSampler(sampling, 0, { prompt: [], output: [2] });
+  const got = sampler.sample(Float32Array.of(1, 2.5, 3), { index: 1, banned: [1] })!;
+  const sum = Math.log(Math.exp(1) + Math.exp(2.5) + Math.exp(3));
+  assert.equal(got.token, 2);
+  assert.ok(Math.abs(got.logprob!.logprob! - (3 - sum)) < 1e-6);
+  assert.deepEqual(got.logprob!.top, []);
 });

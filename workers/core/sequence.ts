@@ -1,6 +1,7 @@
 import { routeHashes } from "@pixii/wire";
 import type { HashList } from "@pixii/wire";
 import type { EngineRequest } from "../engine.ts";
+import type { Candidates } from "./candidates.ts";
 import type { KvSalt } from "./kv_map.ts";
 import { TokenSampler } from "./sampler.ts";
 
@@ -22,8 +23,12 @@ export interface Sequence {
   hashes: HashList;
 }
 
-/** A stream that waits. */
-export function sequenceOf(request: EngineRequest, arrival: number): Sequence {
+/** A stream that waits. `candidates` is shared by all sequences of a thread. */
+export function sequenceOf(
+  request: EngineRequest,
+  arrival: number,
+  candidates: Candidates,
+): Sequence {
   const prompt = request.tokens.length - request.emitted;
   return {
     request,
@@ -31,6 +36,7 @@ export function sequenceOf(request: EngineRequest, arrival: number): Sequence {
     sampler: new TokenSampler(request.sampling, request.choice, {
       prompt: request.tokens.subarray(0, prompt),
       output: request.tokens.subarray(prompt),
+      candidates,
     }),
     tokens: Array.from(request.tokens),
     arrival,
