@@ -1,5 +1,5 @@
+import { slotsFor } from "./byte_hash.ts";
 import { spellBytes } from "./byte_letters.ts";
-import { slotsFor } from "./token_table.ts";
 import type { TokenTable } from "./token_table.ts";
 
 /** A merge as a `tokenizer.json` writes it: the two parts in byte letters. */
@@ -10,36 +10,64 @@ const longestMerge = 1024;
 /** Numbers per slot: left, right, rank, merged. */
 const slotWords = 4;
 
+/** What a merge table consists of, in memory that threads can share but for the few extras. */
+export interface MergeTableData {
+  /** Hash table: left, right, rank and merged symbol of each; -1 where a slot is free. */
+  readonly slots: Int32Array;
+  /** Symbol of each byte. */
+  readonly byteSymbols: Int32Array;
+  /** Tokens that are written for each symbol that is no token, in the order of symbols. */
+  readonly extraTokens: readonly (readonly number[])[];
+}
+
 /**
- * The merges by their two symbols. A symbol is a token, or an id from `tokens.size` on for a piece of text that is no
- * token: a byte or a merge the vocabulary lacks. About 33 bytes a merge.
+ * The merges by their two symbols. A symbol is a token, or an id from the tokens' size on for a piece of text that is
+ * no token: a byte or a merge the vocabulary lacks. About 33 bytes a merge.
  */
 export class MergeTable {
-  readonly #tokens: TokenTable;
+  readonly data: MergeTableData;
   readonly #slots: Int32Array;
   readonly #mask: number;
-  readonly #byteSymbols = new Int32Array(256);
-  /** Symbols that are no tokens, by their bytes in Latin-1. */
-  readonly #extras = new Map<string, number>();
-  /** Per symbol that is no token: the tokens that are written for it, as llama.cpp does. */
-  readonly #extraTokens: (readonly number[])[] = [];
+  readonly #size: number;
 
-  /** Of two equal merges the first counts; one that is not spelled in byte letters can never apply and is left out. */
-  constructor(tokens: TokenTable, merges: readonly MergeText[]) {
-    this.#tokens = tokens;
-    this.#slots = new Int32Array(slotWords * slotsFor(merges.length)).fill(-1);
-    this.#mask = this.#slots.length / slotWords - 1;
+  /** `size` is that of the tokens. */
+  constructor(data: MergeTableData, size: number) {
+    this.data = data;
+    this.#slots = data.slots;
+    this.#mask = data.slots.length / slotWords - 1;
+    this.#size = size;
+  }
+
+  /** Makes the table. Of two equal merges the first counts; one not spelled in byte letters never applies: left out. */
+  static of(tokens: TokenTable, merges: readonly MergeText[]): MergeTable {
+    const slots = new Int32Array(new SharedArrayBuffer(4 * slotWords * slotsFor(merges.length)));
+    const byteSymbols = new Int32Array(new SharedArrayBuffer(4 * 256));
+    const symbols = new Symbols(tokens);
+    const table = new MergeTable(
+      { slots: slots.fill(-1), byteSymbols, extraTokens: symbols.extraTokens },
+      tokens.size,
+    );
     const bytes = new Uint8Array(longestMerge);
     for (let byte = 0; byte < 256; byte++) {
       bytes[0] = byte;
-      this.#byteSymbols[byte] = this.#symbolOf(bytes, 0, 1);
+      byteSymbols[byte] = symbols.of(bytes, 0, 1);
     }
-    merges.forEach((merge, rank) => this.#add(merge, rank, bytes));
+    merges.forEach((merge, rank) => {
+      const [left, right] = typeof merge === "string" ? halvesOf(merge) : merge;
+      if (left.length + right.length > longestMerge) return;
+      const middle = spellBytes(left, bytes, { at: 0, from: 0, to: left.length }) ?? 0;
+      const rest = spellBytes(right, bytes, { at: middle, from: 0, to: right.length }) ?? 0;
+      if (middle === 0 || rest === 0) return;
+      table.#add(symbols.of(bytes, 0, middle), symbols.of(bytes, middle, middle + rest), {
+        ...{ rank, merged: symbols.of(bytes, 0, middle + rest) },
+      });
+    });
+    return table;
   }
 
   /** The symbol of a single byte. */
   symbolOfByte(byte: number): number {
-    return this.#byteSymbols[byte];
+    return this.data.byteSymbols[byte];
   }
 
   /** Slot of a pair, -1 where it is never merged. Expected O(1). */
@@ -65,45 +93,54 @@ export class MergeTable {
 
   /** What is written for a symbol that is no token; often nothing. */
   tokensOfExtra(symbol: number): readonly number[] {
-    return this.#extraTokens[symbol - this.#tokens.size];
+    return this.data.extraTokens[symbol - this.#size];
   }
 
-  #add(merge: MergeText, rank: number, bytes: Uint8Array): void {
-    const [left, right] = typeof merge === "string" ? halvesOf(merge) : merge;
-    if (left.length + right.length > bytes.length) return;
-    const middle = spellBytes(left, bytes, { at: 0, from: 0, to: left.length });
-    if (middle === undefined || middle === 0) return;
-    const rest = spellBytes(right, bytes, { at: middle, from: 0, to: right.length });
-    if (rest === undefined || rest === 0) return;
-    const leftSymbol = this.#symbolOf(bytes, 0, middle);
-    const rightSymbol = this.#symbolOf(bytes, middle, middle + rest);
-    if (this.find(leftSymbol, rightSymbol) >= 0) return;
+  #add(
+    left: number,
+    right: number,
+    merge: { readonly rank: number; readonly merged: number },
+  ): void {
+    if (this.find(left, right) >= 0) return;
     const slots = this.#slots;
-    let slot = hashOfPair(leftSymbol, rightSymbol) & this.#mask;
+    let slot = hashOfPair(left, right) & this.#mask;
     while (slots[slot * slotWords] !== -1) slot = slot + 1 & this.#mask;
-    slots[slot * slotWords] = leftSymbol;
-    slots[slot * slotWords + 1] = rightSymbol;
-    slots[slot * slotWords + 2] = rank;
-    slots[slot * slotWords + 3] = this.#symbolOf(bytes, 0, middle + rest);
+    slots.set([left, right, merge.rank, merge.merged], slot * slotWords);
+  }
+}
+
+/** Symbols by their bytes: tokens, and new ones for what is none. */
+class Symbols {
+  readonly extraTokens: (readonly number[])[] = [];
+  readonly #tokens: TokenTable;
+  /** Symbols that are no tokens, by their bytes as Latin-1. */
+  readonly #extras = new Map<string, number>();
+
+  constructor(tokens: TokenTable) {
+    this.#tokens = tokens;
   }
 
-  #symbolOf(bytes: Uint8Array, from: number, to: number): number {
+  of(bytes: Uint8Array, from: number, to: number): number {
     const token = this.#tokens.find(bytes, from, to);
     if (token >= 0) return token;
     const text = String.fromCharCode(...bytes.subarray(from, to));
     const known = this.#extras.get(text);
     if (known !== undefined) return known;
-    const symbol = this.#tokens.size + this.#extraTokens.length;
+    const symbol = this.#tokens.size + this.extraTokens.length;
     this.#extras.set(text, symbol);
-    // llama.cpp looks up each byte of the spelling: one letter outside ASCII is two bytes, which are no tokens.
-    const tokens: number[] = [];
+    this.extraTokens.push(this.#bytewise(bytes, from, to));
+    return symbol;
+  }
+
+  /** llama.cpp looks up each byte of the spelling: a letter outside ASCII is two bytes, and those are no tokens. */
+  #bytewise(bytes: Uint8Array, from: number, to: number): readonly number[] {
+    const ids: number[] = [];
     for (let i = from; i < to; i++) {
       const isAscii = bytes[i] >= 0x21 && bytes[i] <= 0x7e;
       const id = isAscii ? this.#tokens.find(bytes, i, i + 1) : -1;
-      if (id >= 0) tokens.push(id);
+      if (id >= 0) ids.push(id);
     }
-    this.#extraTokens.push(tokens);
-    return symbol;
+    return ids;
   }
 }
 

@@ -5,13 +5,10 @@ import { longestCachedWord, WordCache } from "./word_cache.ts";
 import { WordMerger } from "./word_merger.ts";
 import { scannerSlackBytes, WordScanner } from "./word_scanner.ts";
 
-/** Buffers over this are let go after use. */
-const keptBufferBytes = 1024 * 1024;
-/** Bytes read at once past the start of a word. */
+/** Buffers are at least this, and over it let go after use. */
+const keptBufferBytes = 256 * 1024;
+/** Bytes read past the end of a text. */
 const slackBytes = Math.max(longestCachedWord, scannerSlackBytes);
-
-/** Masks of the first 0 to 4 bytes of a little-endian word. */
-const masks = Uint32Array.of(0, 0xff, 0xffff, 0xffffff, 0xffffffff);
 
 /** Text without special tokens to token ids by byte-level BPE. Not reentrant: it works in buffers of its own. */
 export class TextTokenizer {
@@ -22,10 +19,8 @@ export class TextTokenizer {
   readonly #merger: WordMerger;
   readonly #cache = new WordCache();
   readonly #encoder = new TextEncoder();
-  readonly #word = new Uint32Array(4);
-  #bytes = new Uint8Array(64 * 1024);
-  #view = new DataView(this.#bytes.buffer);
-  #ids = new Uint32Array(64 * 1024);
+  #bytes = new Uint8Array(keptBufferBytes);
+  #ids = new Uint32Array(keptBufferBytes);
 
   constructor(
     tokens: TokenTable,
@@ -37,84 +32,80 @@ export class TextTokenizer {
     this.#ignoreMerges = options.ignoreMerges;
     this.#scanner = new WordScanner(options.pre);
     this.#merger = new WordMerger(merges);
+    this.#cache.attach(this.#bytes, this.#ids);
   }
 
-  /** Work of merging so far, in table look-ups and heap entries: for tests of what hostile input costs. */
+  /** Work of merging so far, in table look-ups and queue entries: what costs more than reading the text. */
   get work(): number {
     return this.#merger.work;
   }
 
-  /** Ids of a text. Unpaired surrogates count as U+FFFD. O(length), O(n log n) for words over 48 bytes. */
+  /** Ids of a text. Unpaired surrogates count as U+FFFD. O(length), O(n log n) for words over 128 bytes. */
   encode(text: string): Uint32Array {
     const length = this.#load(text);
-    this.#scanner.start(this.#bytes, length);
+    const scanner = this.#scanner;
+    const cache = this.#cache;
+    scanner.start(this.#bytes, length);
     let count = 0;
     for (let at = 0; at < length;) {
-      const to = this.#scanner.next(at);
-      count = this.#word16(at, to, count);
+      const to = scanner.next(at);
+      const size = to - at;
+      const end = size <= longestCachedWord ? cache.copy(at, size, count) : -1;
+      count = end >= 0 ? end : this.#make(at, to, count);
       at = to;
     }
     const ids = this.#ids.slice(0, count);
-    if (this.#bytes.length > keptBufferBytes) this.#resize(64 * 1024);
+    if (this.#bytes.length > keptBufferBytes) this.#resize(keptBufferBytes);
     return ids;
   }
 
   /** Brings the text's bytes into the buffer, zeros behind them; gives how many. */
   #load(text: string): number {
-    const most = 3 * text.length;
-    if (most + slackBytes > this.#bytes.length) this.#resize(most + slackBytes);
-    const { written } = this.#encoder.encodeInto(text, this.#bytes);
-    this.#bytes.fill(0, written, written + slackBytes);
-    // No more tokens than bytes come of a word.
-    if (written > this.#ids.length) this.#ids = new Uint32Array(this.#bytes.length);
-    return written;
+    if (3 * text.length + slackBytes <= this.#bytes.length) {
+      const { written } = this.#encoder.encodeInto(text, this.#bytes);
+      this.#bytes.fill(0, written, written + slackBytes);
+      return written;
+    }
+    const bytes = this.#encoder.encode(text);
+    if (bytes.length + slackBytes > this.#bytes.length) this.#resize(bytes.length + slackBytes);
+    this.#bytes.set(bytes);
+    this.#bytes.fill(0, bytes.length, bytes.length + slackBytes);
+    return bytes.length;
   }
 
   #resize(bytes: number): void {
     this.#bytes = new Uint8Array(bytes);
-    this.#view = new DataView(this.#bytes.buffer);
-    if (this.#ids.length > bytes) this.#ids = new Uint32Array(bytes);
+    // No word makes more tokens than it has bytes.
+    this.#ids = new Uint32Array(bytes);
+    this.#cache.attach(this.#bytes, this.#ids);
   }
 
-  /** Tokens of the word from `from` to `to`, written after the `count` ids so far; gives how many there are then. */
-  #word16(from: number, to: number, count: number): number {
-    const length = to - from;
-    if (length > longestCachedWord) return this.#make(from, to, count);
-    const word = this.#word;
-    const view = this.#view;
-    word[0] = view.getUint32(from, true) & masks[Math.min(length, 4)];
-    word[1] = length > 4 ? view.getUint32(from + 4, true) & masks[Math.min(length - 4, 4)] : 0;
-    word[2] = length > 8 ? view.getUint32(from + 8, true) & masks[Math.min(length - 8, 4)] : 0;
-    word[3] = length > 12 ? view.getUint32(from + 12, true) & masks[length - 12] : 0;
-    const entry = this.#cache.find(word, length);
-    if (entry >= 0) return this.#cache.copy(entry, this.#ids, count);
-    const end = this.#make(from, to, count);
-    this.#cache.keep(word, length, { ids: this.#ids, from: count, to: end });
+  /** Works out the tokens of the word from `from` to `to`, behind `count` ids; gives how many there are then. */
+  #make(from: number, to: number, count: number): number {
+    const whole = this.#ignoreMerges ? this.#tokens.find(this.#bytes, from, to) : -1;
+    let end = count + 1;
+    if (whole >= 0) this.#ids[count] = whole;
+    else end = this.#merge(from, to, count);
+    if (to - from <= longestCachedWord) this.#cache.keep(from, to - from, { from: count, to: end });
     return end;
   }
 
-  #make(from: number, to: number, count: number): number {
-    const ids = this.#ids;
-    if (this.#ignoreMerges) {
-      const whole = this.#tokens.find(this.#bytes, from, to);
-      if (whole >= 0) {
-        ids[count] = whole;
-        return count + 1;
-      }
+  #merge(from: number, to: number, count: number): number {
+    const symbols = this.#ids.subarray(count, count + to - from);
+    for (let i = from; i < to; i++) symbols[i - from] = this.#merges.symbolOfByte(this.#bytes[i]);
+    const made = this.#merger.merge(symbols);
+    for (let i = 0; i < made; i++) {
+      if (symbols[i] >= this.#tokens.size) return count + this.#writeExtras(symbols, made);
     }
-    const made = this.#merger.merge(this.#bytes, { from, to }, { symbols: ids, at: count });
-    let isPlain = true;
-    for (let i = count; i < count + made; i++) isPlain = isPlain && ids[i] < this.#tokens.size;
-    return isPlain ? count + made : this.#writeExtras(count, made);
+    return count + made;
   }
 
-  /** Puts tokens in the place of symbols that are none. */
-  #writeExtras(from: number, made: number): number {
-    const symbols = this.#ids.slice(from, from + made);
-    let count = from;
-    for (const symbol of symbols) {
-      if (symbol < this.#tokens.size) this.#ids[count++] = symbol;
-      else for (const id of this.#merges.tokensOfExtra(symbol)) this.#ids[count++] = id;
+  /** Puts tokens in the place of symbols that are none; gives how many ids there are then. */
+  #writeExtras(symbols: Uint32Array, made: number): number {
+    let count = 0;
+    for (const symbol of symbols.slice(0, made)) {
+      if (symbol < this.#tokens.size) symbols[count++] = symbol;
+      else for (const id of this.#merges.tokensOfExtra(symbol)) symbols[count++] = id;
     }
     return count;
   }

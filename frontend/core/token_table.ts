@@ -1,3 +1,4 @@
+import { byteHash, slotsFor } from "./byte_hash.ts";
 import { spellBytes } from "./byte_letters.ts";
 
 /** A token that is no part of the merges: matched as a whole in the text. */
@@ -11,92 +12,83 @@ export interface AddedToken {
 /** Most tokens of a vocabulary. The largest known has 262,144. */
 export const mostTokens = 4 * 1024 * 1024;
 
-/** Mixes bytes to a hash of 32 bits (FNV-1a with a final mix). */
-function hashOf(bytes: Uint8Array, from: number, to: number): number {
-  let h = 0x811c9dc5;
-  for (let i = from; i < to; i++) h = Math.imul(h ^ bytes[i], 0x01000193);
-  h ^= h >>> 15;
-  h = Math.imul(h, 0x85ebca6b);
-  return (h ^ h >>> 13) >>> 0;
+/** What a token table consists of, in memory that threads can share. */
+export interface TokenTableData {
+  /** All tokens' bytes, in the order of ids. */
+  readonly bytes: Uint8Array;
+  /** Where the bytes of each id start, and where the last end. */
+  readonly starts: Uint32Array;
+  /** 1 for control tokens, by id. */
+  readonly isControl: Uint8Array;
+  /** Hash table of the vocabulary: id + 1, 0 where a slot is free. */
+  readonly slots: Int32Array;
 }
 
-/** A power of two at least twice `count`: slots of a table with open addressing. */
-export function slotsFor(count: number): number {
-  return 2 ** Math.ceil(Math.log2(Math.max(8, 2 * count)));
-}
-
-/** Every token's bytes, and the tokens of merges by their bytes. About 15 bytes a token beside the bytes themselves. */
+/** Every token's bytes, and the tokens of the vocabulary by their bytes. About 15 bytes a token beside its own. */
 export class TokenTable {
+  readonly data: TokenTableData;
   /** Token ids in all; every id is below it. Ids without a token have no bytes. */
   readonly size: number;
-  readonly #bytes: Uint8Array;
-  readonly #starts: Uint32Array;
-  readonly #isControl: Uint8Array;
-  /** id + 1, 0 where a slot is free. */
-  readonly #slots: Int32Array;
+
+  constructor(data: TokenTableData) {
+    this.data = data;
+    this.size = data.starts.length - 1;
+  }
 
   /**
-   * Ids must be whole numbers from 0 to `mostTokens`. Added tokens are written out as they are, the vocabulary's in
-   * byte letters; of an id in both the added one counts.
+   * Makes the table. Ids must be whole numbers from 0 to `mostTokens`. Added tokens are written out as they are, the
+   * vocabulary's in byte letters; of an id in both the added one counts.
    */
-  constructor(vocab: Readonly<Record<string, number>>, added: readonly AddedToken[]) {
-    const texts = new Map<number, string>();
-    let size = 0;
-    let units = 0;
-    for (const text in vocab) {
-      size = Math.max(size, vocab[text] + 1);
-      units += text.length;
-    }
-    for (const { id, content } of added) {
-      texts.set(id, content);
-      size = Math.max(size, id + 1);
-      units += content.length;
-    }
-    this.size = size;
-    const spelled: (string | undefined)[] = new Array(size).fill(undefined);
-    for (const text in vocab) spelled[vocab[text]] = text;
-    // A text that is not spelled in letters takes at most three bytes a code unit; there are few such.
-    let bytes = new Uint8Array(units + 1024);
-    this.#starts = new Uint32Array(size + 1);
-    this.#slots = new Int32Array(slotsFor(size));
-    this.#isControl = new Uint8Array(size);
+  static of(
+    vocab: Readonly<Record<string, number>>,
+    added: readonly AddedToken[],
+  ): TokenTable {
+    const plain = new Map(added.map(({ id, content }) => [id, content]));
+    const spelled = spellings(vocab, added);
+    const size = spelled.length;
+    const starts = new Uint32Array(new SharedArrayBuffer(4 * (size + 1)));
     const encoder = new TextEncoder();
+    let bytes = new Uint8Array(8 * size + 1024);
     let at = 0;
     for (let id = 0; id < size; id++) {
-      this.#starts[id] = at;
-      const text = texts.get(id) ?? spelled[id];
+      starts[id] = at;
+      const text = plain.get(id) ?? spelled[id];
       if (text === undefined) continue;
-      if (at + 3 * text.length > bytes.length) bytes = grown(bytes, at + 3 * text.length);
-      const letters = texts.has(id)
+      if (at + 3 * text.length > bytes.length) bytes = larger(bytes, at + 3 * text.length);
+      const letters = plain.has(id)
         ? undefined
         : spellBytes(text, bytes, { at, from: 0, to: text.length });
       at += letters ?? encoder.encodeInto(text, bytes.subarray(at)).written;
     }
-    this.#starts[size] = at;
-    this.#bytes = bytes.slice(0, at);
-    for (const { id, special } of added) if (special) this.#isControl[id] = 1;
+    starts[size] = at;
+    const shared = new Uint8Array(new SharedArrayBuffer(at));
+    shared.set(bytes.subarray(0, at));
+    const isControl = new Uint8Array(new SharedArrayBuffer(size));
+    for (const { id, special } of added) isControl[id] = special ? 1 : 0;
+    const slots = new Int32Array(new SharedArrayBuffer(4 * slotsFor(size)));
+    const table = new TokenTable({ bytes: shared, starts, isControl, slots });
     for (let id = 0; id < size; id++) {
-      // ASCII text spells the same bytes as it is.
-      if (spelled[id] !== undefined && isFindable(spelled[id]!, texts.get(id))) this.#insert(id);
+      if (isFindable(spelled[id], plain.get(id))) table.#insert(id);
     }
+    return table;
   }
 
   /** Bytes of a token as it is written out: a view, not to be written to. Empty for an id without a token. */
   bytesOf(id: number): Uint8Array {
-    if (!(id < this.size)) return this.#bytes.subarray(0, 0);
-    return this.#bytes.subarray(this.#starts[id], this.#starts[id + 1]);
+    const { bytes, starts } = this.data;
+    return id < this.size ? bytes.subarray(starts[id], starts[id + 1]) : bytes.subarray(0, 0);
   }
 
   /** True for control tokens. */
   isControl(id: number): boolean {
-    return this.#isControl[id] === 1;
+    return this.data.isControl[id] === 1;
   }
 
   /** The token of the vocabulary with these bytes, -1 where there is none. O(length). */
   find(bytes: Uint8Array, from: number, to: number): number {
-    const slots = this.#slots;
+    const { slots } = this.data;
     const mask = slots.length - 1;
-    for (let slot = hashOf(bytes, from, to) & mask;; slot = slot + 1 & mask) {
+    for (let slot = byteHash(bytes, from, to) & mask;; slot = slot + 1 & mask) {
       const id = slots[slot] - 1;
       if (id < 0) return -1;
       if (this.#equals(id, bytes, from, to)) return id;
@@ -104,31 +96,46 @@ export class TokenTable {
   }
 
   #equals(id: number, bytes: Uint8Array, from: number, to: number): boolean {
-    const own = this.#bytes;
-    const start = this.#starts[id];
-    if (this.#starts[id + 1] - start !== to - from) return false;
+    const { bytes: own, starts } = this.data;
+    const start = starts[id];
+    if (starts[id + 1] - start !== to - from) return false;
     for (let i = from; i < to; i++) if (own[start + i - from] !== bytes[i]) return false;
     return true;
   }
 
   #insert(id: number): void {
-    const slots = this.#slots;
+    const { bytes, slots, starts } = this.data;
     const mask = slots.length - 1;
-    const from = this.#starts[id];
-    const to = this.#starts[id + 1];
+    const from = starts[id];
+    const to = starts[id + 1];
     if (from === to) return;
-    let slot = hashOf(this.#bytes, from, to) & mask;
+    let slot = byteHash(bytes, from, to) & mask;
     while (slots[slot] !== 0) slot = slot + 1 & mask;
     slots[slot] = id + 1;
   }
 }
 
-function isFindable(spelled: string, added: string | undefined): boolean {
-  return added === undefined || (added === spelled && /^[!-~]+$/.test(added));
+/** The vocabulary's texts by id, as long as the added tokens' ids need. */
+function spellings(
+  vocab: Readonly<Record<string, number>>,
+  added: readonly AddedToken[],
+): readonly (string | undefined)[] {
+  let size = 0;
+  for (const text in vocab) size = Math.max(size, vocab[text] + 1);
+  for (const { id } of added) size = Math.max(size, id + 1);
+  const texts: (string | undefined)[] = new Array(size).fill(undefined);
+  for (const text in vocab) texts[vocab[text]] = text;
+  return texts;
 }
 
-function grown(bytes: Uint8Array<ArrayBuffer>, atLeast: number): Uint8Array<ArrayBuffer> {
-  const larger = new Uint8Array(Math.max(atLeast, 2 * bytes.length));
-  larger.set(bytes);
-  return larger;
+/** True where the vocabulary has the token, and its spelling means the bytes it is written out as. */
+function isFindable(spelled: string | undefined, plain: string | undefined): boolean {
+  if (spelled === undefined) return false;
+  return plain === undefined || (plain === spelled && /^[!-~]+$/.test(plain));
+}
+
+function larger(bytes: Uint8Array, atLeast: number): Uint8Array<ArrayBuffer> {
+  const grown = new Uint8Array(Math.max(atLeast, 2 * bytes.length));
+  grown.set(bytes);
+  return grown;
 }

@@ -18,11 +18,19 @@ export interface Vocabulary {
     text: string,
     options: { readonly parseSpecials: boolean; readonly addBos?: boolean },
   ): Uint32Array;
-  /** Renders the template (add_generation_prompt on) and tokenizes; special spellings inside contents stay text. */
+  /** Like `encode`, but a text that would take long is encoded on another thread, and its ids come later. */
+  encodePrompt(
+    text: string,
+    options: { readonly parseSpecials: boolean; readonly addBos?: boolean },
+  ): Result<Uint32Array> | Promise<Result<Uint32Array>>;
+  /**
+   * Renders the template (add_generation_prompt on) and tokenizes; special spellings inside contents stay text. What
+   * would take long is done on another thread, and its ids come later.
+   */
   encodeChat(
     messages: readonly ChatMessage[],
     options: { readonly nowMs: number },
-  ): Result<Uint32Array>;
+  ): Result<Uint32Array> | Promise<Result<Uint32Array>>;
   /** Bytes of one token as it is written out; specials give their spelling. */
   tokenBytes(id: number): Uint8Array;
   /** True for control tokens, which are not shown to clients. */

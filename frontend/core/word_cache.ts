@@ -8,67 +8,84 @@ const entryWords = 16;
 const ways = 4;
 const entries = 64 * 1024;
 
+/** Masks of the four numbers of a word, by its length. */
+const masks: Int32Array = makeMasks();
+
+function makeMasks(): Int32Array {
+  const all = new Int32Array((longestCachedWord + 1) * 4);
+  for (let length = 0; length <= longestCachedWord; length++) {
+    for (let i = 0; i < 4; i++) {
+      const bytes = Math.min(4, Math.max(0, length - 4 * i));
+      all[4 * length + i] = bytes === 4 ? -1 : (1 << 8 * bytes) - 1;
+    }
+  }
+  return all;
+}
+
 /**
  * Tokens of short words. A fixed table, 4 MiB, in which new words drive out old ones: no input makes it grow or slow.
  * Words are compared in full.
  */
 export class WordCache {
-  readonly #table = new Uint32Array(entries * entryWords);
+  readonly #table = new Int32Array(entries * entryWords);
+  #view = new DataView(new ArrayBuffer(longestCachedWord));
+  #ids: Uint32Array = new Uint32Array(mostCachedTokens);
   #turn = 0;
 
-  /** Entry of a word given as its bytes, little-endian and zero-filled, and its length; -1 where it is not kept. */
-  find(word: Uint32Array, length: number): number {
+  /**
+   * Words are read from `bytes`, which must go on for `longestCachedWord` bytes behind any of them, and tokens are
+   * written to `ids`.
+   */
+  attach(bytes: Uint8Array<ArrayBuffer>, ids: Uint32Array): void {
+    this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    this.#ids = ids;
+  }
+
+  /** Writes the tokens of the word at `at`, `length` bytes, behind `count` ids; gives how many there are then, or -1. */
+  copy(at: number, length: number, count: number): number {
+    const view = this.#view;
     const table = this.#table;
-    let at = placeOf(word, length);
-    for (let way = 0; way < ways; way++, at += entryWords) {
+    const mask = 4 * length;
+    const a = view.getInt32(at, true) & masks[mask];
+    const b = view.getInt32(at + 4, true) & masks[mask + 1];
+    const c = view.getInt32(at + 8, true) & masks[mask + 2];
+    const d = view.getInt32(at + 12, true) & masks[mask + 3];
+    let entry = placeOf(a, b, c, d ^ length);
+    for (let way = 0; way < ways; way++, entry += entryWords) {
       if (
-        table[at] === word[0] && table[at + 1] === word[1] && table[at + 2] === word[2] &&
-        table[at + 3] === word[3] && table[at + 4] >>> 8 === length
-      ) return at;
+        table[entry] !== a || table[entry + 1] !== b || table[entry + 2] !== c ||
+        table[entry + 3] !== d || table[entry + 4] >>> 8 !== length
+      ) continue;
+      const ids = this.#ids;
+      const tokens = table[entry + 4] & 0xff;
+      ids[count] = table[entry + 5];
+      for (let i = 1; i < tokens; i++) ids[count + i] = table[entry + 5 + i];
+      return count + tokens;
     }
     return -1;
   }
 
-  /** Writes the tokens of an entry to `into` from `at` on; gives where they end. */
-  copy(entry: number, into: Uint32Array, at: number): number {
-    const table = this.#table;
-    const from = entry + 5;
-    const count = table[entry + 4] & 0xff;
-    for (let i = 0; i < count; i++) into[at + i] = table[from + i];
-    return at + count;
-  }
-
-  /** Keeps a word's tokens, `into` from `from` to `to`, unless they are too many. */
-  keep(
-    word: Uint32Array,
-    length: number,
-    tokens: { readonly ids: Uint32Array; readonly from: number; readonly to: number },
-  ): void {
-    const count = tokens.to - tokens.from;
+  /** Keeps the ids from `from` to `to` as the tokens of the word at `at`, unless they are too many. */
+  keep(at: number, length: number, made: { readonly from: number; readonly to: number }): void {
+    const count = made.to - made.from;
     if (count > mostCachedTokens) return;
+    const view = this.#view;
     const table = this.#table;
-    const place = placeOf(word, length);
-    let at = place;
+    const word = [0, 1, 2, 3].map((i) => view.getInt32(at + 4 * i, true) & masks[4 * length + i]);
+    const place = placeOf(word[0], word[1], word[2], word[3] ^ length);
     let way = 0;
-    while (way < ways && table[at + 4] !== 0) {
-      way += 1;
-      at += entryWords;
-    }
-    if (way === ways) {
-      this.#turn = this.#turn + 1 & ways - 1;
-      at = place + this.#turn * entryWords;
-    }
-    for (let i = 0; i < 4; i++) table[at + i] = word[i];
-    table[at + 4] = length << 8 | count;
-    for (let i = 0; i < count; i++) table[at + 5 + i] = tokens.ids[tokens.from + i];
+    while (way < ways && table[place + way * entryWords + 4] !== 0) way += 1;
+    if (way === ways) way = this.#turn = this.#turn + 1 & ways - 1;
+    const entry = place + way * entryWords;
+    for (let i = 0; i < 4; i++) table[entry + i] = word[i];
+    table[entry + 4] = length << 8 | count;
+    for (let i = 0; i < count; i++) table[entry + 5 + i] = this.#ids[made.from + i];
   }
 }
 
-function placeOf(word: Uint32Array, length: number): number {
-  let h = Math.imul(word[0] ^ length, 0x9e3779b1);
-  h = Math.imul(h ^ h >>> 15 ^ word[1], 0x85ebca6b);
-  h = Math.imul(h ^ h >>> 13 ^ word[2], 0xc2b2ae35);
-  h = Math.imul(h ^ h >>> 16 ^ word[3], 0x27d4eb2f);
-  h ^= h >>> 15;
-  return (h & entries / ways - 1) * ways * entryWords;
+function placeOf(a: number, b: number, c: number, d: number): number {
+  let h = Math.imul(a, 0x9e3779b1) ^ Math.imul(b, 0x85ebca6b) ^ Math.imul(c, 0xc2b2ae35) ^
+    Math.imul(d, 0x27d4eb2f);
+  h = Math.imul(h ^ h >>> 15, 0x2c1b3c6d);
+  return ((h ^ h >>> 13) & entries / ways - 1) * ways * entryWords;
 }

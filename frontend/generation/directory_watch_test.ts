@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { fail, keys, limits, modelHashOf, ok } from "@pixii/wire";
 import type { VocabularyArtifact } from "@pixii/wire";
 import type { Vocabulary } from "../core/vocabulary.ts";
+import { readArtifact } from "../tokens/read_artifact.ts";
 import { scriptedModel, ScriptedWorld } from "../testing/scripted_world.ts";
 import type { ScriptedWorker } from "../testing/scripted_worker.ts";
 import { createModelDirectory } from "./directory_watch.ts";
@@ -44,8 +45,10 @@ async function withArtifact(bytes: Uint8Array, workers: number): Promise<Shelf> 
   const loaded: VocabularyArtifact[] = [];
   const opened = await createModelDirectory({
     context: world.context,
-    loadVocabulary: (artifact) => {
-      loaded.push(artifact);
+    loadVocabulary: (json) => {
+      const artifact = readArtifact(json);
+      if (!artifact.ok) return artifact;
+      loaded.push(artifact.value);
       return ok({ size: loaded.length } as Vocabulary);
     },
   });

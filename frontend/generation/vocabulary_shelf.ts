@@ -1,5 +1,5 @@
-import { fail, vocabularyArtifact } from "@pixii/wire";
-import type { Failure, ModelCard, Result, Subjects, VocabularyArtifact } from "@pixii/wire";
+import { fail } from "@pixii/wire";
+import type { Failure, ModelCard, Result, Subjects } from "@pixii/wire";
 import type { Bus, Log } from "@pixii/runtime";
 import type { Vocabulary } from "../core/vocabulary.ts";
 import { fetchArtifact } from "./artifact_fetch.ts";
@@ -13,9 +13,9 @@ const spareVocabularies = 4;
 /** Most workers asked for one artifact. */
 const mostSources = 4;
 
-/** Makes a vocabulary of an artifact. */
+/** Makes a vocabulary of an artifact's JSON, which becomes the loader's own; `artifact_invalid` where that fails. */
 export type LoadVocabulary = (
-  artifact: VocabularyArtifact,
+  json: Uint8Array,
 ) => Result<Vocabulary> | Promise<Result<Vocabulary>>;
 
 /** Vocabularies by artifact digest: each is fetched once, from any worker that has it; failures are not kept. */
@@ -87,22 +87,6 @@ export class VocabularyShelf implements Disposable {
     const bytes = await fetchArtifact(card, bus, { subjects, signal: this.#stop.signal });
     if (!bytes.ok) return bytes;
     const json = await gunzip(bytes.value, mostJsonBytes);
-    if (!json.ok) return json;
-    const artifact = readArtifact(json.value);
-    return artifact.ok ? await load(artifact.value) : artifact;
+    return json.ok ? await load(json.value) : json;
   }
-}
-
-function readArtifact(json: Uint8Array): Result<VocabularyArtifact> {
-  let value: unknown;
-  try {
-    value = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(json));
-  } catch (error) {
-    return fail("artifact_invalid", `Cannot read the artifact: ${(error as Error).message}`);
-  }
-  const parsed = vocabularyArtifact.safeParse(value);
-  if (parsed.success) return { ok: true, value: parsed.data };
-  const issue = parsed.error.issues[0];
-  const where = issue.path.join(".");
-  return fail("artifact_invalid", `Cannot read the artifact: ${where}: ${issue.message}`);
 }

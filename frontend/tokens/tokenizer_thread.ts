@@ -1,0 +1,41 @@
+/** The thread beside the frontend's event loop: makes vocabularies and encodes long prompts, one call after another. */
+import { ok } from "@pixii/wire";
+import type { Result } from "@pixii/wire";
+import { ByteLevelVocabulary } from "./byte_level_vocabulary.ts";
+import { readArtifact } from "./read_artifact.ts";
+import type { FromTokenizerThread, ToTokenizerThread } from "./thread_messages.ts";
+import { tablesOf } from "./vocabulary_tables.ts";
+
+const scope = self as unknown as {
+  onmessage: (event: { data: ToTokenizerThread }) => void;
+  postMessage(message: FromTokenizerThread, transfer?: readonly Transferable[]): void;
+};
+
+const vocabularies = new Map<number, ByteLevelVocabulary>();
+
+function receive(message: ToTokenizerThread): void {
+  if (message.op === "load") {
+    const artifact = readArtifact(message.json);
+    const tables = artifact.ok ? tablesOf(artifact.value) : artifact;
+    scope.postMessage({ op: "loaded", call: message.call, tables });
+  } else if (message.op === "use") {
+    vocabularies.set(message.key, new ByteLevelVocabulary(message.tables));
+  } else if (message.op === "forget") {
+    vocabularies.delete(message.key);
+  } else {
+    const ids = encoded(message, vocabularies.get(message.key)!);
+    const transfer = ids.ok ? [ids.value.buffer as ArrayBuffer] : [];
+    scope.postMessage({ op: "encoded", call: message.call, ids }, transfer);
+  }
+}
+
+function encoded(
+  message: Extract<ToTokenizerThread, { op: "encode" | "chat" }>,
+  vocabulary: ByteLevelVocabulary,
+): Result<Uint32Array> {
+  if (message.op === "encode") return ok(vocabulary.encode(message.text, message.options));
+  // Without a place for long prompts it is done at once.
+  return vocabulary.encodeChat(message.messages, message) as Result<Uint32Array>;
+}
+
+scope.onmessage = (event) => receive(event.data);
