@@ -1,5 +1,19 @@
-/** sha256 of bytes, as lower-case hex. */
-export async function sha256Hex(bytes: Uint8Array): Promise<string> {
-  const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", bytes as BufferSource));
-  return Array.from(digest, (byte) => byte.toString(16).padStart(2, "0")).join("");
+import { createHash } from "node:crypto";
+
+/**
+ * sha256 of bytes that come piece by piece. Synchronous on purpose: a piece is at most one message, and under a virtual
+ * clock nothing may depend on when another thread is done.
+ */
+export class Sha256 {
+  readonly #hash = createHash("sha256");
+
+  /** Takes the next bytes. */
+  update(bytes: Uint8Array): void {
+    this.#hash.update(bytes);
+  }
+
+  /** The digest of all bytes taken, as lower-case hex; ends the hash. */
+  hex(): string {
+    return this.#hash.digest("hex");
+  }
 }

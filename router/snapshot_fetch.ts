@@ -2,7 +2,7 @@ import { decode, decodeKvEvents, encode, fail, limits, messageNameOf, ok } from 
 import type { Control, KvEventBatch, Message, MessageName, Result, Subjects } from "@pixii/wire";
 import type { Bus } from "@pixii/runtime";
 import type { EventSource } from "./core/event_source.ts";
-import { sha256Hex } from "./digest.ts";
+import { Sha256 } from "./digest.ts";
 
 /** A worker freezes a snapshot between two engine steps: a slow prefill chunk may come first. */
 const headMs = 5_000;
@@ -40,6 +40,7 @@ export async function fetchSnapshot(fetch: SnapshotFetch): Promise<Result<KvEven
     );
   }
   const bytes = new Uint8Array(totalBytes);
+  const hash = new Sha256();
   for (let offset = 0; offset < totalBytes;) {
     const part = await request(fetch, "part", {
       ask: { op: "snapshot-part", id, offset },
@@ -51,9 +52,10 @@ export async function fetchSnapshot(fetch: SnapshotFetch): Promise<Result<KvEven
       data.byteLength > 0 && offset + data.byteLength <= totalBytes;
     if (!isPromised) return invalid("a part is not the one that was asked for");
     bytes.set(data, offset);
+    hash.update(data);
     offset += data.byteLength;
   }
-  if (await sha256Hex(bytes) !== digest) return invalid("its digest is wrong");
+  if (hash.hex() !== digest) return invalid("its digest is wrong");
   const batch = decodeKvEvents(bytes, limits.assembledBytes);
   return batch.ok ? check(batch.value, head.value, fetch.source) : batch;
 }
