@@ -29,6 +29,39 @@ export function massOf(logits: Float32Array, max: number): number {
   return sum;
 }
 
+/** Tokens whose masses are summed up together on the first pass of `drawFromAll`. */
+const runTokens = 256;
+
+/**
+ * The token at `u` in [0, 1) of the whole distribution at this temperature, tokens laid out by ascending id. `max` is the
+ * largest logit. One pass over the vocabulary, and a second one over the run of tokens where the draw falls.
+ */
+export function drawFromAll(
+  logits: Float32Array,
+  at: { readonly max: number; readonly temperature: number; readonly u: number },
+): number {
+  const sharpness = 1 / at.temperature;
+  const sums: number[] = [];
+  let sum = 0;
+  for (let from = 0; from < logits.length; from += runTokens) {
+    const end = Math.min(from + runTokens, logits.length);
+    for (let id = from; id < end; id++) sum += expOfMinus((at.max - logits[id]) * sharpness);
+    sums.push(sum);
+  }
+  const wanted = at.u * sum;
+  const run = sums.findIndex((reached) => wanted < reached);
+  let reached = run > 0 ? sums[run - 1] : 0;
+  let last = 0;
+  for (let id = Math.max(0, run) * runTokens; id < logits.length; id++) {
+    const mass = expOfMinus((at.max - logits[id]) * sharpness);
+    if (mass === 0) continue;
+    reached += mass;
+    last = id;
+    if (wanted < reached) break;
+  }
+  return last;
+}
+
 /** ln of `massOf` on top of `max`: subtract it from a logit for its log-probability. */
 export function logSumOf(logits: Float32Array, max: number): number {
   return max + Math.log(massOf(logits, max));

@@ -1,7 +1,7 @@
 import type { Sampling, TokenLogprob } from "@pixii/wire";
 import { Candidates } from "./candidates.ts";
 import { draw } from "./draw.ts";
-import { argmax, largest, logSumOf, massOf } from "./log_softmax.ts";
+import { argmax, drawFromAll, largest, logSumOf, massOf } from "./log_softmax.ts";
 
 /** A sampled token, with its log-probability where asked for. */
 export interface Sampled {
@@ -97,6 +97,8 @@ export class TokenSampler {
   #draw(logits: Float32Array, max: number, index: number): number {
     const { temperature, topK, topP, minP, seedHi, seedLo } = this.#sampling;
     const candidates = this.#candidates;
+    const u = draw(seedHi, seedLo, this.#choice, index);
+    if (topK === 0 && topP === 1 && minP === 0) return drawFromAll(logits, { max, temperature, u });
     const minNats = minP > 0 ? -Math.log(minP) : Infinity;
     const mostNats = weightlessNats * Math.max(1, temperature);
     if (topK > 0) {
@@ -108,7 +110,7 @@ export class TokenSampler {
       this.#widen(logits, max, mostNats, () => candidates.keepNucleus(topP, total));
     } else candidates.collect(logits, max, Math.min(mostNats, minNats));
     candidates.keepWithin(minNats);
-    return candidates.draw(draw(seedHi, seedLo, this.#choice, index), temperature);
+    return candidates.draw(u, temperature);
   }
 
   /** Collects candidates further and further below the best until there are enough. */
