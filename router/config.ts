@@ -1,6 +1,8 @@
 import { policies } from "@pixii/wire";
+import type { InstanceId } from "@pixii/wire";
 import { commonOptions, option } from "@pixii/runtime";
 import type { ConfigOf } from "@pixii/runtime";
+import type { RouterRules } from "./core/router_state.ts";
 
 const credit = (fallback: number, tier: string) =>
   option.number({
@@ -39,11 +41,11 @@ export const routerSchema = {
   "kv.host-credit": credit(0.75, "in the host's memory"),
   "kv.disk-credit": credit(0.25, "on disk"),
   "index.max-blocks": option.integer({
-    fallback: 2_000_000,
+    fallback: 1_000_000,
     min: 0,
     max: 100_000_000,
     help:
-      "Block copies of all workers that are indexed, about 300 bytes each; a worker that does not fit counts as empty.",
+      "Block copies of all workers that are indexed, about 350 bytes each; a worker that does not fit counts as empty.",
   }),
   "liveness.hung-step": option.duration({
     fallback: 30_000,
@@ -67,3 +69,22 @@ export const routerSchema = {
 
 /** The router's config. */
 export type RouterConfig = ConfigOf<typeof routerSchema>;
+
+/** What the core needs of the config. */
+export function rulesOf(config: RouterConfig, router: InstanceId): RouterRules {
+  return {
+    ...{ router, policy: config.policy },
+    kv: {
+      temperature: config["kv.temperature"],
+      prefillScale: config["kv.prefill-scale"],
+      activeWeight: config["kv.active-weight"],
+      deviceCredit: config["kv.device-credit"],
+      hostCredit: config["kv.host-credit"],
+      diskCredit: config["kv.disk-credit"],
+    },
+    hungStepMs: config["liveness.hung-step"],
+    sessionTtlMs: config["affinity.ttl"],
+    indexBlocks: config["index.max-blocks"],
+    keptDecisions: config["decisions.keep"],
+  };
+}

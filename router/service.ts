@@ -11,7 +11,7 @@ import {
 import type { Failure, ModelHash, RouteRequest, Subjects } from "@pixii/wire";
 import { StartError } from "@pixii/runtime";
 import type { Health, Service, ServiceContext, ServiceSpec, Subscription } from "@pixii/runtime";
-import { routerSchema } from "./config.ts";
+import { routerSchema, rulesOf } from "./config.ts";
 import type { RouterConfig } from "./config.ts";
 import type { Decision } from "./core/decide.ts";
 import { RouterState } from "./core/router_state.ts";
@@ -53,7 +53,7 @@ class Router implements Service {
     this.#context = context;
     this.#subjects = subjectsOf(context.namespace);
     this.#metrics = routerMetrics(context.metrics);
-    this.#state = new RouterState(rulesOf(config, context));
+    this.#state = new RouterState(rulesOf(config, context.instance));
     this.#draw = () => chance.float();
     this.#sweptMs = clock.nowMs();
     this.#snapshots = this.#open.use(
@@ -237,17 +237,17 @@ class Router implements Service {
 
   #sweep(): void {
     const { bus, clock } = this.#context;
-    const { liveness, ledger, fleet } = this.#state;
+    const { liveness } = this.#state;
     const nowMs = clock.nowMs();
     const elapsedMs = nowMs - this.#sweptMs;
     this.#sweptMs = nowMs;
     const lateMs = elapsedMs - limits.loadEveryMs;
     if (bus.status === "disconnected") liveness.forgive(elapsedMs);
     else if (lateMs > stallMs) liveness.forgive(lateMs);
-    const { unconfirmed, orphaned } = ledger.sweep(nowMs);
+    const { unconfirmed, orphaned, cards } = this.#state.sweep(nowMs);
     if (unconfirmed > 0) this.#metrics.ledgerDropped.add(unconfirmed, { cause: "unconfirmed" });
     if (orphaned > 0) this.#metrics.ledgerDropped.add(orphaned, { cause: "frontend-gone" });
-    if (fleet.sweep(nowMs) > 0) this.#followModels();
+    if (cards > 0) this.#followModels();
   }
 
   #sourceCounts(): Record<typeof sourceStates[number], number> {
@@ -273,25 +273,6 @@ class Router implements Service {
       metrics.workers.set(states.filter((one) => one === state).length, { state });
     }
   }
-}
-
-function rulesOf(config: RouterConfig, { instance }: ServiceContext) {
-  return {
-    router: instance,
-    policy: config.policy,
-    kv: {
-      temperature: config["kv.temperature"],
-      prefillScale: config["kv.prefill-scale"],
-      activeWeight: config["kv.active-weight"],
-      deviceCredit: config["kv.device-credit"],
-      hostCredit: config["kv.host-credit"],
-      diskCredit: config["kv.disk-credit"],
-    },
-    hungStepMs: config["liveness.hung-step"],
-    sessionTtlMs: config["affinity.ttl"],
-    indexBlocks: config["index.max-blocks"],
-    keptDecisions: config["decisions.keep"],
-  };
 }
 
 /** The router program. */

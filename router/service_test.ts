@@ -194,7 +194,7 @@ Deno.test("router places requests by prefix, books them and shows why", async ()
   assert.equal(status, "ready");
   assert.deepEqual(details.models, { "org/sample": { workers: 3, live: 3 } });
   assert.deepEqual(details.index, {
-    ...{ blocks: 3, capacityBlocks: 2_000_000, new: 0, exact: 3, behind: 0, degraded: 0 },
+    ...{ blocks: 3, capacityBlocks: 1_000_000, new: 0, exact: 3, behind: 0, degraded: 0 },
   });
 });
 

@@ -2,6 +2,7 @@ import type { InstanceId, KvEventBatch } from "@pixii/wire";
 import { EventBuffer } from "./event_buffer.ts";
 import type { EventSource } from "./event_source.ts";
 import type { OwnerSlot, PrefixIndex } from "./prefix_index.ts";
+import { streamLimits } from "./stream_limits.ts";
 
 /**
  * `new`: nothing was heard; `exact`: every batch up to `number` is applied; `behind`: something is missing, batches wait
@@ -24,25 +25,6 @@ export interface StreamChange {
   /** True where it found no room in the index. */
   readonly isFull?: boolean;
 }
-
-/** Times and bounds of an event stream. */
-export const streamLimits = {
-  /** A report may be ahead of the batches for this long; then the last batch was lost. */
-  lostLastMs: 100,
-  /** Wait after the first failed snapshot; doubles with each. */
-  backoffMs: 100,
-  /** Longest wait between two tries. */
-  longestBackoffMs: 10_000,
-  /** Failures in a row after which the old blocks no longer count. */
-  mostFailures: 6,
-  /** Wait before a stream that was given up is tried again: for want of a snapshot, or of room. */
-  failedRetryMs: 5_000,
-  fullRetryMs: 30_000,
-  /** Least time between two snapshots because of contradictory events. */
-  anomalyEveryMs: 5_000,
-  /** Former epochs remembered, so that a late batch of one does not bring it back. */
-  formerEpochs: 8,
-} as const;
 
 /** The events of one source, in order. Pure: time is an argument, the snapshot is fetched by others. */
 export class EventStream {

@@ -3,9 +3,10 @@ import fc from "fast-check";
 import type { KvEvent, KvEventBatch } from "@pixii/wire";
 import { batchOf, hashesOf, instanceOf, modelHash, storedOf } from "../testing/samples.ts";
 import type { EventSource } from "./event_source.ts";
-import { EventStream, streamLimits } from "./event_stream.ts";
+import { EventStream } from "./event_stream.ts";
 import { IndexBudget } from "./index_budget.ts";
 import { MapIndex } from "./map_index.ts";
+import { streamLimits } from "./stream_limits.ts";
 
 const source: EventSource = {
   ...{ owner: instanceOf(1), model: modelHash, dpRank: 0, tier: "device", blockSize: 16 },

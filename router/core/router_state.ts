@@ -18,7 +18,7 @@ import { EventStreams } from "./event_streams.ts";
 import { Fleet } from "./fleet.ts";
 import type { KvWeights } from "./kv_cost.ts";
 import { Ledger } from "./ledger.ts";
-import type { EntryResult } from "./ledger.ts";
+import type { EntryResult, SweptBookings } from "./ledger.ts";
 import { Liveness } from "./liveness.ts";
 import { Sessions } from "./sessions.ts";
 
@@ -127,6 +127,14 @@ export class RouterState implements DecisionGround {
     const result = this.ledger.apply(entry, nowMs);
     if (result === "applied") this.#stateVersion += 1;
     return result;
+  }
+
+  /** Drops what is over by now: cards that left, decisions nobody confirmed, bookings of frontends that are gone. */
+  sweep(nowMs: number): SweptBookings & { readonly cards: number } {
+    const cards = this.fleet.sweep(nowMs);
+    const bookings = this.ledger.sweep(nowMs);
+    if (cards + bookings.unconfirmed + bookings.orphaned > 0) this.#stateVersion += 1;
+    return { ...bookings, cards };
   }
 
   /** Throws where the books do not add up. */

@@ -1,0 +1,31 @@
+import assert from "node:assert/strict";
+import { policies } from "@pixii/wire";
+import { parseConfig } from "@pixii/runtime";
+import { routerSchema, rulesOf } from "./config.ts";
+import { configOf, instanceOf } from "./testing/samples.ts";
+
+Deno.test("the defaults are the cost of the design", () => {
+  assert.deepEqual(rulesOf(configOf(), instanceOf(1)), {
+    ...{ router: instanceOf(1), policy: "kv", hungStepMs: 30_000, sessionTtlMs: 600_000 },
+    ...{ indexBlocks: 1_000_000, keptDecisions: 1_024 },
+    kv: {
+      ...{ temperature: 0, prefillScale: 1, activeWeight: 0 },
+      ...{ deviceCredit: 1, hostCredit: 0.75, diskCredit: 0.25 },
+    },
+  });
+});
+
+Deno.test("--policy takes every policy, and says what it takes", () => {
+  for (const policy of policies) assert.equal(configOf("--policy", policy).policy, policy);
+  const parsed = parseConfig(routerSchema, { args: ["--policy", "robin"], env: {} });
+  assert.ok("problems" in parsed);
+  assert.match(parsed.problems[0], /round-robin/);
+});
+
+Deno.test("options have one path in flags and environment", () => {
+  const env = { PIXII_KV_TEMPERATURE: "0.5", PIXII_INDEX_MAX_BLOCKS: "10" };
+  const parsed = parseConfig(routerSchema, { args: ["--kv-prefill-scale", "2"], env });
+  assert.ok("config" in parsed);
+  const { kv, indexBlocks } = rulesOf(parsed.config, instanceOf(1));
+  assert.deepEqual([kv.temperature, kv.prefillScale, indexBlocks], [0.5, 2, 10]);
+});
