@@ -15,8 +15,9 @@ export function compileArgs(
   return [
     ...["compile", ...standaloneFlags(service), "--output", `${options.out}/pixii-${service}`],
     ...(options.target === undefined ? [] : ["--target", options.target]),
-    // The engine's thread is started by URL, which the compiler cannot see.
+    // Threads are started by URL, which the compiler cannot see.
     ...(service === "worker" ? ["--include", `${member}/llama/thread.ts`] : []),
+    ...(service === "frontend" ? ["--include", `${member}/tokens/tokenizer_thread.ts`] : []),
     `${member}/main.ts`,
   ];
 }

@@ -3,25 +3,33 @@ import { chunkEnd } from "./chunk_cutter.ts";
 import { SpecialFinder } from "./special_finder.ts";
 import type { TextTokenizer } from "./text_tokenizer.ts";
 import type { AddedToken } from "./token_table.ts";
+import { TokenSink } from "./token_sink.ts";
 
 /** What the tokens of texts seen before may take. */
 const chunkBytes = 32 * 1024 * 1024;
 /** Shorter texts are tokenized about as fast as they are looked up. */
 const leastCachedUnits = 256;
-/** Longer chunks are not looked up: hashing strings of any length well is not promised by the engine. */
+/** Longer chunks are not looked up: that the engine hashes strings of any length well is not promised. */
 const mostCachedUnits = 16_000;
-/** Cost of one step of merging, in code units read. */
-const workCost = 5;
+/** Costs in code units read: of a special token, of a step of merging, and most that a code unit can come to. */
+const cost = { special: 50, work: 5, worst: 20 } as const;
 
 /** How a text is to be encoded. */
 export interface EncodeOptions {
   /** Spellings of control tokens are those tokens, else text. */
   readonly parseSpecials: boolean;
+  /** An id that comes before all. */
+  readonly first?: number;
   /** Spellings right behind this text are text, and it is dropped. */
   readonly marker?: string;
-  /** Most that may be spent, in code units that are not cached plus steps of merging; unbounded where it is absent. */
+  /** Most that may be spent, in code units read, about 10 ns each; unbounded where it is absent. */
   readonly budget?: number;
+  /** Most ids that are of use; unbounded where it is absent. */
+  readonly mostTokens?: number;
 }
+
+/** Ids, or why there are none: the budget was spent (the next try gets further), or there are too many. */
+export type EncodeOutcome = Uint32Array | "over-budget" | "too-many";
 
 /** Text with special tokens to ids: cut at the specials, then in chunks that are looked up before they are tokenized. */
 export class PromptEncoder {
@@ -33,11 +41,14 @@ export class PromptEncoder {
   readonly #tokenizer: TextTokenizer;
   readonly #composes: boolean;
   readonly #cache = new ChunkCache(chunkBytes);
+  readonly #sink = new TokenSink();
+  #budget = 0;
+  #mostTokens = 0;
 
+  /** `composes`: texts are brought to NFC first. */
   constructor(
     tokenizer: TextTokenizer,
     added: readonly AddedToken[],
-    /** Texts are brought to NFC first. */
     options: { readonly composes: boolean },
   ) {
     this.#tokenizer = tokenizer;
@@ -47,29 +58,46 @@ export class PromptEncoder {
     this.#always = new SpecialFinder(added.filter(({ special }) => !special));
   }
 
-  /**
-   * Ids of a text, in parts; undefined where the budget does not do. What was done by then is kept, so another try gets
-   * further.
-   */
-  encode(text: string, options: EncodeOptions): Uint32Array[] | undefined {
-    const run = new Run(options.budget ?? Infinity);
-    return this.#encode(text, options, run) ? run.parts : undefined;
+  /** Encodes a text. O(length), less for what was seen before. */
+  encode(text: string, options: EncodeOptions): EncodeOutcome {
+    const sink = this.#sink;
+    this.#budget = options.budget ?? Infinity;
+    this.#mostTokens = options.mostTokens ?? Infinity;
+    try {
+      if (options.first !== undefined) sink.push(options.first);
+      const problem = this.#encode(text, options);
+      return problem ?? (sink.count > this.#mostTokens ? "too-many" : sink.ids());
+    } finally {
+      sink.clear();
+    }
   }
 
-  #encode(text: string, options: Omit<EncodeOptions, "budget">, run: Run): boolean {
-    const finder = options.parseSpecials ? this.#specials : this.#always;
+  #encode(
+    text: string,
+    options: Pick<EncodeOptions, "marker" | "parseSpecials">,
+  ): "over-budget" | "too-many" | undefined {
+    const { marker, parseSpecials } = options;
+    const matches = (parseSpecials ? this.#specials : this.#always).find(text, marker);
+    this.#budget -= cost.special * matches.length;
     let done = 0;
-    for (const { id, from, to } of finder.find(text, options.marker)) {
-      if (!this.#encodePiece(text.slice(done, from), options.marker, run)) return false;
-      run.parts.push(Uint32Array.of(id));
+    for (const { id, from, to } of matches) {
+      if (from > done) {
+        const problem = this.#encodePiece(text.slice(done, from), marker);
+        if (problem !== undefined) return problem;
+      }
+      this.#sink.push(id);
       done = to;
     }
-    return this.#encodePiece(done === 0 ? text : text.slice(done), options.marker, run);
+    if (done === text.length) return undefined;
+    return this.#encodePiece(done === 0 ? text : text.slice(done), marker);
   }
 
-  #encodePiece(piece: string, marker: string | undefined, run: Run): boolean {
+  #encodePiece(
+    piece: string,
+    marker: string | undefined,
+  ): "over-budget" | "too-many" | undefined {
     if (marker !== undefined && piece.includes(marker)) {
-      return this.#encode(piece.replaceAll(marker, ""), { parseSpecials: false }, run);
+      return this.#encode(piece.replaceAll(marker, ""), { parseSpecials: false });
     }
     // Up to U+02FF nothing composes with anything.
     // deno-lint-ignore no-control-regex
@@ -77,35 +105,31 @@ export class PromptEncoder {
     const text = isComposed ? piece : piece.normalize("NFC");
     for (let from = 0; from < text.length;) {
       const to = chunkEnd(text, from);
-      if (!this.#encodeChunk(text.substring(from, to), run)) return false;
+      const problem = this.#encodeChunk(text.substring(from, to));
+      if (problem !== undefined) return problem;
       from = to;
     }
-    return true;
+    return undefined;
   }
 
-  #encodeChunk(chunk: string, run: Run): boolean {
+  #encodeChunk(chunk: string): "over-budget" | "too-many" | undefined {
+    const sink = this.#sink;
     const isKept = chunk.length >= leastCachedUnits && chunk.length <= mostCachedUnits;
     const known = isKept ? this.#cache.get(chunk) : undefined;
     if (known !== undefined) {
-      run.parts.push(known);
-      return true;
+      sink.append(known);
+      return undefined;
     }
-    if (chunk.length > run.budget) return false;
+    // A code unit is at least a byte, so there will be as many tokens if all are of the longest.
+    const fewest = chunk.length / this.#tokenizer.longestToken;
+    if (sink.count + fewest > this.#mostTokens) return "too-many";
+    const worst = chunk.length <= mostCachedUnits ? chunk.length : cost.worst * chunk.length;
+    if (worst > this.#budget) return "over-budget";
     const before = this.#tokenizer.work;
     const ids = this.#tokenizer.encode(chunk);
-    run.budget -= chunk.length + workCost * (this.#tokenizer.work - before);
+    this.#budget -= chunk.length + cost.work * (this.#tokenizer.work - before);
     if (isKept) this.#cache.set(chunk, ids);
-    run.parts.push(ids);
-    return true;
-  }
-}
-
-/** One text on its way. */
-class Run {
-  readonly parts: Uint32Array[] = [];
-  budget: number;
-
-  constructor(budget: number) {
-    this.budget = budget;
+    sink.append(ids);
+    return undefined;
   }
 }

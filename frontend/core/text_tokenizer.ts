@@ -35,6 +35,11 @@ export class TextTokenizer {
     this.#cache.attach(this.#bytes, this.#ids);
   }
 
+  /** Bytes of the longest token. */
+  get longestToken(): number {
+    return this.#tokens.longest;
+  }
+
   /** Work of merging so far, in table look-ups and queue entries: what costs more than reading the text. */
   get work(): number {
     return this.#merger.work;

@@ -29,10 +29,16 @@ export class TokenTable {
   readonly data: TokenTableData;
   /** Token ids in all; every id is below it. Ids without a token have no bytes. */
   readonly size: number;
+  /** Bytes of the longest token, at least 1. */
+  readonly longest: number;
 
   constructor(data: TokenTableData) {
+    const { starts } = data;
     this.data = data;
-    this.size = data.starts.length - 1;
+    this.size = starts.length - 1;
+    let longest = 1;
+    for (let id = 0; id < this.size; id++) longest = Math.max(longest, starts[id + 1] - starts[id]);
+    this.longest = longest;
   }
 
   /**

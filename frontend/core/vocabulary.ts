@@ -18,18 +18,26 @@ export interface Vocabulary {
     text: string,
     options: { readonly parseSpecials: boolean; readonly addBos?: boolean },
   ): Uint32Array;
-  /** Like `encode`, but a text that would take long is encoded on another thread, and its ids come later. */
+  /**
+   * Like `encode`, but a text that would take long is encoded on another thread, and its ids come later. Over
+   * `mostTokens` ids it stops with `context_length_exceeded`.
+   */
   encodePrompt(
     text: string,
-    options: { readonly parseSpecials: boolean; readonly addBos?: boolean },
+    options: {
+      readonly parseSpecials: boolean;
+      readonly addBos?: boolean;
+      readonly mostTokens?: number;
+    },
   ): Result<Uint32Array> | Promise<Result<Uint32Array>>;
   /**
    * Renders the template (add_generation_prompt on) and tokenizes; special spellings inside contents stay text. What
-   * would take long is done on another thread, and its ids come later.
+   * would take long is done on another thread, and its ids come later. Over `mostTokens` ids it stops with
+   * `context_length_exceeded`.
    */
   encodeChat(
     messages: readonly ChatMessage[],
-    options: { readonly nowMs: number },
+    options: { readonly nowMs: number; readonly mostTokens?: number },
   ): Result<Uint32Array> | Promise<Result<Uint32Array>>;
   /** Bytes of one token as it is written out; specials give their spelling. */
   tokenBytes(id: number): Uint8Array;

@@ -57,13 +57,14 @@ async function prepareAsked(
   if (model === undefined) return { ok: false, error: unknownModel(asked.request.model) };
   const vocabulary = await model.vocabulary();
   if (!vocabulary.ok) return vocabulary;
+  const { contextLength } = model;
   const prompts = asked.kind === "chat"
-    ? await chatTokens(asked.request, vocabulary.value, clock.wallMs())
-    : await completionTokens(asked.request, vocabulary.value);
+    ? await chatTokens(asked.request, vocabulary.value, { nowMs: clock.wallMs(), contextLength })
+    : await completionTokens(asked.request, vocabulary.value, contextLength);
   if (!prompts.ok) return prompts;
   const fits = checkTokens(asked.request, prompts.value, {
     vocabulary: vocabulary.value,
-    contextLength: model.contextLength,
+    contextLength,
     param: asked.kind === "chat" ? "messages" : "prompt",
   });
   if (!fits.ok) return fits;

@@ -6,11 +6,14 @@ import type { CommonRequest } from "../openai/common_fields.ts";
 import type { CompletionRequest, Prompt } from "../openai/completion_request.ts";
 import { outputRoom } from "./request_run.ts";
 
+/** Prompts are tokenized up to so many times the model's context: that far their length is told, no further. */
+const countedContexts = 4;
+
 /** The tokens of a chat: the model's template rendered and tokenized. */
 export async function chatTokens(
   request: ChatRequest,
   vocabulary: Vocabulary,
-  nowMs: number,
+  options: { readonly nowMs: number; readonly contextLength: number },
 ): Promise<Result<readonly Uint32Array[]>> {
   if (!vocabulary.hasChatTemplate) {
     return fail(
@@ -19,20 +22,28 @@ export async function chatTokens(
       { param: "messages" },
     );
   }
-  const tokens = await vocabulary.encodeChat(request.messages, { nowMs });
-  return tokens.ok ? ok([tokens.value]) : tokens;
+  const { nowMs, contextLength } = options;
+  const mostTokens = countedContexts * contextLength;
+  const tokens = await vocabulary.encodeChat(request.messages, { nowMs, mostTokens });
+  if (tokens.ok) return ok([tokens.value]);
+  return tokens.error.code === "context_length_exceeded" ? tooLong(contextLength) : tokens;
 }
 
 /** The tokens of every prompt of a text completion; spellings of specials count as specials there. */
 export async function completionTokens(
   request: CompletionRequest,
   vocabulary: Vocabulary,
+  contextLength: number,
 ): Promise<Result<readonly Uint32Array[]>> {
   const all: Uint32Array[] = [];
   for (const [index, prompt] of request.prompts.entries()) {
     const param = request.prompts.length === 1 ? "prompt" : `prompt[${index}]`;
-    const encoded = await tokensOf(prompt, vocabulary);
-    if (!encoded.ok) return encoded;
+    const encoded = await tokensOf(prompt, vocabulary, countedContexts * contextLength);
+    if (!encoded.ok) {
+      return encoded.error.code === "context_length_exceeded"
+        ? tooLong(contextLength, param)
+        : encoded;
+    }
     const tokens = encoded.value;
     if (tokens.length === 0) {
       return fail("invalid_request", `Invalid '${param}': must not be empty`, { param });
@@ -49,9 +60,19 @@ export async function completionTokens(
 function tokensOf(
   prompt: Prompt,
   vocabulary: Vocabulary,
+  mostTokens: number,
 ): Result<Uint32Array> | Promise<Result<Uint32Array>> {
   if (typeof prompt !== "string") return ok(Uint32Array.from(prompt));
-  return vocabulary.encodePrompt(prompt, { parseSpecials: true, addBos: true });
+  return vocabulary.encodePrompt(prompt, { parseSpecials: true, addBos: true, mostTokens });
+}
+
+function tooLong(contextLength: number, param = "messages") {
+  return fail(
+    "context_length_exceeded",
+    `This model's maximum context length is ${contextLength} tokens; the prompt has more than ` +
+      `${countedContexts * contextLength}. Shorten it.`,
+    { param },
+  );
 }
 
 /** Everything that can be refused before any work: ids of unknown tokens, prompts that do not fit. */

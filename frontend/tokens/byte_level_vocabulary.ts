@@ -17,15 +17,17 @@ const inlineBudget = 1_000_000;
 
 /** Encodes prompts that would hold up everything else, somewhere else. */
 export interface LongPrompts {
-  encode(
-    text: string,
-    options: { readonly parseSpecials: boolean; readonly addBos?: boolean },
-  ): Promise<Result<Uint32Array>>;
+  encode(text: string, options: PromptOptions): Promise<Result<Uint32Array>>;
   encodeChat(
     messages: readonly ChatMessage[],
-    options: { readonly nowMs: number },
+    options: ChatOptions,
   ): Promise<Result<Uint32Array>>;
 }
+
+/** Options of `Vocabulary.encodePrompt`. */
+export type PromptOptions = Parameters<Vocabulary["encodePrompt"]>[1];
+/** Options of `Vocabulary.encodeChat`. */
+export type ChatOptions = Parameters<Vocabulary["encodeChat"]>[1];
 
 /** A vocabulary of byte-level BPE. */
 export class ByteLevelVocabulary implements Vocabulary {
@@ -62,25 +64,30 @@ export class ByteLevelVocabulary implements Vocabulary {
     text: string,
     options: { readonly parseSpecials: boolean; readonly addBos?: boolean },
   ): Uint32Array {
-    return this.#withBos(this.#encoder.encode(text, options)!, options.addBos === true);
+    const { parseSpecials, addBos = false } = options;
+    const outcome = this.#encoder.encode(text, { parseSpecials, first: this.#bos(addBos) });
+    // Without bounds there is nothing to fail.
+    return outcome as Uint32Array;
   }
 
   encodePrompt(
     text: string,
-    options: { readonly parseSpecials: boolean; readonly addBos?: boolean },
+    options: PromptOptions,
   ): Result<Uint32Array> | Promise<Result<Uint32Array>> {
     const long = this.#long;
-    if (long === undefined) return ok(this.encode(text, options));
-    const parts = text.length > mostInlineUnits
-      ? undefined
-      : this.#encoder.encode(text, { ...options, budget: inlineBudget });
-    if (parts === undefined) return long.encode(text, options);
-    return ok(this.#withBos(parts, options.addBos === true));
+    if (long !== undefined && text.length > mostInlineUnits) return long.encode(text, options);
+    const { parseSpecials, addBos = false, mostTokens } = options;
+    const outcome = this.#encoder.encode(text, {
+      ...{ parseSpecials, mostTokens, budget: this.#budget },
+      first: this.#bos(addBos),
+    });
+    if (outcome === "over-budget") return long!.encode(text, options);
+    return outcome === "too-many" ? tooMany(mostTokens!) : ok(outcome);
   }
 
   encodeChat(
     messages: readonly ChatMessage[],
-    options: { readonly nowMs: number },
+    options: ChatOptions,
   ): Result<Uint32Array> | Promise<Result<Uint32Array>> {
     if (this.#template === undefined) {
       return fail("invalid_request", "This model has no chat template; use /v1/completions");
@@ -91,14 +98,15 @@ export class ByteLevelVocabulary implements Vocabulary {
     const guarded = guardSpellings(messages, this.#encoder.controls, this.#template.source);
     const rendered = this.#template.render(guarded.messages, options.nowMs);
     if (!rendered.ok) return rendered;
-    const parts = this.#encoder.encode(rendered.value, {
-      parseSpecials: true,
-      marker: guarded.marker,
-      budget: long === undefined ? Infinity : inlineBudget,
+    const { bosToken } = this.#tables;
+    const hasBos = bosToken !== undefined && rendered.value.startsWith(bosToken);
+    const { mostTokens } = options;
+    const outcome = this.#encoder.encode(rendered.value, {
+      ...{ parseSpecials: true, marker: guarded.marker, mostTokens, budget: this.#budget },
+      first: this.#bos(!hasBos),
     });
-    if (parts === undefined) return long!.encodeChat(messages, options);
-    const hasBos = parts.length > 0 && parts[0][0] === this.#tables.bos;
-    return ok(this.#withBos(parts, !hasBos));
+    if (outcome === "over-budget") return long!.encodeChat(messages, options);
+    return outcome === "too-many" ? tooMany(mostTokens!) : ok(outcome);
   }
 
   tokenBytes(id: number): Uint8Array {
@@ -113,17 +121,20 @@ export class ByteLevelVocabulary implements Vocabulary {
     return new TextStream(this.#texts);
   }
 
-  /** The parts in one, behind BOS where it is asked for and the model wants it. */
-  #withBos(parts: readonly Uint32Array[], isAsked: boolean): Uint32Array {
-    const { addBos, bos } = this.#tables;
-    const first = isAsked && addBos && bos !== undefined ? [bos] : [];
-    const ids = new Uint32Array(parts.reduce((sum, part) => sum + part.length, first.length));
-    ids.set(first);
-    let at = first.length;
-    for (const part of parts) {
-      ids.set(part, at);
-      at += part.length;
-    }
-    return ids;
+  /** What may be spent on a text here. */
+  get #budget(): number {
+    return this.#long === undefined ? Infinity : inlineBudget;
   }
+
+  /** BOS where it is asked for and the model wants it. */
+  #bos(isAsked: boolean): number | undefined {
+    return isAsked && this.#tables.addBos ? this.#tables.bos : undefined;
+  }
+}
+
+function tooMany(mostTokens: number) {
+  return fail(
+    "context_length_exceeded",
+    `The prompt must be at most ${mostTokens} tokens, and it has more. Shorten it.`,
+  );
 }

@@ -1,5 +1,6 @@
 import type { Result } from "@pixii/wire";
 import type { ChatMessage } from "../core/vocabulary.ts";
+import type { ChatOptions, PromptOptions } from "./byte_level_vocabulary.ts";
 import type { VocabularyTables } from "./vocabulary_tables.ts";
 
 /** To the thread that makes vocabularies and encodes long prompts. */
@@ -14,14 +15,14 @@ export type ToTokenizerThread =
     readonly call: number;
     readonly key: number;
     readonly text: string;
-    readonly options: { readonly parseSpecials: boolean; readonly addBos?: boolean };
+    readonly options: PromptOptions;
   }
   | {
     readonly op: "chat";
     readonly call: number;
     readonly key: number;
     readonly messages: readonly ChatMessage[];
-    readonly nowMs: number;
+    readonly options: ChatOptions;
   };
 
 /** From the thread: the answer to a call. */

@@ -1,5 +1,4 @@
 /** The thread beside the frontend's event loop: makes vocabularies and encodes long prompts, one call after another. */
-import { ok } from "@pixii/wire";
 import type { Result } from "@pixii/wire";
 import { ByteLevelVocabulary } from "./byte_level_vocabulary.ts";
 import { readArtifact } from "./read_artifact.ts";
@@ -33,9 +32,11 @@ function encoded(
   message: Extract<ToTokenizerThread, { op: "encode" | "chat" }>,
   vocabulary: ByteLevelVocabulary,
 ): Result<Uint32Array> {
-  if (message.op === "encode") return ok(vocabulary.encode(message.text, message.options));
-  // Without a place for long prompts it is done at once.
-  return vocabulary.encodeChat(message.messages, message) as Result<Uint32Array>;
+  const ids = message.op === "encode"
+    ? vocabulary.encodePrompt(message.text, message.options)
+    : vocabulary.encodeChat(message.messages, message.options);
+  // Without another place for long prompts it is done at once.
+  return ids as Result<Uint32Array>;
 }
 
 scope.onmessage = (event) => receive(event.data);

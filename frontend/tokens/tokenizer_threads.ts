@@ -113,9 +113,9 @@ export class TokenizerThreads implements Disposable {
         const send = () => this.#sendTo(tables, { op: "encode", key, text, options });
         return this.#wait(text.length, send);
       },
-      encodeChat: (messages, { nowMs }) => {
+      encodeChat: (messages, options) => {
         const units = messages.reduce((sum, { content }) => sum + content.length, 0);
-        const send = () => this.#sendTo(tables, { op: "chat", key, messages, nowMs });
+        const send = () => this.#sendTo(tables, { op: "chat", key, messages, options });
         return this.#wait(units, send);
       },
     };
