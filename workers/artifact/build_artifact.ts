@@ -5,6 +5,7 @@ import { ggufList, ggufNumber, ggufText } from "../gguf/reader.ts";
 import type { Gguf } from "../gguf/reader.ts";
 import { endTokenIds } from "./end_tokens.ts";
 import { preTokenizers } from "./pre_tokenizer.ts";
+import { tokenKinds } from "./token_kinds.ts";
 
 /** A vocabulary artifact ready to be served. */
 export interface BuiltArtifact {
@@ -14,9 +15,6 @@ export interface BuiltArtifact {
   readonly digest: string;
   readonly vocabulary: VocabularyArtifact;
 }
-
-const controlType = 3;
-const userDefinedType = 4;
 
 async function gzip(text: string): Promise<Uint8Array> {
   const stream = new Blob([text]).stream().pipeThrough(new CompressionStream("gzip"));
@@ -28,14 +26,14 @@ function tokenizerJson(
   tokens: readonly string[],
   pre: string,
 ): Record<string, unknown> {
-  const types = ggufList<number>(gguf, "tokenizer.ggml.token_type");
+  const kinds = tokenKinds(gguf);
   const added: Record<string, unknown>[] = [];
   // Without a prototype, so that a token like `__proto__` is one like any other.
   const vocab: Record<string, number> = Object.create(null);
   tokens.forEach((content, id) => {
     vocab[content] = id;
-    if (types[id] !== controlType && types[id] !== userDefinedType) return;
-    const special = types[id] === controlType;
+    if (kinds[id] === "normal") return;
+    const special = kinds[id] === "control";
     added.push({
       id,
       content,
@@ -70,17 +68,26 @@ function tokenizerJson(
   };
 }
 
+/** Checks a vocabulary and packs it for the way. */
+export async function packArtifact(content: VocabularyArtifact): Promise<BuiltArtifact> {
+  const vocabulary = vocabularyArtifact.parse(content);
+  const bytes = await gzip(JSON.stringify(vocabulary));
+  return { bytes, digest: await sha256Hex(bytes), vocabulary };
+}
+
 /** Makes the vocabulary artifact of a model. Refuses tokenizers that frontends do not know, by name. */
 export async function buildArtifact(gguf: Gguf): Promise<Result<BuiltArtifact>> {
   const model = ggufText(gguf, "tokenizer.ggml.model");
-  const pre = ggufText(gguf, "tokenizer.ggml.pre") ?? "gpt-2";
-  const tokens = ggufList<string>(gguf, "tokenizer.ggml.tokens");
+  const pre = ggufText(gguf, "tokenizer.ggml.pre") ?? "missing";
+  // llama.cpp's name for a token that is empty in the file.
+  const tokens = ggufList<string>(gguf, "tokenizer.ggml.tokens")
+    .map((text, id) => text === "" ? `[EMPTY_${id}]` : text);
   if (model !== "gpt2" || tokens.length === 0) {
     return fail(
       "invalid_request",
       `Cannot serve the model: its tokenizer kind is ${
         model ?? "missing"
-      }; byte-level BPE (gpt2) is supported`,
+      } or it has no tokens; byte-level BPE (gpt2) is supported, use such a model`,
     );
   }
   const known = Object.hasOwn(preTokenizers, pre) ? preTokenizers[pre] : undefined;
@@ -89,7 +96,7 @@ export async function buildArtifact(gguf: Gguf): Promise<Result<BuiltArtifact>> 
       "invalid_request",
       `Cannot serve the model: its pre-tokenizer is ${pre}; supported are ${
         Object.keys(preTokenizers).join(", ")
-      }`,
+      }; use a model with one of them`,
     );
   }
   const merges = ggufList<string>(gguf, "tokenizer.ggml.merges");
@@ -99,11 +106,22 @@ export async function buildArtifact(gguf: Gguf): Promise<Result<BuiltArtifact>> 
       "Cannot serve the model: a token or merge of its vocabulary is not text; download it again",
     );
   }
+  if (new Set(tokens).size !== tokens.length) {
+    return fail(
+      "invalid_request",
+      "Cannot serve the model: two tokens of its vocabulary have the same text; download it again",
+    );
+  }
   const named = (name: string) => tokens[ggufNumber(gguf, `tokenizer.ggml.${name}_token_id`) ?? -1];
   const chatTemplate = ggufText(gguf, "tokenizer.chat_template");
-  const addBos = (gguf.metadata.get("tokenizer.ggml.add_bos_token") as boolean | undefined) ??
-    known.addBos;
-  const vocabulary = vocabularyArtifact.parse({
+  const addBos = gguf.metadata.get("tokenizer.ggml.add_bos_token") ?? known.addBos;
+  if (typeof addBos !== "boolean") {
+    return fail(
+      "invalid_request",
+      `Cannot serve the model: its tokenizer.ggml.add_bos_token is ${addBos}, not a flag; download it again`,
+    );
+  }
+  const packed = await packArtifact({
     version: 1,
     tokenizer: tokenizerJson(gguf, tokens, pre),
     tokenizerConfig: {
@@ -119,6 +137,5 @@ export async function buildArtifact(gguf: Gguf): Promise<Result<BuiltArtifact>> 
     eosTokenIds: endTokenIds(gguf),
     pre,
   });
-  const bytes = await gzip(JSON.stringify(vocabulary));
-  return ok({ bytes, digest: await sha256Hex(bytes), vocabulary });
+  return ok(packed);
 }
