@@ -162,7 +162,8 @@ class Router implements Service {
     const { rank, overlap, record } = decision.value;
     const { blockSize } = rank.card;
     const reply = encode("routeReply", {
-      ...{ kind: "decision", worker: rank.worker, overlap, blockSize, record },
+      ...{ kind: "decision", worker: rank.worker, overlap, blockSize },
+      record: encode("decisionRecord", record),
     });
     this.#count(request.value, decision.value);
     this.#metrics.decisionSeconds.observe((clock.nowMs() - nowMs) / 1000);

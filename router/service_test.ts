@@ -12,6 +12,7 @@ import {
   subjects as subjectsOf,
 } from "@pixii/wire";
 import type {
+  DecisionRecord,
   InstanceId,
   LedgerEntry,
   ModelHash,
@@ -167,6 +168,13 @@ function factOf(op: "first-token" | "complete", request: RouteRequest): LedgerEn
   return { op, requestId, attempt, leg };
 }
 
+/** The decision record in a reply. */
+function recordOf(reply: Extract<RouteReply, { kind: "decision" }>): DecisionRecord {
+  const record = decode("decisionRecord", reply.record);
+  assert.ok(record.ok, JSON.stringify(record));
+  return record.value;
+}
+
 Deno.test("router places requests by prefix, books them and shows why", async () => {
   await using world = await World.open();
   for (const number of [1, 2, 3]) await world.worker(number);
@@ -176,12 +184,12 @@ Deno.test("router places requests by prefix, books them and shows why", async ()
   assert.ok(reply.kind === "decision");
   assert.deepEqual([reply.worker.instance, reply.blockSize], [instanceOf(2), 16]);
   assert.deepEqual(reply.overlap, { device: 3, host: 0, disk: 0 });
-  assert.equal(reply.record.router, world.routers[0].instance);
+  assert.equal(recordOf(reply).router, world.routers[0].instance);
   assert.deepEqual(world.ranks()[1].ledger, {
     ...{ bookings: 1, prefillTokens: 16, blocks: 4, otherRequests: 0 },
   });
   const [kept] = world.decisions();
-  assert.deepEqual(kept.record, reply.record);
+  assert.deepEqual(kept.record, recordOf(reply));
   assert.deepEqual([kept.priority, kept.frontend], [7, frontend]);
   assert.equal(world.decisions(`?request=${request.requestId}`).length, 1);
   assert.equal(world.decisions(`?request=${requestOf(999)}`).length, 0);
@@ -212,7 +220,7 @@ Deno.test("router follows stores, removals and copies", async () => {
   await world.clock.advance(1);
   const { reply } = await world.ask();
   assert.ok(reply.kind === "decision");
-  assert.deepEqual(reply.record.candidates.map((each) => each.overlap.device), [2, 0]);
+  assert.deepEqual(recordOf(reply).candidates.map((each) => each.overlap.device), [2, 0]);
 });
 
 Deno.test("a lost batch is seen by the next one and made good by a snapshot in parts", async () => {
@@ -346,7 +354,7 @@ Deno.test("a model is routed from its first card to its last", async () => {
   assert.equal(await world.placed(), 1);
   const { reply } = await world.ask({}, other);
   assert.ok(reply.kind === "decision" && reply.worker.instance === instanceOf(2));
-  assert.equal(reply.record.model, "other");
+  assert.equal(recordOf(reply).model, "other");
   one.script.isSilent = true;
   await one.leave();
   await world.clock.advance(1_250);
@@ -453,7 +461,7 @@ Deno.test("two routers share the work and agree on the ledger", async () => {
   for (let i = 0; i < 40; i++) {
     const { request, reply } = await world.ask({ seed: i % 5 });
     assert.ok(reply.kind === "decision", JSON.stringify(reply));
-    routers.add(reply.record.router);
+    routers.add(recordOf(reply).router);
     const worker = world.workers[parseInt(reply.worker.instance, 16) - 1];
     await world.tell(bookOf(request, reply.worker, 64 - 16 * reply.overlap.device));
     worker.streams.add(streamKeyText(request));

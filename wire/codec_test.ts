@@ -87,9 +87,14 @@ Deno.test("decode() refuses other versions, other kinds and oversize by name", (
   assert.match(big.ok ? "" : big.error.message, /at most/);
 });
 
-Deno.test("encode() throws where a field breaks its rule", () => {
-  assert.throws(() => encode("part", { ...sampleMessages.part, offset: -1 }));
-  assert.throws(() => encode("loadReport", { ...sampleMessages.loadReport, running: 1.5 }));
+Deno.test("decode() refuses what a sender encoded against a field's rule", () => {
+  const part = decode("part", encode("part", { ...sampleMessages.part, offset: -1 }));
+  assert.ok(!part.ok && part.error.code === "decode_error");
+  const load = decode(
+    "loadReport",
+    encode("loadReport", { ...sampleMessages.loadReport, running: 1.5 }),
+  );
+  assert.ok(!load.ok && /running/.test(load.error.message));
 });
 
 Deno.test("checkMessagePack() refuses bombs before anything is built", () => {

@@ -61,6 +61,8 @@ export const generateRequest = z.object({
   /** Whose inbox gets the frames. */
   frontend: instanceId,
   model: modelName,
+  /** Which of the worker's ranks runs it; absent = 0. */
+  dpRank: u16.optional(),
   /** Prompt token ids, then those of a former attempt's output; u32 little-endian. */
   tokens: bytes(4),
   /** How many of the last `tokens` are output already sent to the client; output index starts here. */

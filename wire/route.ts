@@ -1,5 +1,6 @@
 import { z } from "zod";
 import {
+  bytes,
   count,
   failure,
   finite,
@@ -85,7 +86,8 @@ export const routeReply = z.discriminatedUnion("kind", [
     worker: workerRank,
     overlap,
     blockSize: u32,
-    record: decisionRecord,
+    /** An encoded `decisionRecord`: read only by whoever explains the decision, so the way of a request does not pay for it. */
+    record: bytes(),
   }),
   z.object({ kind: z.literal("refused"), error: failure }),
 ]);

@@ -15,6 +15,26 @@ const model = "fedcba9876543210" as ModelHash;
 const key = { requestId, attempt: 1, leg: 2 };
 const worker = { instance, dpRank: 0 };
 
+const sampleRecord: Message<"decisionRecord"> = {
+  ...key,
+  model: "org/name",
+  policy: "kv",
+  router: instance,
+  atMs: 12.5,
+  isl: 200,
+  blockSize: 64,
+  candidates: [{
+    worker,
+    overlap: { device: 2, host: 1, disk: 0 },
+    terms: { prefill: 1.25, decode: 3 },
+    cost: 4.25,
+  }],
+  eligible: 1,
+  chosen: worker,
+  chance: [0.5],
+  stateVersion: 99,
+};
+
 /** One value of every MessagePack message, with every optional field set: what golden files and fuzz tests start from. */
 export const sampleMessages: { readonly [Name in MessageName]: Message<Name> } = {
   generateRequest: {
@@ -63,26 +83,9 @@ export const sampleMessages: { readonly [Name in MessageName]: Message<Name> } =
     worker,
     overlap: { device: 2, host: 1, disk: 0 },
     blockSize: 64,
-    record: {
-      ...key,
-      model: "org/name",
-      policy: "kv",
-      router: instance,
-      atMs: 12.5,
-      isl: 200,
-      blockSize: 64,
-      candidates: [{
-        worker,
-        overlap: { device: 2, host: 1, disk: 0 },
-        terms: { prefill: 1.25, decode: 3 },
-        cost: 4.25,
-      }],
-      eligible: 1,
-      chosen: worker,
-      chance: [0.5],
-      stateVersion: 99,
-    },
+    record: encode("decisionRecord", sampleRecord),
   },
+  decisionRecord: sampleRecord,
   routeHints: {
     worker: instance,
     dpRank: 0,
@@ -145,6 +148,10 @@ export const sampleMessages: { readonly [Name in MessageName]: Message<Name> } =
 export function sampleBytes(): Map<string, Uint8Array> {
   const files = new Map<string, Uint8Array>();
   for (const name of messageNames) files.set(`${name}.v1.bin`, encode(name, sampleMessages[name]));
+  files.set(
+    "generateRequest.rank.v1.bin",
+    encode("generateRequest", { ...sampleMessages.generateRequest, dpRank: 3 }),
+  );
   files.set(
     "routeRequest.v1.bin",
     encodeRouteRequest({

@@ -30,6 +30,9 @@ export const storeOps = {
   gone: { code: 10, width: 1 },
 } as const;
 
+/** Kinds of the frames that carry the conversation: what wants an answer, the answer under the same id, what wants none. */
+export const storeFrames = { ask: 1, answer: 2, tell: 3 } as const;
+
 /** An operation of the conversation. */
 export type StoreOp = keyof typeof storeOps;
 

@@ -52,11 +52,11 @@ export class ScriptedRouter implements Disposable {
     const { requestId, attempt, leg, isl } = request;
     return encode("routeReply", {
       ...{ kind: "decision", worker: chosen, overlap, blockSize: 16 },
-      record: {
+      record: encode("decisionRecord", {
         ...{ requestId, attempt, leg, isl, model: "scripted", policy: "round-robin" },
         ...{ router: this.id, atMs: 0, blockSize: 16, candidates: [], eligible: open.length },
         ...{ chosen, chance: [], stateVersion: 0 },
-      },
+      }),
     });
   }
 }
