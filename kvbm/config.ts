@@ -1,8 +1,34 @@
-import { commonOptions } from "@pixii/runtime";
+import { commonOptions, option } from "@pixii/runtime";
 import type { ConfigOf } from "@pixii/runtime";
 
 /** The block manager's options. */
-export const kvbmSchema = { ...commonOptions } as const;
+export const kvbmSchema = {
+  ...commonOptions,
+  "kv.host": option.bytes({
+    fallback: 512 * 1024 * 1024,
+    min: 0,
+    max: 2 ** 44,
+    help:
+      "Size of the host tier in shared memory; 0 = off. Taken at the start, less where there is no room.",
+  }),
+  "kv.pool": option.text({
+    fallback: "",
+    placeholder: "DIR",
+    help:
+      "Folder of the pool, which the workers of this host map; empty: /dev/shm on Linux, else the temporary folder.",
+  }),
+  "kv.socket": option.text({
+    fallback: "",
+    placeholder: "PATH",
+    help: "Unix socket for the workers of this host; empty: one in the temporary folder.",
+  }),
+  "kv.segment": option.bytes({
+    fallback: 16 * 1024 * 1024,
+    min: 64 * 1024,
+    max: 2 ** 32,
+    help: "Unit that one size of blocks takes of the pool; no block may be longer.",
+  }),
+} as const;
 
 /** The block manager's config. */
 export type KvbmConfig = ConfigOf<typeof kvbmSchema>;

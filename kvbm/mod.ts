@@ -1,5 +1,5 @@
 /**
- * KV blocks below the GPU. Today it only registers: workers keep KV on the device.
+ * KV blocks below the GPU: the host tier in shared memory, its books, its socket, its events.
  * @module
  */
 export { kvbmSchema } from "./config.ts";

@@ -1,26 +1,80 @@
-import type { Service, ServiceSpec } from "@pixii/runtime";
+import type { Result } from "@pixii/wire";
+import { formatBytes } from "@pixii/runtime";
+import type { Service, ServiceContext, ServiceSpec } from "@pixii/runtime";
 import { kvbmSchema } from "./config.ts";
-import { tiersOff } from "./core/tier_room.ts";
+import type { KvbmConfig } from "./config.ts";
+import { tiersWith } from "./core/tier_room.ts";
+import type { TierRoom } from "./core/tier_room.ts";
+import { HostTier } from "./host_tier.ts";
 import { kvbmMetrics } from "./metrics.ts";
 
-/** What the block manager does not do yet, for `/health` and the log. */
-const missing = "tiers come later: workers keep KV on the device only";
+const noCounts = {
+  hits: 0,
+  misses: 0,
+  commits: 0,
+  duplicates: 0,
+  evictions: 0,
+  refused: 0,
+  damaged: 0,
+};
+const noBlocks = { pinned: 0, unused: 0, reserved: 0 };
 
 /** The block manager program. */
 export const kvbmSpec: ServiceSpec<typeof kvbmSchema> = {
   name: "kvbm",
-  summary: "Will keep KV blocks below the GPU; has no tiers yet",
+  summary:
+    "Keeps KV blocks below the GPU: the host tier in shared memory, for all workers of a host",
   schema: kvbmSchema,
-  start(_config, context): Promise<Service> {
-    kvbmMetrics(context.metrics, tiersOff);
-    context.log.info(missing);
-    return Promise.resolve({
+  async start(config, context): Promise<Service> {
+    const held: { tier?: HostTier } = {};
+    const rooms = (): readonly TierRoom[] =>
+      tiersWith(held.tier && { capacityBytes: held.tier.bytes, usedBytes: held.tier.usedBytes });
+    const { batches } = kvbmMetrics(context.metrics, {
+      rooms,
+      blocks: () => held.tier?.blocks() ?? noBlocks,
+      counts: () => held.tier?.pool.counts ?? noCounts,
+      workers: () => held.tier?.workers ?? 0,
+    });
+    held.tier = await openTier(config, context, () => batches.add());
+    return {
       health: () => ({
         status: "ready",
-        details: { missing, tiers: tiersOff(), bus: context.bus.status },
+        details: { tiers: rooms(), workers: held.tier?.workers ?? 0, bus: context.bus.status },
       }),
+      adminRoutes: { "/pool": () => held.tier?.facts() ?? { off: true } },
       drain: () => Promise.resolve(),
-      [Symbol.asyncDispose]: () => Promise.resolve(),
-    });
+      [Symbol.asyncDispose]: async () => {
+        await held.tier?.[Symbol.asyncDispose]();
+        held.tier = undefined;
+      },
+    };
   },
 };
+
+/** The host tier, or a sentence in the log why there is none: the cluster serves without it. */
+async function openTier(
+  config: KvbmConfig,
+  context: ServiceContext,
+  onBatch: () => void,
+): Promise<HostTier | undefined> {
+  const { log } = context;
+  const wanted = config["kv.host"];
+  if (wanted === 0) {
+    log.info("the host tier is off");
+    return undefined;
+  }
+  const opened: Result<HostTier> = await HostTier.open(config, context, onBatch);
+  if (!opened.ok) {
+    log.warn("no host tier: workers keep KV on the device only", { reason: opened.error.message });
+    return undefined;
+  }
+  const { bytes, path } = opened.value;
+  if (bytes < wanted * 0.9) {
+    log.warn(
+      `the host tier is ${formatBytes(bytes)} instead of ${
+        formatBytes(wanted)
+      }: there is no more room for ${path}`,
+    );
+  }
+  return opened.value;
+}

@@ -119,7 +119,9 @@ export async function startStack(
       }, 60_000);
     },
     async [Symbol.asyncDispose]() {
-      await Promise.all(programs.map((one) => one.end("SIGKILL")));
+      // A kvbm that is killed leaves its pool in memory until the next one starts.
+      const signalOf = (name: string) => name === "kvbm" ? "SIGTERM" : "SIGKILL";
+      await Promise.all(programs.map((one) => one.end(signalOf(one.name))));
       await nats[Symbol.asyncDispose]();
       await etcd[Symbol.asyncDispose]();
     },

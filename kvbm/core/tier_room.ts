@@ -12,8 +12,9 @@ export interface TierRoom {
   readonly usedBytes: number;
 }
 
-/** The tiers of a block manager that has none yet: all there, all off. */
-export function tiersOff(): readonly TierRoom[] {
+/** All tiers of a block manager; those that are off have no room. */
+export function tiersWith(host: Omit<TierRoom, "tier"> | undefined): readonly TierRoom[] {
+  const off = { capacityBytes: 0, usedBytes: 0 };
   return tiers.filter((tier) => tier !== "device")
-    .map((tier) => ({ tier, capacityBytes: 0, usedBytes: 0 }));
+    .map((tier) => ({ tier, ...(tier === "host" ? host ?? off : off) }));
 }

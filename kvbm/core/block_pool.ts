@@ -1,0 +1,283 @@
+import type { KvEvent } from "@pixii/wire";
+import { KeyIndex } from "./key_index.ts";
+import type { PoolClient, PoolLayout } from "./pool_client.ts";
+import { PoolEvents } from "./pool_events.ts";
+import { checkPool } from "./pool_integrity.ts";
+import { snapshotOf } from "./pool_snapshot.ts";
+import { Recency } from "./recency.ts";
+import { Slab } from "./slab.ts";
+import { slotStates, SlotTable } from "./slot_table.ts";
+
+const { reserved, committed, doomed } = slotStates;
+
+/** Part of all slots of a size that one worker may have reserved, and the most of them. */
+const shareReserved = 1 / 16;
+const mostReserved = 64;
+/** Slots looked for in own blocks before another size's segments are looked at again. */
+const spareEvery = 64;
+
+/** What a pool has done since it was made. */
+export interface PoolCounts {
+  hits: number;
+  misses: number;
+  commits: number;
+  duplicates: number;
+  evictions: number;
+  /** Slots wanted and not to be had: all was held. */
+  refused: number;
+  damaged: number;
+}
+
+/**
+ * The host tier's books: which slot holds which block, who reads or writes it, what goes first. A slot is reserved, then
+ * committed: immutable, found by its key, one per key. What nobody reads waits in the order of use and is evicted when
+ * a slot is wanted. A reservation ends by its owner or with it, never by time. Pure; rows are as in `StoreRows`.
+ */
+export class BlockPool {
+  readonly table = new SlotTable();
+  readonly slab: Slab;
+  readonly keys: KeyIndex;
+  readonly recency: Recency;
+  readonly layouts: PoolLayout[] = [];
+  readonly clients = new Map<number, PoolClient>();
+  readonly counts: PoolCounts = {
+    hits: 0,
+    misses: 0,
+    commits: 0,
+    duplicates: 0,
+    evictions: 0,
+    refused: 0,
+    damaged: 0,
+  };
+  readonly #events: PoolEvents[] = [];
+  #nextClient = 1;
+  #sinceSpare = 0;
+
+  constructor(options: { readonly segments: number; readonly segmentPages: number }) {
+    this.slab = new Slab(options);
+    this.keys = new KeyIndex(this.table);
+    this.recency = new Recency(this.table, this.slab);
+  }
+
+  /** Index of a layout; `undefined` where its slots do not fit a segment, or differ from what the same layout had. */
+  layout(
+    { hi, lo, blockSize, slotPages }: Omit<PoolLayout, "size">,
+  ): number | undefined {
+    const known = this.layouts.findIndex((one) => one.hi === hi && one.lo === lo);
+    if (known >= 0) {
+      const same = this.layouts[known];
+      return same.blockSize === blockSize && same.slotPages === slotPages ? known : undefined;
+    }
+    const size = this.slab.sizeOf(slotPages);
+    if (size === undefined) return undefined;
+    this.#events.push(new PoolEvents());
+    return this.layouts.push({ hi, lo, blockSize, slotPages, size }) - 1;
+  }
+
+  /** Most slots that a worker of this layout may have reserved. */
+  mostReserved(layout: number): number {
+    const { perSegment } = this.slab.sizes[this.layouts[layout].size];
+    const slots = perSegment * this.slab.segments;
+    return Math.max(1, Math.min(mostReserved, Math.floor(slots * shareReserved)));
+  }
+
+  /** A worker that holds nothing yet. */
+  join(layout: number): number {
+    const number = this.#nextClient++;
+    this.clients.set(number, { number, layout, reserved: new Set(), leases: new Map() });
+    return number;
+  }
+
+  /** A worker is gone, or holds nothing any more: its pins and reservations fall. */
+  leave(client: number): void {
+    const { reserved: slots, leases } = this.#client(client);
+    for (const lease of [...leases.keys()]) this.release(client, [lease]);
+    for (const slot of slots) this.#free(slot);
+    this.clients.delete(client);
+  }
+
+  /** Slot and page of each block that is there (0, 0 else); those found are pinned under the lease. */
+  find(client: number, lease: number, routes: Uint32Array): Uint32Array {
+    const { layout, leases } = this.#client(client);
+    const rows = new Uint32Array(routes.length);
+    const held: number[] = [];
+    for (let i = 0; i < routes.length; i += 2) {
+      const slot = this.keys.find(layout, routes[i + 1], routes[i]);
+      if (slot === 0) continue;
+      rows[i] = slot;
+      rows[i + 1] = this.table.page[slot];
+      held.push(slot);
+      if (this.table.pins[slot]++ === 0) this.recency.remove(slot);
+    }
+    this.counts.hits += held.length;
+    this.counts.misses += routes.length / 2 - held.length;
+    // A lease of the same number is over: the new one is pinned already, so what both hold stays.
+    this.release(client, [lease]);
+    if (held.length > 0) leases.set(lease, Uint32Array.from(held));
+    return rows;
+  }
+
+  /** Leases are over; unknown ones are passed over. What nobody else holds becomes the most recently used, heads last. */
+  release(client: number, leases: Iterable<number>): void {
+    const { leases: live } = this.#client(client);
+    for (const lease of leases) {
+      const slots = live.get(lease);
+      if (slots === undefined) continue;
+      live.delete(lease);
+      for (let i = slots.length - 1; i >= 0; i--) {
+        const slot = slots[i];
+        if (--this.table.pins[slot] > 0) continue;
+        if (this.table.state[slot] === doomed) this.#free(slot);
+        else this.recency.add(slot);
+      }
+    }
+  }
+
+  /** Slot and page of up to `count` slots, fewer where the rest of the pool is held or the worker has enough. */
+  reserve(client: number, count: number): Uint32Array {
+    const { layout, reserved: slots } = this.#client(client);
+    const { size } = this.layouts[layout];
+    const most = Math.min(count, this.mostReserved(layout) - slots.size);
+    const rows: number[] = [];
+    for (let i = 0; i < most; i++) {
+      const page = this.#room(size);
+      if (page === undefined) {
+        this.counts.refused += most - i;
+        break;
+      }
+      const slot = this.table.take(reserved);
+      this.table.page[slot] = page;
+      this.table.size[slot] = size;
+      this.table.layout[slot] = layout;
+      this.table.owner[slot] = client;
+      slots.add(slot);
+      rows.push(slot, page);
+    }
+    return Uint32Array.from(rows);
+  }
+
+  /** Registers written slots; per row the slot that holds the block now (0: not yours to commit) and 1 where it was there. */
+  commit(client: number, entries: Uint32Array): Uint32Array {
+    const mine = this.#client(client);
+    const rows = new Uint32Array(entries.length / 3);
+    for (let i = 0, out = 0; i < entries.length; i += 6, out += 2) {
+      const [slot, lo, hi, parentLo, parentHi, index] = entries.subarray(i, i + 6);
+      if (!mine.reserved.delete(slot)) continue;
+      const there = this.keys.find(mine.layout, hi, lo);
+      if (there !== 0) {
+        this.#free(slot);
+        this.counts.duplicates += 1;
+        this.#touch(there);
+        rows[out] = there;
+        rows[out + 1] = 1;
+        continue;
+      }
+      const { table } = this;
+      table.state[slot] = committed;
+      table.owner[slot] = 0;
+      [table.hi[slot], table.lo[slot], table.index[slot]] = [hi, lo, index];
+      [table.parentHi[slot], table.parentLo[slot]] = [parentHi, parentLo];
+      this.keys.add(slot);
+      this.recency.add(slot);
+      this.#events[mine.layout].stored({ number: slot, parent: this.parentOf(slot), hi, lo });
+      this.counts.commits += 1;
+      rows[out] = slot;
+    }
+    return rows;
+  }
+
+  /** Reserved slots that are not needed; others' are passed over. */
+  giveUp(client: number, slots: Iterable<number>): void {
+    const mine = this.#client(client);
+    for (const slot of slots) if (mine.reserved.delete(slot)) this.#free(slot);
+  }
+
+  /** Blocks that a worker has pinned and found damaged: nobody gets them any more. */
+  damaged(client: number, slots: Iterable<number>): void {
+    const { leases } = this.#client(client);
+    for (const slot of slots) {
+      const isHeld = [...leases.values()].some((held) => held.includes(slot));
+      if (!isHeld || this.table.state[slot] !== committed) continue;
+      this.#unregister(slot);
+      this.table.state[slot] = doomed;
+      this.counts.damaged += 1;
+    }
+  }
+
+  /** Number of the slot that holds a slot's parent; 0 where none does. */
+  parentOf(slot: number): number {
+    const { table } = this;
+    if (table.index[slot] === 0) return 0;
+    return this.keys.find(table.layout[slot], table.parentHi[slot], table.parentLo[slot]);
+  }
+
+  /** Changes of a layout's blocks since the last call. A block's number is its slot. */
+  takeEvents(layout: number): KvEvent[] {
+    return this.#events[layout].isEmpty ? [] : this.#events[layout].take();
+  }
+
+  /** All blocks of a layout, parents first. O(slots). */
+  snapshot(layout: number): KvEvent[] {
+    return snapshotOf(this, layout);
+  }
+
+  /** Throws where the books do not add up. O(everything). */
+  checkIntegrity(): void {
+    checkPool(this);
+  }
+
+  #client(number: number): PoolClient {
+    const client = this.clients.get(number);
+    if (client === undefined) throw new Error(`client ${number} is not in the pool`);
+    return client;
+  }
+
+  /** A place for a slot, for which others may have to go. */
+  #room(size: number): number | undefined {
+    const free = this.slab.take(size);
+    if (free !== undefined) return free.page;
+    const oldest = this.recency.oldest(size);
+    if (this.slab.sizes.length > 1 && (oldest === 0 || ++this.#sinceSpare >= spareEvery)) {
+      this.#sinceSpare = 0;
+      const spare = this.recency.spareSegment(size);
+      if (spare !== undefined) {
+        this.#evictSegment(spare);
+        return this.slab.take(size)?.page;
+      }
+    }
+    if (oldest === 0) return undefined;
+    this.#evict(oldest);
+    return this.slab.take(size)?.page;
+  }
+
+  #evictSegment(segment: number): void {
+    const { size } = this.slab.segment(segment)!;
+    const inside = [...this.recency.listed(size)].filter((slot) =>
+      this.slab.segmentAt(this.table.page[slot]) === segment
+    );
+    for (const slot of inside) this.#evict(slot);
+  }
+
+  #evict(slot: number): void {
+    this.recency.remove(slot);
+    this.#unregister(slot);
+    this.#free(slot);
+    this.counts.evictions += 1;
+  }
+
+  #unregister(slot: number): void {
+    this.keys.remove(slot);
+    this.#events[this.table.layout[slot]].removed(slot);
+  }
+
+  #free(slot: number): void {
+    this.slab.give(this.table.page[slot]);
+    this.table.give(slot);
+  }
+
+  #touch(slot: number): void {
+    if (this.table.pins[slot] > 0) return;
+    this.recency.remove(slot);
+    this.recency.add(slot);
+  }
+}

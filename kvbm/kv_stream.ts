@@ -1,0 +1,189 @@
+import { encodeKvEvents, fail, limits, ok } from "@pixii/wire";
+import type { Control, InstanceId, KvEvent, ModelHash, Result, Subjects } from "@pixii/wire";
+import type { Bus, Clock } from "@pixii/runtime";
+import type { BlockPool } from "./core/block_pool.ts";
+import { SnapshotShelf } from "./snapshot_shelf.ts";
+
+/** Blocks of one message: a stored block takes 12 bytes, so a batch stays far below the message limit. */
+const mostBlocksPerBatch = 16_384;
+/** Events of one message. */
+const mostEventsPerBatch = 4_096;
+/** After changes a batch without any follows, so that a router sees that the last one was lost. */
+const tailMs = 1_000;
+
+/** What the streams are made of. */
+export interface KvStreamParts {
+  readonly owner: InstanceId;
+  readonly pool: BlockPool;
+  readonly bus: Bus;
+  readonly clock: Clock;
+  readonly subjects: Subjects;
+  /** These blocks of a layout have left. */
+  readonly onGone: (layout: number, slots: Uint32Array) => void;
+  readonly onBatch: () => void;
+}
+
+/** The events of one model: numbers count within it. */
+interface Stream {
+  readonly layouts: Set<number>;
+  readonly blockSize: number;
+  number: number;
+  isTailDue: boolean;
+}
+
+/**
+ * Tells routers what the host tier holds: one numbered stream per model, since that is what routers follow. Models that
+ * share a layout (one file under two names) are told the same.
+ */
+export class KvStreams implements Disposable {
+  readonly #parts: KvStreamParts;
+  readonly #streams = new Map<ModelHash, Stream>();
+  readonly #shelf: SnapshotShelf;
+  readonly #changed = new Set<number>();
+  readonly #tail: Disposable;
+  #turn: Disposable | undefined;
+
+  constructor(parts: KvStreamParts) {
+    this.#parts = parts;
+    this.#shelf = new SnapshotShelf(parts.clock);
+    this.#tail = parts.clock.every(tailMs, () => this.#tails());
+  }
+
+  /** Blocks of this layout are a model's, from now on. */
+  open(model: ModelHash, layout: number): void {
+    const { pool } = this.#parts;
+    const { blockSize } = pool.layouts[layout];
+    let stream = this.#streams.get(model);
+    if (stream === undefined) {
+      stream = { layouts: new Set(), blockSize, number: 0, isTailDue: false };
+      this.#streams.set(model, stream);
+    }
+    // One stream tells of blocks of one size; a model whose workers differ in it is told by the first.
+    if (stream.layouts.has(layout) || stream.blockSize !== blockSize) return;
+    this.publish();
+    stream.layouts.add(layout);
+    this.#send(model, stream, pool.snapshot(layout));
+  }
+
+  /** Blocks of a layout may have changed: told in this turn of the event loop. */
+  changed(layout: number): void {
+    this.#changed.add(layout);
+    this.#turn ??= this.#parts.clock.turn(() => this.publish());
+  }
+
+  /** Tells what changed. */
+  publish(): void {
+    this.#turn?.[Symbol.dispose]();
+    this.#turn = undefined;
+    for (const layout of this.#changed) {
+      const events = this.#parts.pool.takeEvents(layout);
+      if (events.length === 0) continue;
+      for (const [model, stream] of this.#streams) {
+        if (stream.layouts.has(layout)) this.#send(model, stream, events);
+      }
+      for (const event of events) {
+        if (event.op === "removed") this.#parts.onGone(layout, event.numbers);
+      }
+    }
+    this.#changed.clear();
+  }
+
+  /** Freezes what a model's stream has told so far; the reply to `snapshot`. */
+  freeze(ask: Extract<Control, { op: "snapshot" }>): Result<Uint8Array> {
+    const models = [...this.#streams.keys()];
+    const model = ask.model ?? (models.length === 1 ? models[0] : undefined);
+    const stream = model === undefined ? undefined : this.#streams.get(model);
+    const isHost = (ask.tier ?? "host") === "host" && (ask.dpRank ?? 0) === 0;
+    if (model === undefined || stream === undefined || !isHost) {
+      return fail("not_found", "Cannot take a snapshot: this program has no such tier or model");
+    }
+    this.publish();
+    const events = [...stream.layouts].flatMap((layout) => this.#parts.pool.snapshot(layout));
+    const bytes = this.#encode(model, stream, { events, maxBytes: limits.assembledBytes });
+    return ok(this.#shelf.put(bytes, { epoch: this.#parts.owner, number: stream.number }));
+  }
+
+  /** Part of a frozen snapshot. */
+  part(id: number, offset: number): Result<Uint8Array> {
+    return this.#shelf.part(id, offset);
+  }
+
+  [Symbol.dispose](): void {
+    this.#turn?.[Symbol.dispose]();
+    this.#tail[Symbol.dispose]();
+  }
+
+  #tails(): void {
+    for (const [model, stream] of this.#streams) {
+      if (!stream.isTailDue) continue;
+      this.#publish(model, stream, []);
+      stream.isTailDue = false;
+    }
+  }
+
+  #send(model: ModelHash, stream: Stream, events: readonly KvEvent[]): void {
+    for (const batch of batches(events)) this.#publish(model, stream, batch);
+  }
+
+  #publish(model: ModelHash, stream: Stream, events: readonly KvEvent[]): void {
+    const { bus, subjects, owner, onBatch } = this.#parts;
+    stream.number += 1;
+    stream.isTailDue = true;
+    // A batch the bus refuses shows as a gap in the numbers: routers then ask for a snapshot.
+    bus.publish(subjects.kvEvents(owner), this.#encode(model, stream, { events }));
+    onBatch();
+  }
+
+  #encode(
+    model: ModelHash,
+    { blockSize, number }: Stream,
+    options: { readonly events: readonly KvEvent[]; readonly maxBytes?: number },
+  ): Uint8Array {
+    const { owner } = this.#parts;
+    const place = { dpRank: 0, tier: "host", cacheGroup: 0 } as const;
+    const batch = { owner, epoch: owner, model, ...place, blockSize, number };
+    return encodeKvEvents({ ...batch, events: options.events }, options.maxBytes);
+  }
+}
+
+/** Cuts events into batches of bounded size, in order. */
+function* batches(events: readonly KvEvent[]): Iterable<KvEvent[]> {
+  let batch: KvEvent[] = [];
+  let blocks = 0;
+  for (const event of events) {
+    for (const piece of pieces(event)) {
+      const size = piece.op === "cleared" ? 1 : piece.numbers.length;
+      const isFull = blocks + size > mostBlocksPerBatch || batch.length === mostEventsPerBatch;
+      if (batch.length > 0 && isFull) {
+        yield batch;
+        batch = [];
+        blocks = 0;
+      }
+      batch.push(piece);
+      blocks += size;
+    }
+  }
+  if (batch.length > 0) yield batch;
+}
+
+/** Cuts an event of more blocks than a batch takes. */
+function* pieces(event: KvEvent): Iterable<KvEvent> {
+  if (event.op === "cleared" || event.numbers.length <= mostBlocksPerBatch) {
+    return void (yield event);
+  }
+  for (let at = 0; at < event.numbers.length; at += mostBlocksPerBatch) {
+    const end = at + mostBlocksPerBatch;
+    const numbers = event.numbers.slice(at, end);
+    if (event.op === "removed") yield { op: "removed", numbers };
+    else {
+      const parent = at === 0 ? event.parent : event.numbers[at - 1];
+      yield {
+        op: "stored",
+        parent,
+        numbers,
+        hi: event.hi.slice(at, end),
+        lo: event.lo.slice(at, end),
+      };
+    }
+  }
+}
