@@ -82,7 +82,14 @@ export class EngineLoop implements Disposable {
     const slots = Math.min(256, message.maxSeqs + cachedSlots);
     const abort = new Uint8Array(message.shared, sharedLayout.abortByte, 1);
     const context = LlamaContext.open(library, model, {
-      sizes: { cells, slots, threads: message.threads, batch: batchTokens, outputs: slots },
+      sizes: {
+        cells,
+        slots,
+        threads: message.threads,
+        // llama.cpp takes no batch larger than its cache.
+        batch: Math.min(batchTokens, cells),
+        outputs: slots,
+      },
       vocabSize: facts.value.vocabSize,
       abort,
     });
