@@ -5,7 +5,7 @@ import { parseModelSpec } from "./model_spec.ts";
 import type { Env } from "./models/cache_folder.ts";
 import { catalogEntry } from "./models/catalog.ts";
 import type { Progress } from "./models/progress.ts";
-import { ensureModel, type LocalModel } from "./models/store.ts";
+import { ensureModel, type LocalModel, type StoreOptions } from "./models/store.ts";
 import type { PlacedModel } from "./service_args.ts";
 
 /** A model that will be served, and a line about it for people. */
@@ -30,6 +30,10 @@ export async function chooseModels(
   options: ChooseOptions,
 ): Promise<Result<readonly ChosenModel[]>> {
   const store = { ...options, download: true };
+  if (plan.models.length === 0 && plan.config.engine === "sim") {
+    const tiny = await ensureModel("tiny", store);
+    return tiny.ok ? ok([placed(defaultPlan("tiny", plan), tiny.value)]) : tiny;
+  }
   if (plan.models.length === 0) {
     const first = await ensureModel("smollm2", store);
     if (first.ok) return ok([placed(defaultPlan("smollm2", plan), first.value)]);
@@ -43,7 +47,9 @@ export async function chooseModels(
   }
   const chosen: ChosenModel[] = [];
   for (const model of plan.models) {
-    const local = await ensureModel(model.spec.text, store);
+    const local = model.engine === "sim"
+      ? await ensureVocabulary(model, store)
+      : await ensureModel(model.spec.text, store);
     if (!local.ok) return local;
     const other = chosen.find((one) => one.plan.servedName === model.servedName);
     if (other !== undefined && other.digest !== local.value.digest) {
@@ -55,6 +61,22 @@ export async function chooseModels(
     chosen.push(placed(model, local.value));
   }
   return ok(chosen);
+}
+
+/** What a simulated model is made of: no weights, so nothing is fetched; `tiny` lends its vocabulary where none is here. */
+async function ensureVocabulary(
+  model: ModelPlan,
+  store: StoreOptions,
+): Promise<Result<LocalModel>> {
+  const { text, source } = model.spec;
+  const local = await ensureModel(text, { ...store, download: false, folders: true });
+  const isKnown = source.kind === "hub" ||
+    (source.kind === "catalog" && catalogEntry(source.name) !== undefined);
+  if (local.ok || local.error.code !== "not_found" || !isKnown) return local;
+  const tiny = await ensureModel("tiny", store);
+  if (!tiny.ok) return tiny;
+  store.progress?.note(`${model.servedName}: simulated with the vocabulary of tiny`);
+  return tiny;
 }
 
 function defaultPlan(name: string, plan: DevPlan): ModelPlan {
@@ -72,6 +94,8 @@ function placed(plan: ModelPlan, model: LocalModel): ChosenModel {
     plan,
     path,
     digest,
-    line: `${plan.servedName}: ${about ?? plan.spec.text} (${model.origin})`,
+    line: plan.engine === "sim"
+      ? `${plan.servedName}: simulated, random words (vocabulary: ${model.origin})`
+      : `${plan.servedName}: ${about ?? plan.spec.text} (${model.origin})`,
   };
 }

@@ -78,3 +78,32 @@ Deno.test("chooseModels() fails with not_found where a model cannot be had", asy
   const gone = await desk.choose("--model", `${desk.folder}/none.gguf`);
   assert.equal(gone.ok ? "" : gone.error.code, "not_found");
 });
+
+Deno.test("chooseModels() simulates without weights: tiny's words where a model's own are not here", async () => {
+  await using desk = new Desk();
+  const chosen = await desk.choose("--engine", "sim");
+  assert.ok(chosen.ok, JSON.stringify(chosen));
+  assert.equal(chosen.value[0].plan.servedName, "tiny");
+  assert.match(chosen.value[0].line, /^tiny: simulated/);
+  const big = await desk.choose("--engine", "sim", "--model", "smollm2", "--model", "org/repo");
+  assert.ok(big.ok, JSON.stringify(big));
+  assert.deepEqual(big.value.map((one) => one.path), [1, 2].map(() => bundledPath("micro.gguf")));
+  assert.deepEqual(big.value.map((one) => one.plan.servedName), ["smollm2", "org/repo"]);
+  assert.match(desk.notes.join(), /smollm2: simulated with the vocabulary of tiny/);
+  const unknown = await desk.choose("--model", "smolm2,engine=sim");
+  assert.ok(!unknown.ok && unknown.error.code === "not_found");
+});
+
+Deno.test("chooseModels() takes a folder with a tokenizer for the simulation, and for nothing else", async () => {
+  await using desk = new Desk();
+  desk.file("words/tokenizer.json", "{}");
+  const path = `${desk.folder}/words/`;
+  const chosen = await desk.choose("--engine", "sim", "--model", path);
+  assert.ok(chosen.ok, JSON.stringify(chosen));
+  assert.equal(chosen.value[0].plan.servedName, "words");
+  assert.equal(chosen.value[0].path, await Deno.realPath(`${desk.folder}/words`));
+  assert.equal((await desk.choose("--model", path)).ok, false);
+  desk.file("empty/x", "");
+  const empty = await desk.choose("--engine", "sim", "--model", `${desk.folder}/empty`);
+  assert.ok(!empty.ok && /empty\/tokenizer.json/.test(empty.error.message), JSON.stringify(empty));
+});

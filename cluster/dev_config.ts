@@ -1,6 +1,12 @@
 import { type ConfigOf, option, parseConfig, parseLogFilter } from "@pixii/runtime";
 import { isNamespace } from "@pixii/wire";
-import { engineProblem, modelBounds, type ModelSpec, parseModelSpec } from "./model_spec.ts";
+import {
+  engineProblem,
+  modelBounds,
+  type ModelSpec,
+  mostLlamaSeqs,
+  parseModelSpec,
+} from "./model_spec.ts";
 import { type Passthrough, splitPassthrough } from "./passthrough.ts";
 
 /** The options of `deno task dev`. */
@@ -19,7 +25,20 @@ export const devSchema = {
     separator: ";",
     help: "Name clients use, in the order of --model.",
   }),
-  engine: option.text({ fallback: "llama", placeholder: "llama", help: "Engine of the workers." }),
+  engine: option.text({
+    fallback: "llama",
+    placeholder: "llama|sim",
+    help:
+      "Engine of the workers: llama.cpp, or a simulation that needs no weights and answers with random words.",
+  }),
+  "sim-speed": option.number({
+    fallback: 1,
+    min: 0.01,
+    max: 1_000_000,
+    infinite: true,
+    help:
+      "How much faster than the modelled machine the sim engine works; inf = as fast as it can.",
+  }),
   topology: option.choice(["auto", "one", "processes"], {
     fallback: "auto",
     help:
@@ -38,7 +57,7 @@ export const devSchema = {
   "max-seqs": option.integer({
     fallback: 8,
     ...modelBounds["max-seqs"],
-    help: "Requests that a worker computes at a time.",
+    help: `Requests that a worker computes at a time; llama at most ${mostLlamaSeqs}.`,
   }),
   threads: option.integer({
     fallback: 1,
@@ -80,6 +99,9 @@ export type DevConfig = ConfigOf<typeof devSchema>;
 export interface ModelPlan {
   readonly spec: ModelSpec;
   readonly servedName: string;
+  readonly engine: string;
+  /** Of the sim engine: > 0, Infinity = as fast as it can. */
+  readonly simSpeed: number;
   readonly workers: number;
   readonly maxSeqs: number;
   readonly threads: number;
@@ -97,7 +119,6 @@ export interface DevPlan {
 
 /** Flags of the full design that this version does not have: name and what to do until then. */
 const notBuilt: Readonly<Record<string, string>> = {
-  "--sim-speed": "the sim engine is not built yet",
   "--kv-host": "the host tier of the KV cache is not built yet",
   "--kv-disk": "the disk tier of the KV cache is not built yet",
   "--prefill": "split prefill and decode is not built yet; use --workers",
@@ -117,10 +138,15 @@ export function parseDev(
   const { config } = parsed;
   problems.push(...crossProblems(config));
   const models: ModelPlan[] = [];
+  if (config.model.length === 0) {
+    problems.push(...seqsProblems(config.engine, config["max-seqs"], "--max-seqs"));
+  }
   config.model.forEach((text, at) => {
     const spec = parseModelSpec(text, env.HOME);
-    if (spec.ok) models.push(modelPlan(spec.value, config, config["served-name"][at]));
-    else problems.push(spec.error.message);
+    if (!spec.ok) return problems.push(spec.error.message);
+    const model = modelPlan(spec.value, config, config["served-name"][at]);
+    models.push(model);
+    problems.push(...seqsProblems(model.engine, model.maxSeqs, `--model ${text}`));
   });
   return problems.length > 0 ? { problems } : { plan: { config, models, passed } };
 }
@@ -135,6 +161,8 @@ export function modelPlan(
   return {
     spec,
     servedName: servedName ?? spec.name,
+    engine: overrides.engine ?? config.engine,
+    simSpeed: config["sim-speed"],
     workers: overrides.workers ?? config.workers,
     maxSeqs: overrides["max-seqs"] ?? config["max-seqs"],
     threads: overrides.threads ?? config.threads,
@@ -185,6 +213,11 @@ function crossProblems(config: DevConfig): string[] {
     problems.push(`Cannot use --log: ${filter.problem}`);
   }
   return problems;
+}
+
+function seqsProblems(engine: string, maxSeqs: number, what: string): string[] {
+  if (engine !== "llama" || maxSeqs <= mostLlamaSeqs) return [];
+  return [`Cannot use ${what}: max-seqs of llama is at most ${mostLlamaSeqs}, got ${maxSeqs}`];
 }
 
 function serverOption(placeholder: string, help: string) {

@@ -55,13 +55,12 @@ Deno.test("parseDev() refuses flags that are not built yet with one sentence", (
   const help = renderHelp(devSchema, "deno task dev", "");
   for (
     const args of [
-      ["--sim-speed", "2"],
       ["--kv-host=1GiB"],
       ["--kv-disk", "1GiB:/x"],
       ["--planner", "act"],
       ["--prefill", "1", "--decode"],
       ["--interactive"],
-      ["--engine", "sim"],
+      ["--engine", "onnx"],
       ["--router", "ttft"],
     ]
   ) {
@@ -71,6 +70,23 @@ Deno.test("parseDev() refuses flags that are not built yet with one sentence", (
     if (flag !== "--engine" && flag !== "--router") assert.ok(!help.includes(flag), flag);
   }
   assert.deepEqual(problems("--planner", "watch"), []);
+});
+
+Deno.test("parseDev() takes the sim engine for all or for one model, and how fast it is", () => {
+  const { models, config } = plan([
+    "--model",
+    "tiny,engine=sim,max-seqs=256",
+    "--model",
+    "smollm2",
+  ]);
+  assert.deepEqual(models.map((one) => one.engine), ["sim", "llama"]);
+  assert.equal(config["sim-speed"], 1);
+  const fast = plan(["--engine", "sim", "--sim-speed", "inf", "--model", "tiny"]);
+  assert.deepEqual(fast.models.map((one) => [one.engine, one.simSpeed]), [["sim", Infinity]]);
+  assert.match(problems("--sim-speed", "0").join(), /--sim-speed/);
+  assert.match(problems("--max-seqs", "256").join(), /max-seqs of llama is at most 192/);
+  assert.match(problems("--model", "tiny,max-seqs=256").join(), /at most 192/);
+  assert.deepEqual(problems("--engine", "sim", "--max-seqs", "256"), []);
 });
 
 Deno.test("parseDev() reports every problem at once", () => {

@@ -24,10 +24,13 @@ export interface ModelSpec {
 /** Bounds of the whole numbers, inclusive; `--model` keys and flags share them. */
 export const modelBounds = {
   workers: { min: 1, max: 64 },
-  "max-seqs": { min: 1, max: 192 },
+  "max-seqs": { min: 1, max: 4096 },
   threads: { min: 1, max: 256 },
   ctx: { min: 0, max: 1_048_576 },
 } as const;
+
+/** Most sequences that a llama worker computes at a time. */
+export const mostLlamaSeqs = 192;
 
 const keys = [...Object.keys(modelBounds), "engine"];
 
@@ -89,9 +92,9 @@ function readOverride(
 
 /** What is wrong with an engine's name; undefined for one that works. */
 export function engineProblem(engine: string): string | undefined {
-  if (engine === "llama") return undefined;
-  if (["sim", "onnx", "openai"].includes(engine)) {
-    return `the engine ${engine} is not built yet; use llama`;
+  if (engine === "llama" || engine === "sim") return undefined;
+  if (["onnx", "openai"].includes(engine)) {
+    return `the engine ${engine} is not built yet; use llama or sim`;
   }
   return `an engine is one of llama, sim, onnx, openai, got ${JSON.stringify(engine)}`;
 }

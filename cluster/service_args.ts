@@ -69,7 +69,9 @@ export function wiringArgs(wiring: Wiring, instance: string): readonly string[] 
 }
 
 function workerArgs({ plan, path }: PlacedModel): readonly string[] {
+  const speed = plan.simSpeed === Infinity ? "inf" : String(plan.simSpeed);
   return [
+    ...["--engine", plan.engine, ...(plan.engine === "sim" ? ["--sim-speed", speed] : [])],
     ...["--model", path, "--served-name", plan.servedName, "--max-seqs", String(plan.maxSeqs)],
     ...["--threads", String(plan.threads), "--ctx", String(plan.ctx), "--role", "both"],
   ];

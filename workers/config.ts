@@ -7,16 +7,24 @@ export const workerSchema = {
   "model": option.text({
     fallback: "",
     placeholder: "PATH",
-    help: "GGUF file to serve (required)",
+    help:
+      "GGUF file to serve (required); sim reads its vocabulary only and takes a folder with tokenizer.json too",
   }),
   "served-name": option.text({
     fallback: "",
     placeholder: "NAME",
     help: "name clients use; empty = the file's stem",
   }),
-  "engine": option.choice(["llama"], {
+  "engine": option.choice(["llama", "sim"], {
     fallback: "llama",
-    help: "engine behind the worker",
+    help: "engine behind the worker: llama.cpp, or a simulation that needs no weights",
+  }),
+  "ranks": option.integer({
+    fallback: 1,
+    min: 1,
+    max: 1024,
+    help:
+      "data-parallel ranks, each an engine of its own in this process; more than 1 with sim only",
   }),
   "role": option.choice(["both"], {
     fallback: "both",
@@ -25,8 +33,8 @@ export const workerSchema = {
   "max-seqs": option.integer({
     fallback: 8,
     min: 1,
-    max: 192,
-    help: "sequences in the running batch",
+    max: 4096,
+    help: "sequences in the running batch; llama takes at most 192",
   }),
   "max-waiting": option.integer({
     fallback: 256,
@@ -66,6 +74,43 @@ export const workerSchema = {
     min: 1_000,
     max: 3_600_000,
     help: "an engine step longer than this ends the worker with an error",
+  }),
+  "sim.speed": option.number({
+    fallback: 1,
+    min: 0.01,
+    max: 1_000_000,
+    infinite: true,
+    placeholder: "X",
+    help: "how much faster than the modelled machine; inf = no waiting at all",
+  }),
+  "sim.profile": option.text({
+    fallback: "",
+    placeholder: "PATH",
+    help: "JSON file with step times; empty = the polynomials of Dynamo's mocker",
+  }),
+  "sim.block-size": option.integer({
+    fallback: 64,
+    min: 1,
+    max: 4096,
+    help: "tokens of a KV block; 64 = llama's, so that one list of hashes serves both engines",
+  }),
+  "sim.blocks": option.integer({
+    fallback: 16_384,
+    min: 1,
+    max: 16_777_216,
+    help: "KV blocks of the device tier, per rank",
+  }),
+  "sim.host-blocks": option.integer({
+    fallback: 0,
+    min: 0,
+    max: 16_777_216,
+    help: "KV blocks of the modelled host tier, per rank; 0 = none",
+  }),
+  "sim.batch-tokens": option.integer({
+    fallback: 8192,
+    min: 1,
+    max: 1_048_576,
+    help: "tokens of one step over all sequences; longer prompts are computed in chunks",
   }),
 } as const;
 

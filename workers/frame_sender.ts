@@ -4,18 +4,31 @@ import type { Bus } from "@pixii/runtime";
 import type { StreamRecord } from "./core/stream_book.ts";
 import type { WorkerMetrics } from "./metrics.ts";
 
-/** One stream's part of a frame. */
+/** What a stream says in one frame. */
 export interface FrameEntry {
-  readonly record: StreamRecord;
   readonly firstIndex: number;
   readonly tokens: readonly number[];
   readonly extra: EntryExtra | undefined;
 }
 
-/** Publishes step frames: one message per step and frontend, all its streams inside. */
+/** The frame under way to one frontend. */
+interface Outgoing {
+  readonly frontend: InstanceId;
+  readonly subject: string;
+  readonly writer: StepFrameWriter;
+  isOpen: boolean;
+}
+
+/**
+ * Publishes step frames: one message per step and frontend, all its streams inside, those of every rank that stepped at
+ * the same time too. Entries are written at once, so nothing of a step is held.
+ */
 export class FrameSender {
-  readonly #writer = new StepFrameWriter();
-  readonly #byFrontend = new Map<InstanceId, FrameEntry[]>();
+  readonly #single = new StepFrameWriter();
+  readonly #outgoing = new Map<InstanceId, Outgoing>();
+  readonly #open: Outgoing[] = [];
+  /** Neighbours in a step mostly belong to one frontend. */
+  #last: Outgoing | undefined;
   readonly #options: {
     readonly bus: Bus;
     readonly subjects: Subjects;
@@ -29,49 +42,80 @@ export class FrameSender {
     this.#options = options;
   }
 
-  /** Adds an entry to the frame of its frontend. */
-  add(entry: FrameEntry): void {
-    const entries = this.#byFrontend.get(entry.record.frontend);
-    if (entries === undefined) this.#byFrontend.set(entry.record.frontend, [entry]);
-    else entries.push(entry);
+  /** Adds what a stream says in step `step` to the frame of its frontend. */
+  add(record: StreamRecord, entry: FrameEntry, step: number): void {
+    const to = this.#to(record.frontend);
+    if (!to.isOpen) this.#begin(to, step);
+    if (put(to.writer, record, entry)) return;
+    this.#publish(to);
+    to.writer.begin(this.#options.worker, step);
+    put(to.writer, record, entry);
   }
 
   /** Publishes everything added. What the bus does not take stays with the stream book: frontends resume. */
-  send(step: number): void {
-    for (const [frontend, entries] of this.#byFrontend) {
-      const subject = this.#options.subjects.inbox(frontend);
-      this.#writer.begin(this.#options.worker, step);
-      for (const entry of entries) {
-        if (this.#put(entry)) continue;
-        this.#publish(subject);
-        this.#writer.begin(this.#options.worker, step);
-        this.#put(entry);
-      }
-      this.#publish(subject);
+  send(): void {
+    for (const to of this.#open) {
+      this.#publish(to);
+      to.isOpen = false;
     }
-    this.#byFrontend.clear();
+    this.#open.length = 0;
   }
 
   /** A frame with one entry, as the reply to `generate` or `resume`; a copy. */
-  single(entry: FrameEntry, options: { accepted: boolean; step: number }): Uint8Array {
-    this.#writer.begin(this.#options.worker, options.step);
-    this.#put(entry, options.accepted);
-    return this.#writer.finish().slice();
+  single(
+    record: StreamRecord,
+    entry: FrameEntry,
+    options: { readonly accepted: boolean; readonly step: number },
+  ): Uint8Array {
+    this.#single.begin(this.#options.worker, options.step);
+    put(this.#single, record, entry, options.accepted);
+    return this.#single.finish().slice();
   }
 
-  #put(entry: FrameEntry, accepted = false): boolean {
-    return this.#writer.add({
-      tag: entry.record.tag,
-      firstIndex: entry.firstIndex,
-      tokens: entry.tokens,
-      extra: entry.extra,
-      accepted,
-    });
+  /** Forgets the buffers of frontends without a stream. */
+  prune(isKnown: (frontend: InstanceId) => boolean): void {
+    for (const [frontend, { isOpen }] of this.#outgoing) {
+      if (!isOpen && !isKnown(frontend)) this.#outgoing.delete(frontend);
+    }
+    this.#last = undefined;
   }
 
-  #publish(subject: string): void {
-    const sent = this.#options.bus.publish(subject, this.#writer.finish());
+  #to(frontend: InstanceId): Outgoing {
+    if (this.#last?.frontend === frontend) return this.#last;
+    let to = this.#outgoing.get(frontend);
+    if (to === undefined) {
+      const subject = this.#options.subjects.inbox(frontend);
+      to = { frontend, subject, writer: new StepFrameWriter(), isOpen: false };
+      this.#outgoing.set(frontend, to);
+    }
+    this.#last = to;
+    return to;
+  }
+
+  #begin(to: Outgoing, step: number): void {
+    to.writer.begin(this.#options.worker, step);
+    to.isOpen = true;
+    this.#open.push(to);
+  }
+
+  #publish(to: Outgoing): void {
+    const sent = this.#options.bus.publish(to.subject, to.writer.finish());
     if (sent.ok) this.#options.metrics.frames.add();
     else this.#options.metrics.lostFrames.add();
   }
+}
+
+function put(
+  writer: StepFrameWriter,
+  record: StreamRecord,
+  entry: FrameEntry,
+  accepted = false,
+): boolean {
+  return writer.add({
+    tag: record.tag,
+    firstIndex: entry.firstIndex,
+    tokens: entry.tokens,
+    extra: entry.extra,
+    accepted,
+  });
 }

@@ -16,13 +16,17 @@ interface Frozen {
   readonly untilMs: number;
 }
 
-/** Numbers and publishes a worker's KV events, and serves snapshots that say which number they include. */
+/**
+ * Numbers and publishes a rank's KV events, and serves snapshots that say which number they include. A snapshot's id
+ * leaves the rank as its remainder by `dpSize`.
+ */
 export class KvPublisher {
   readonly #options: {
     readonly bus: Bus;
     readonly clock: Clock;
     readonly subjects: Subjects;
     readonly card: ModelCard;
+    readonly dpRank: number;
     readonly metrics: WorkerMetrics;
   };
   readonly #snapshots = new Map<number, Frozen>();
@@ -30,7 +34,7 @@ export class KvPublisher {
   readonly #numbers: { step: number; number: number }[] = [];
   #number = 0;
   #step = 0;
-  #nextId = 1;
+  #nextId: number;
   #waiting: { step: number; resolve: () => void }[] = [];
 
   constructor(
@@ -39,10 +43,12 @@ export class KvPublisher {
       clock: Clock;
       subjects: Subjects;
       card: ModelCard;
+      dpRank: number;
       metrics: WorkerMetrics;
     },
   ) {
     this.#options = options;
+    this.#nextId = options.card.dpSize + options.dpRank;
   }
 
   /** Number of the last batch. */
@@ -91,7 +97,9 @@ export class KvPublisher {
         this.#snapshots.delete(id);
       }
     }
-    const id = this.#nextId++;
+    const id = this.#nextId;
+    // The number alone says whose snapshot it is.
+    this.#nextId += this.#options.card.dpSize;
     this.#snapshots.set(id, { bytes, untilMs: nowMs + keepSnapshotMs });
     return encode("snapshotHead", {
       id,
@@ -124,7 +132,7 @@ export class KvPublisher {
       owner: card.instance,
       epoch: card.instance as InstanceId,
       model: card.hash,
-      dpRank: 0,
+      dpRank: this.#options.dpRank,
       tier: "device",
       cacheGroup: 0,
       blockSize: card.blockSize,

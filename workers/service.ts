@@ -1,23 +1,72 @@
-import { fail, modelHashOf } from "@pixii/wire";
+import { fail, modelHashOf, ok } from "@pixii/wire";
 import type { ModelCard, Result } from "@pixii/wire";
 import type { Service, ServiceContext, ServiceSpec } from "@pixii/runtime";
 import { workerSchema } from "./config.ts";
 import type { WorkerConfig } from "./config.ts";
 import type { Engine } from "./engine.ts";
 import { openLlamaEngine } from "./llama/engine.ts";
+import { openSimEngines } from "./sim/open.ts";
 import { WorkerShell } from "./worker_shell.ts";
 
-/** Served name of a model file: its stem. */
+/** Served name of a model file or folder: its stem. */
 export function stemOf(path: string): string {
-  const file = path.slice(path.lastIndexOf("/") + 1);
+  const whole = path.endsWith("/") ? path.slice(0, -1) : path;
+  const file = whole.slice(whole.lastIndexOf("/") + 1);
   return file.endsWith(".gguf") ? file.slice(0, -".gguf".length) : file;
 }
 
-async function openEngine(config: WorkerConfig, context: ServiceContext): Promise<Result<Engine>> {
+/** Most sequences of the llama engine: its sequence ids are bytes, and some keep finished prompts. */
+const mostLlamaSeqs = 192;
+
+/** The engines of the config, one per rank. */
+async function openEngines(
+  config: WorkerConfig,
+  context: ServiceContext,
+): Promise<Result<readonly Engine[]>> {
   if (config.model === "") {
     return fail("invalid_request", "Cannot start: --model PATH is required");
   }
-  return await openLlamaEngine({
+  return config.engine === "sim"
+    ? await openSims(config, context)
+    : await openLlama(config, context);
+}
+
+async function openSims(
+  config: WorkerConfig,
+  context: ServiceContext,
+): Promise<Result<readonly Engine[]>> {
+  return await openSimEngines({
+    path: config.model,
+    ranks: config.ranks,
+    ctx: config.ctx,
+    maxSeqs: config["max-seqs"],
+    maxWaiting: config["max-waiting"],
+    blockSize: config["sim.block-size"],
+    blocks: config["sim.blocks"],
+    hostBlocks: config["sim.host-blocks"],
+    batchTokens: config["sim.batch-tokens"],
+    speed: config["sim.speed"],
+    profile: config["sim.profile"],
+    clock: context.clock,
+  });
+}
+
+async function openLlama(
+  config: WorkerConfig,
+  context: ServiceContext,
+): Promise<Result<readonly Engine[]>> {
+  if (config.ranks > 1) {
+    return fail("invalid_request", "Cannot start: --ranks is for --engine sim; start more workers");
+  }
+  if (config["max-seqs"] > mostLlamaSeqs) {
+    return fail(
+      "invalid_request",
+      `Cannot start: --max-seqs of the llama engine is at most ${mostLlamaSeqs}, got ${
+        config["max-seqs"]
+      }`,
+    );
+  }
+  const opened = await openLlamaEngine({
     path: config.model,
     ctx: config.ctx,
     kvTokens: config["kv-tokens"],
@@ -30,22 +79,23 @@ async function openEngine(config: WorkerConfig, context: ServiceContext): Promis
     clock: context.clock,
     log: context.log.child("llama"),
   });
+  return opened.ok ? ok([opened.value]) : opened;
 }
 
-/** Puts an engine behind the bus under a served name. */
+/** Puts engines, one per rank, behind the bus under a served name. They have one card, whose `dpSize` is their number. */
 export async function startWorkerShell(
-  engine: Engine,
+  engines: readonly Engine[],
   context: ServiceContext,
   options: { readonly name: string; readonly hangMs: number },
 ): Promise<WorkerShell> {
   const card: ModelCard = {
-    ...engine.card(),
+    ...engines[0].card(),
     name: options.name,
     hash: modelHashOf(options.name),
     instance: context.instance,
     role: "both",
   };
-  const shell = new WorkerShell(engine, context, { card, hangMs: options.hangMs });
+  const shell = new WorkerShell(engines, context, { card, hangMs: options.hangMs });
   await shell.open();
   return shell;
 }
@@ -56,17 +106,17 @@ export const workerSpec: ServiceSpec<typeof workerSchema> = {
   summary: "Runs one model behind the bus: continuous batching, KV events, step frames",
   schema: workerSchema,
   async start(config, context): Promise<Service> {
-    const engine = await openEngine(config, context);
-    if (!engine.ok) throw new StartError(engine);
+    const engines = await openEngines(config, context);
+    if (!engines.ok) throw new StartError(engines);
     const name = config["served-name"] === "" ? stemOf(config.model) : config["served-name"];
     context.log.info("model loaded", { model: name, file: stemOf(config.model) });
-    return await startWorkerShell(engine.value, context, { name, hangMs: config["hang-timeout"] });
+    return await startWorkerShell(engines.value, context, { name, hangMs: config["hang-timeout"] });
   },
 };
 
 /** A start that failed for a reason its message names. */
 class StartError extends Error {
-  constructor(failed: Extract<Result<Engine>, { ok: false }>) {
+  constructor(failed: Extract<Result<unknown>, { ok: false }>) {
     super(failed.error.message);
     this.name = failed.error.code;
   }

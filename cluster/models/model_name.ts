@@ -54,9 +54,10 @@ export function servedNameOf(source: ModelSource): string {
   }
 }
 
-/** A path's last part without `.gguf`. */
+/** A path's last part without `.gguf`; a folder may end in `/`. */
 export function stemOf(path: string): string {
-  const last = path.slice(path.lastIndexOf("/") + 1);
+  const whole = path.length > 1 && path.endsWith("/") ? path.slice(0, -1) : path;
+  const last = whole.slice(whole.lastIndexOf("/") + 1);
   return last.endsWith(".gguf") && last.length > 5 ? last.slice(0, -5) : last;
 }
 

@@ -25,6 +25,8 @@ export interface StoreOptions {
   readonly limits?: FetchLimits;
   /** False: only what is on this machine already. */
   readonly download: boolean;
+  /** A path may also name a folder with `tokenizer.json`: a vocabulary without weights. */
+  readonly folders?: boolean;
 }
 
 /** A model's file on this machine. */
@@ -98,6 +100,11 @@ async function localFile(
       throw error;
     }
     return fail("not_found", `Cannot open model ${path}: there is no such file`);
+  }
+  if (stat.isDirectory && options.folders === true) {
+    const real = await Deno.realPath(path);
+    const inside = await localFile(`${path}/tokenizer.json`, name, options);
+    return inside.ok ? ok({ ...inside.value, path: real, origin: `folder ${path}` }) : inside;
   }
   if (!stat.isFile) return fail("not_found", `Cannot open model ${path}: it is not a file`);
   const real = await Deno.realPath(path);

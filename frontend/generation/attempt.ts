@@ -187,6 +187,7 @@ export class Attempt implements InboxReader {
       tag: this.tag,
       frontend: this.#parts.frontend,
       model: request.model.name,
+      dpRank: this.worker.dpRank,
       tokens: new Uint8Array(tokens.buffer, tokens.byteOffset, tokens.byteLength),
       emitted: output.next,
       choice: request.choice,

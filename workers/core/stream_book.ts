@@ -1,4 +1,4 @@
-import { streamKeyText } from "@pixii/wire";
+import { streamKeyText, xxh64 } from "@pixii/wire";
 import type { EntryExtra, InstanceId, StreamKey, TokenLogprob } from "@pixii/wire";
 import type { StepOutput } from "../engine.ts";
 
@@ -8,6 +8,13 @@ export interface StreamRecord {
   readonly stream: number;
   readonly tag: number;
   readonly frontend: InstanceId;
+  /** Rank that runs it. */
+  readonly rank: number;
+  /** xxh64 of the key's text: its part of the rank's digest. */
+  readonly hashHi: number;
+  readonly hashLo: number;
+  /** When its request's time is over, on the worker's clock. */
+  readonly deadlineMs: number;
   /** Output index of `tokens[0]`. */
   firstIndex: number;
   /** Emitted and not yet acknowledged tokens, and their logprobs where asked for. */
@@ -19,7 +26,21 @@ export interface StreamRecord {
   endedMs: number;
   /** The index the frontend expected at its last renewal: the same twice while more is there means a lost frame. */
   renewedIndex: number;
+  /** It was given up by `expire`: said once. */
+  isLost: boolean;
 }
+
+/** What a rank's load report says of its live streams. */
+export interface ActiveStreams {
+  readonly streams: number;
+  /** Xor of the hashes of their keys. */
+  readonly digestHi: number;
+  readonly digestLo: number;
+}
+
+type Mutable<T> = { -readonly [K in keyof T]: T[K] };
+
+const encoder = new TextEncoder();
 
 /** Bounds of a stream book. */
 export interface StreamBookLimits {
@@ -44,6 +65,8 @@ export class StreamBook {
   readonly #byStream = new Map<number, StreamRecord>();
   readonly #byFrontend = new Map<InstanceId, Map<number, StreamRecord>>();
   readonly #cancelled = new Set<string>();
+  readonly #active: Mutable<ActiveStreams>[] = [];
+  #live = 0;
   #nextStream = 1;
 
   constructor(limits: StreamBookLimits) {
@@ -52,27 +75,51 @@ export class StreamBook {
 
   /** Streams that have not ended. */
   get live(): number {
-    let live = 0;
-    for (const record of this.#byKey.values()) if (record.end === undefined) live += 1;
-    return live;
+    return this.#live;
   }
 
-  /** Keys of the streams that have not ended. */
-  *liveKeys(): Iterable<string> {
-    for (const [key, record] of this.#byKey) if (record.end === undefined) yield key;
+  /** Live streams of one rank; kept up, not counted. */
+  active(rank: number): ActiveStreams {
+    return this.#activeOf(rank);
+  }
+
+  /** Streams that have not ended, of one rank. */
+  *liveOf(rank: number): Iterable<StreamRecord> {
+    for (const record of this.#byKey.values()) {
+      if (record.rank === rank && record.end === undefined) yield record;
+    }
+  }
+
+  /** True where a stream of this frontend is kept. */
+  knows(frontend: InstanceId): boolean {
+    return this.#byFrontend.has(frontend);
   }
 
   /** Takes a stream in, or finds it known already. */
   admit(
-    request: { key: StreamKey; tag: number; frontend: InstanceId; emitted: number },
+    request: {
+      readonly key: StreamKey;
+      readonly tag: number;
+      readonly frontend: InstanceId;
+      readonly emitted: number;
+      /** 0 if left out. */
+      readonly rank?: number;
+      /** None if left out. */
+      readonly remainingMs?: number;
+    },
     nowMs: number,
   ): Admission {
     const text = streamKeyText(request.key);
     if (this.#cancelled.has(text)) return { kind: "cancelled" };
     const known = this.#byKey.get(text);
     if (known !== undefined) return { kind: "duplicate", record: known };
+    const hash = xxh64(encoder.encode(text));
     const record: StreamRecord = {
       key: request.key,
+      rank: request.rank ?? 0,
+      hashHi: hash.hi,
+      hashLo: hash.lo,
+      deadlineMs: nowMs + (request.remainingMs ?? Infinity),
       stream: this.#nextStream++,
       tag: request.tag,
       frontend: request.frontend,
@@ -84,7 +131,9 @@ export class StreamBook {
       renewedMs: nowMs,
       endedMs: 0,
       renewedIndex: -1,
+      isLost: false,
     };
+    this.#count(record, 1);
     this.#byKey.set(text, record);
     this.#byStream.set(record.stream, record);
     let mine = this.#byFrontend.get(record.frontend);
@@ -95,6 +144,7 @@ export class StreamBook {
 
   /** Forgets a stream the engine refused. */
   drop(record: StreamRecord): void {
+    if (record.end === undefined) this.#count(record, -1);
     this.#byKey.delete(streamKeyText(record.key));
     this.#byStream.delete(record.stream);
     const mine = this.#byFrontend.get(record.frontend);
@@ -130,6 +180,7 @@ export class StreamBook {
     record.cached ??= output.extra?.cached;
     if (output.extra?.end !== undefined) {
       record.end = output.extra.end;
+      this.#count(record, -1);
       record.endedMs = nowMs;
     }
     return record;
@@ -174,12 +225,16 @@ export class StreamBook {
     };
   }
 
-  /** Streams to cancel because nobody renewed them; forgets ended ones that are read or too old. */
+  /** Streams to cancel because nobody renewed them or their time is over, each once; forgets ended ones that are read or too old. */
   expire(nowMs: number): StreamRecord[] {
     const lost: StreamRecord[] = [];
     for (const record of this.#byKey.values()) {
       if (record.end === undefined) {
-        if (nowMs - record.renewedMs > this.#limits.renewLostMs) lost.push(record);
+        const over = nowMs - record.renewedMs > this.#limits.renewLostMs ||
+          nowMs > record.deadlineMs;
+        if (!over || record.isLost) continue;
+        record.isLost = true;
+        lost.push(record);
       } else {
         const read = nowMs - record.renewedMs > this.#limits.renewLostMs;
         if (nowMs - record.endedMs > this.#limits.keepMs || (read && record.tokens.length === 0)) {
@@ -188,6 +243,19 @@ export class StreamBook {
       }
     }
     return lost;
+  }
+
+  #activeOf(rank: number): Mutable<ActiveStreams> {
+    return this.#active[rank] ??= { streams: 0, digestHi: 0, digestLo: 0 };
+  }
+
+  /** A stream begins or ends. */
+  #count(record: StreamRecord, by: 1 | -1): void {
+    const active = this.#activeOf(record.rank);
+    this.#live += by;
+    active.streams += by;
+    active.digestHi = (active.digestHi ^ record.hashHi) >>> 0;
+    active.digestLo = (active.digestLo ^ record.hashLo) >>> 0;
   }
 
   #acknowledge(record: StreamRecord, nextIndex: number): void {

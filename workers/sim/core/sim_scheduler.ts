@@ -1,0 +1,322 @@
+import { fail } from "@pixii/wire";
+import type { EntryExtra, Failure, KvEvent, TokenLogprob } from "@pixii/wire";
+import { refusalOf } from "../../core/admission.ts";
+import type { EngineRequest } from "../../engine.ts";
+import { SequenceCache } from "./sequence_cache.ts";
+import type { CacheSizes } from "./sequence_cache.ts";
+import { bySimRank, SimSequence } from "./sim_sequence.ts";
+import type { StreamOutput } from "./sim_sequence.ts";
+import type { StepShape } from "./step_time.ts";
+import type { PlainTokens } from "./token_source.ts";
+
+/** What a scheduler is made of. */
+export interface SchedulerOptions extends CacheSizes {
+  /** Most tokens of one step over all sequences. */
+  readonly batchTokens: number;
+  readonly maxSeqs: number;
+  readonly maxWaiting: number;
+  /** Most tokens of a sequence; at most what all blocks hold. */
+  readonly contextLength: number;
+  readonly vocabSize: number;
+  readonly eosTokenIds: readonly number[];
+  readonly plain: PlainTokens;
+}
+
+/** The scheduler's part of a load report. */
+export interface SchedulerLoad {
+  readonly running: number;
+  readonly waiting: number;
+  readonly prefillTokens: number;
+  readonly activeBlocks: number;
+  readonly cachedBlocks: number;
+}
+
+type Mutable<T> = { -readonly [K in keyof T]: T[K] };
+
+/**
+ * Scheduling as vLLM does it, as a pure state machine. A step has a budget of tokens: running sequences take theirs
+ * first, in order of admission; what is left goes to waiting ones, whose prompts may be cut (chunked prefill). A running
+ * sequence that finds no block takes those of the last in rank, which waits again and is computed again later. `plan`
+ * decides a step and takes its blocks, `commit` makes its tokens; between them the step's time passes.
+ */
+export class SimScheduler {
+  readonly #options: SchedulerOptions;
+  readonly #cache: SequenceCache;
+  readonly #live = new Map<number, SimSequence>();
+  readonly #waiting: SimSequence[] = [];
+  readonly #running: SimSequence[] = [];
+  readonly #cancelled: SimSequence[] = [];
+  readonly #outputs: StreamOutput[] = [];
+  readonly #shape: Mutable<StepShape>;
+  #arrivals = 0;
+  #preemptions = 0;
+
+  constructor(options: SchedulerOptions) {
+    this.#options = options;
+    this.#cache = new SequenceCache(options);
+    this.#shape = {
+      prefillTokens: 0,
+      decodeSequences: 0,
+      activeTokens: 0,
+      capacityTokens: options.blocks * options.blockSize,
+      hostTokens: 0,
+    };
+  }
+
+  /** Streams taken and not ended. */
+  get live(): number {
+    return this.#live.size;
+  }
+
+  /** Sequences that lost their blocks to others, since start. */
+  get preemptions(): number {
+    return this.#preemptions;
+  }
+
+  /** Takes a stream in, or says why not. */
+  submit(request: EngineRequest): Failure | undefined {
+    const { contextLength, vocabSize, maxSeqs, maxWaiting } = this.#options;
+    const limits = { contextLength, vocabSize, mostStreams: maxSeqs + maxWaiting };
+    const refused = refusalOf(request, limits, this.#live);
+    if (refused !== undefined) return refused;
+    const sequence = new SimSequence(request, { ...this.#options, arrival: this.#arrivals++ });
+    this.#live.set(request.stream, sequence);
+    this.#queue(sequence);
+    return undefined;
+  }
+
+  /** Ends a stream with the next `commit`. Unknown streams are ignored. */
+  cancel(stream: number): void {
+    const sequence = this.#live.get(stream);
+    if (sequence === undefined || sequence.isCancelled) return;
+    sequence.isCancelled = true;
+    this.#cancelled.push(sequence);
+  }
+
+  /** Ends all streams with the next `commit`. */
+  cancelAll(): void {
+    for (const stream of this.#live.keys()) this.cancel(stream);
+  }
+
+  /** Decides the next step and takes its blocks. The shape is valid until the next call. */
+  plan(): StepShape {
+    const shape = this.#shape;
+    shape.prefillTokens =
+      shape.decodeSequences =
+      shape.activeTokens =
+      shape.hostTokens =
+        0;
+    const before = this.#preemptions;
+    let budget = this.#planRunning();
+    // Whoever lost its blocks in this step would take them back at once.
+    if (this.#preemptions === before) {
+      while (budget > 0) {
+        const sequence = this.#admit(budget);
+        if (sequence === undefined) break;
+        budget -= sequence.planned;
+      }
+    }
+    for (const sequence of this.#running) {
+      if (sequence.planned === 0) continue;
+      if (sequence.planned === 1 && sequence.length - sequence.computed === 1) {
+        shape.decodeSequences += 1;
+        shape.activeTokens += sequence.length;
+      } else shape.prefillTokens += sequence.planned;
+    }
+    return shape;
+  }
+
+  /** Ends the planned step: what every stream says. Valid until the next call. */
+  commit(): readonly StreamOutput[] {
+    this.#outputs.length = 0;
+    this.#endCancelled();
+    const running = this.#running;
+    let kept = 0;
+    for (let i = 0; i < running.length; i++) {
+      const sequence = running[i];
+      if (sequence.planned > 0) {
+        sequence.computed += sequence.planned;
+        sequence.planned = 0;
+        this.#cache.store(sequence);
+        if (sequence.computed === sequence.length) this.#say(sequence);
+      }
+      if (sequence.isRunning) running[kept++] = sequence;
+    }
+    running.length = kept;
+    return this.#outputs;
+  }
+
+  /** Ends every stream with this error, and the planned step with them. Valid until the next call. */
+  failAll(error: Failure): readonly StreamOutput[] {
+    this.#outputs.length = 0;
+    for (const sequence of [...this.#live.values()]) {
+      this.#outputs.push(sequence.end("error", { error }));
+      this.#forget(sequence);
+    }
+    this.#running.length = this.#waiting.length = this.#cancelled.length = 0;
+    return this.#outputs;
+  }
+
+  /** KV events of the device tier since the last call; valid until the next `plan`. */
+  takeEvents(): readonly KvEvent[] {
+    return this.#cache.takeEvents();
+  }
+
+  /** All stored blocks as events, parents first. True after the last `commit` where no step is planned. */
+  snapshot(): KvEvent[] {
+    return this.#cache.snapshot();
+  }
+
+  /** Live numbers. O(live streams). */
+  load(): SchedulerLoad {
+    let prefillTokens = 0;
+    for (const one of this.#waiting) prefillTokens += one.length;
+    for (const one of this.#running) {
+      const left = one.length - one.computed;
+      if (left > 1 || !one.isIntroduced) prefillTokens += left;
+    }
+    return {
+      running: this.#running.length,
+      waiting: this.#waiting.length,
+      prefillTokens,
+      ...this.#cache.counts(),
+    };
+  }
+
+  /** Throws where the books do not add up. */
+  checkIntegrity(): void {
+    const running = new Set(this.#running);
+    const waiting = new Set(this.#waiting);
+    for (const one of this.#live.values()) {
+      const places = Number(running.has(one)) + Number(waiting.has(one));
+      if (places !== 1 || one.isRunning !== running.has(one)) {
+        throw new Error(`stream ${one.request.stream} is in ${places} lists`);
+      }
+      if (!one.isRunning && one.blocks.length > 0) throw new Error("a waiting stream has blocks");
+    }
+    const listed = this.#running.length + this.#waiting.length;
+    if (listed !== this.#live.size) throw new Error(`${this.#live.size} live, ${listed} listed`);
+    if (this.#running.length > this.#options.maxSeqs) throw new Error("more run than allowed");
+    this.#cache.checkIntegrity(this.#live.values());
+  }
+
+  /** Gives running sequences their tokens; answers what is left of the budget. */
+  #planRunning(): number {
+    const { batchTokens, blockSize } = this.#options;
+    let budget = batchTokens;
+    for (let i = 0; i < this.#running.length; i++) {
+      const sequence = this.#running[i];
+      if (sequence.isCancelled) continue;
+      const wanted = Math.min(sequence.length - sequence.computed, budget);
+      while (sequence.computed + wanted > sequence.blocks.length * blockSize) {
+        if (this.#cache.grow(sequence)) continue;
+        const victim = this.#lastInRank();
+        budget += victim.planned;
+        if (this.#running.indexOf(victim) <= i) i -= 1;
+        this.#preempt(victim);
+        if (victim === sequence) break;
+      }
+      if (!sequence.isRunning) continue;
+      sequence.planned = wanted;
+      budget -= wanted;
+    }
+    return budget;
+  }
+
+  /** Starts the first that waits, with what is cached of its prompt; nothing where it has no place. */
+  #admit(budget: number): SimSequence | undefined {
+    const { blockSize, maxSeqs } = this.#options;
+    if (this.#running.length >= maxSeqs) return undefined;
+    const at = this.#waiting.findIndex((one) => !one.isCancelled);
+    if (at < 0) return undefined;
+    const sequence = this.#waiting[at];
+    const match = this.#cache.match(sequence);
+    // Beside others a prompt waits until it fits as a whole: starting it would only cost somebody his blocks.
+    const needed = Math.floor(sequence.length / blockSize) + 1 - match.blocks;
+    if (this.#running.length > 0 && needed > this.#cache.free - match.idle) return undefined;
+    this.#waiting.splice(at, 1);
+    this.#running.push(sequence);
+    sequence.isRunning = true;
+    const host = this.#cache.attach(sequence, match) * blockSize;
+    this.#shape.hostTokens += host;
+    sequence.cached ??= { device: match.blocks * blockSize, host };
+    const wanted = Math.min(sequence.length - sequence.computed, budget);
+    while (sequence.computed + wanted > sequence.blocks.length * blockSize) {
+      if (!this.#cache.grow(sequence)) throw new Error("a prompt that fits found no block");
+    }
+    sequence.planned = wanted;
+    return sequence;
+  }
+
+  /** The next token of a sequence that is computed to its end. */
+  #say(sequence: SimSequence): void {
+    const { request, source } = sequence;
+    const index = sequence.nextIndex;
+    const token = source.at(index);
+    if (source.ends(token)) {
+      this.#outputs.push(sequence.end("stop", { stopToken: token }));
+      return this.#forget(sequence);
+    }
+    const isLast = index + 1 >= request.stop.maxTokens ||
+      sequence.length + 1 >= this.#options.contextLength;
+    const logprob = source.logprob(index, token);
+    const isPlain = sequence.isIntroduced && !isLast && logprob === undefined;
+    const extra = isPlain ? undefined : extraOf(sequence, logprob);
+    if (isLast) extra!.end = { reason: "length", outputTokens: index + 1 };
+    this.#outputs.push(sequence.say(token, extra));
+    if (isLast) this.#forget(sequence);
+  }
+
+  #endCancelled(): void {
+    if (this.#cancelled.length === 0) return;
+    for (const sequence of this.#cancelled) {
+      // It may have said its last token in the very step that ran when it was cancelled.
+      if (this.#live.get(sequence.request.stream) !== sequence) continue;
+      const list = sequence.isRunning ? this.#running : this.#waiting;
+      list.splice(list.indexOf(sequence), 1);
+      this.#outputs.push(sequence.end("cancelled"));
+      this.#forget(sequence);
+    }
+    this.#cancelled.length = 0;
+  }
+
+  #queue(sequence: SimSequence): void {
+    let at = this.#waiting.length;
+    while (at > 0 && bySimRank(sequence, this.#waiting[at - 1]) < 0) at -= 1;
+    this.#waiting.splice(at, 0, sequence);
+  }
+
+  #lastInRank(): SimSequence {
+    return this.#running.reduce((last, one) => bySimRank(last, one) < 0 ? one : last);
+  }
+
+  #preempt(sequence: SimSequence): void {
+    this.#running.splice(this.#running.indexOf(sequence), 1);
+    this.#cache.release(sequence);
+    sequence.isRunning = false;
+    this.#preemptions += 1;
+    this.#queue(sequence);
+  }
+
+  /** A stream is over: its handle is free. The caller takes it out of its list. */
+  #forget(sequence: SimSequence): void {
+    this.#live.delete(sequence.request.stream);
+    this.#cache.release(sequence);
+    sequence.isRunning = false;
+  }
+}
+
+/** What a stream says besides tokens: its cached counts once, log-probabilities where asked for. */
+function extraOf(sequence: SimSequence, logprob: TokenLogprob | undefined): EntryExtra {
+  const extra: EntryExtra = {};
+  if (!sequence.isIntroduced) {
+    sequence.isIntroduced = true;
+    extra.cached = sequence.cachedExtra();
+  }
+  if (logprob !== undefined) extra.logprobs = [logprob];
+  return extra;
+}
+
+/** The error that streams of an engine which is put away end with. */
+export const closedFailure: Failure =
+  fail("draining", "Cannot finish the stream: its engine was shut down; try another worker").error;
