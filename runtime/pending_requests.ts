@@ -48,6 +48,11 @@ export class PendingRequests {
     });
   }
 
+  /** True while request `id` waits. */
+  has(id: number): boolean {
+    return this.#waiting.has(id);
+  }
+
   /** What request `id` asked; "a request" where it has ended. */
   subjectOf(id: number): string {
     return this.#waiting.get(id)?.subject ?? "a request";

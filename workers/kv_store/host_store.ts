@@ -1,0 +1,225 @@
+import type { HashList, InstanceId, Result, StoreHello, StoreRows } from "@pixii/wire";
+import { ok } from "@pixii/wire";
+import { SharedMemory } from "@pixii/runtime";
+import type { Clock, Log } from "@pixii/runtime";
+import type { HostRun, HostTierUser, MappedPool } from "./kv_store.ts";
+import type { KvbmFinder } from "./kvbm_finder.ts";
+import { StoreLink } from "./store_link.ts";
+
+/** A prompt waits no longer than this for the host tier: then it is computed. */
+const findMs = 50;
+/** Pauses between two tries to reach a kvbm: the first, and the longest. */
+const backoffMs = 100;
+const longestBackoffMs = 2_000;
+
+/** What a store is made of. */
+export interface HostStoreParts {
+  readonly hello: StoreHello;
+  readonly finder: KvbmFinder;
+  readonly user: HostTierUser;
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+/** The pool in use and the way to its owner. */
+interface Joined {
+  readonly pool: MappedPool;
+  readonly link: StoreLink;
+  /** Slots the engine has and has not used. */
+  stock: number;
+  isAsking: boolean;
+}
+
+/**
+ * A worker's end of the host tier: finds the kvbm of its host, maps its pool, keeps the engine in slots to write and
+ * finds what prompts can reuse. Nothing here fails a request: without a kvbm there is nothing to reuse, and it is looked
+ * for, for ever.
+ */
+export class HostStore implements AsyncDisposable {
+  readonly #parts: HostStoreParts;
+  readonly #end = new AbortController();
+  readonly #running: Promise<void>;
+  #joined: Joined | undefined;
+  #generation = 0;
+  #lease = 0;
+  #onKvbm: (kvbm: InstanceId | undefined) => void = () => {};
+  #retry: () => void = () => {};
+
+  constructor(parts: HostStoreParts) {
+    this.#parts = parts;
+    parts.finder.onChange(() => this.#retry());
+    this.#running = this.#run();
+  }
+
+  /** The kvbm in use. */
+  get kvbm(): InstanceId | undefined {
+    return this.#joined?.pool.kvbm;
+  }
+
+  /** Calls `listener` whenever another kvbm is in use, or none. */
+  onKvbm(listener: (kvbm: InstanceId | undefined) => void): void {
+    this.#onKvbm = listener;
+  }
+
+  /** What the tier holds of these blocks, pinned; nothing where it holds none, is not there or does not answer in time. */
+  async find(routes: HashList): Promise<HostRun | undefined> {
+    const joined = this.#joined;
+    const count = routes.lo.length;
+    if (joined === undefined || count === 0 || joined.link.isSlow(findMs)) return undefined;
+    const { pool, link } = joined;
+    const lease = this.#lease = (this.#lease + 1) >>> 0;
+    const words = new Uint32Array(2 * count);
+    for (let i = 0; i < count; i++) {
+      words[2 * i] = routes.lo[i];
+      words[2 * i + 1] = routes.hi[i];
+    }
+    const found = await link.ask("find", words, { arg: lease, timeoutMs: findMs });
+    if (!found.ok || found.value.length !== words.length) {
+      // Said after the question on the same connection, so it ends the lease even if that is still to come.
+      link.tell("release", Uint32Array.of(lease));
+      return undefined;
+    }
+    const slots = found.value.filter((_, i) => i % 2 === 0);
+    if (slots.every((slot) => slot === 0)) return undefined;
+    const pages = found.value.filter((_, i) => i % 2 === 1);
+    return { generation: pool.generation, lease, slots, pages };
+  }
+
+  /** Leases that are over. */
+  release(generation: number, leases: readonly number[]): void {
+    this.#of(generation)?.link.tell("release", Uint32Array.from(leases));
+  }
+
+  /** Blocks that were found damaged. */
+  damaged(generation: number, slots: readonly number[]): void {
+    this.#of(generation)?.link.tell("damaged", Uint32Array.from(slots));
+  }
+
+  /** Blocks that were written: `StoreRows` of `commit`. Answers how many are stored now. */
+  async commit(generation: number, words: Uint32Array): Promise<number> {
+    const joined = this.#of(generation);
+    if (joined === undefined || words.length === 0) return 0;
+    joined.stock -= words.length / 6;
+    const stored = joined.link.ask("commit", words);
+    void this.#restock(joined);
+    const rows = await stored;
+    return rows.ok ? rows.value.filter((slot, i) => i % 2 === 0 && slot !== 0).length : 0;
+  }
+
+  /** The engine wants slots: where there were none a moment ago there may be some now. */
+  restock(): void {
+    if (this.#joined !== undefined) void this.#restock(this.#joined);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#end.abort();
+    this.#joined?.link[Symbol.dispose]();
+    this.#parts.finder[Symbol.dispose]();
+    await this.#running;
+  }
+
+  #of(generation: number): Joined | undefined {
+    return this.#joined?.pool.generation === generation ? this.#joined : undefined;
+  }
+
+  async #run(): Promise<void> {
+    const { signal } = this.#end;
+    let failures = 0;
+    while (!signal.aborted) {
+      const joined = await this.#join();
+      if (joined.ok) {
+        failures = 0;
+        await this.#serve(joined.value.link, joined.value.memory);
+      } else {
+        this.#parts.log.debug("no kvbm", { reason: joined.error.message });
+        failures += 1;
+      }
+      if (!signal.aborted) await this.#pause(failures);
+    }
+  }
+
+  async #join(): Promise<Result<{ link: StoreLink; memory: SharedMemory }>> {
+    const { finder, hello, clock, log } = this.#parts;
+    const none = { code: "no_responders" as const, message: "no kvbm on this host" };
+    let last: Result<never> = { ok: false, error: none };
+    for (const path of finder.sockets()) {
+      const opened = await StoreLink.open(path, { hello, clock, log });
+      if (!opened.ok) {
+        last = opened;
+        continue;
+      }
+      const link = opened.value;
+      const { welcome } = link;
+      const memory = await SharedMemory.open(welcome.path, welcome.poolBytes, { populate: true });
+      if (memory.ok) return ok({ link, memory: memory.value });
+      link[Symbol.dispose]();
+      log.warn("cannot use the host tier", { reason: memory.error.message });
+      last = memory;
+    }
+    return last;
+  }
+
+  /** Uses a pool until its owner is gone. */
+  async #serve(link: StoreLink, memory: SharedMemory): Promise<void> {
+    const { user, log } = this.#parts;
+    const { kvbm, pageBytes, slotBytes } = link.welcome;
+    const { path, bytes, address } = memory;
+    const generation = ++this.#generation;
+    const pool: MappedPool = { generation, kvbm, path, bytes, address, pageBytes, slotBytes };
+    const joined: Joined = { pool, link, stock: 0, isAsking: false };
+    this.#joined = joined;
+    const reading = link.run({
+      told: (rows) => this.#told(joined, rows),
+      late: (rows) => this.#late(joined, rows),
+    });
+    if (this.#end.signal.aborted) link[Symbol.dispose]();
+    user.opened(pool);
+    this.#onKvbm(kvbm);
+    log.info("host tier in use", { kvbm, path, bytes });
+    void this.#restock(joined);
+    await reading;
+    this.#joined = undefined;
+    this.#onKvbm(undefined);
+    if (!this.#end.signal.aborted) {
+      log.warn("the kvbm is gone: prompts are computed until it is back", { kvbm });
+    }
+    await user.closed(pool);
+    memory[Symbol.dispose]();
+  }
+
+  #told(joined: Joined, rows: StoreRows): void {
+    if (rows.op === "gone") this.#parts.user.gone(joined.pool.generation, rows.words);
+  }
+
+  #late({ link }: Joined, rows: StoreRows): void {
+    if (rows.op !== "reserved") return;
+    link.tell("giveUp", rows.words.filter((_, i) => i % 2 === 0));
+  }
+
+  /** Gives the engine the slots it lacks; one question at a time. */
+  async #restock(joined: Joined): Promise<void> {
+    const wanted = joined.link.welcome.mostReserved - joined.stock;
+    if (wanted <= 0 || joined.isAsking) return;
+    joined.isAsking = true;
+    const given = await joined.link.ask("reserve", new Uint32Array(), { arg: wanted });
+    joined.isAsking = false;
+    if (!given.ok || this.#joined !== joined) return;
+    const slots = given.value.filter((_, i) => i % 2 === 0);
+    const pages = given.value.filter((_, i) => i % 2 === 1);
+    if (slots.length === 0) return;
+    joined.stock += slots.length;
+    this.#parts.user.granted({ generation: joined.pool.generation, slots, pages });
+  }
+
+  /** Waits before the next try, longer after each failure, or until the registry lists another kvbm. */
+  async #pause(failures: number): Promise<void> {
+    const { clock } = this.#parts;
+    const ms = Math.min(longestBackoffMs, backoffMs * 2 ** Math.min(failures, 10));
+    const cut = new AbortController();
+    this.#retry = () => cut.abort();
+    const signal = AbortSignal.any([cut.signal, this.#end.signal]);
+    // Cut short by a change or by the end: both are what it waits for.
+    await clock.sleep(ms, signal).catch(() => undefined);
+    this.#retry = () => {};
+  }
+}
