@@ -57,7 +57,7 @@ export function smallArtifact(
     },
     tokenizerConfig: {},
     chatTemplate: "{% for message in messages %}<|start|>{{ message.role }}\n" +
-      "{{ message.content }}<|end|>\n{% endfor %}<|start|>assistant\n",
+      "{{ message.content }}<|end|>\n{% endfor %}{{ '<|start|>assistant\n' }}",
     bosToken: "<|bos|>",
     eosToken: "<|end|>",
     addBos: false,
