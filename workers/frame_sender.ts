@@ -1,4 +1,4 @@
-import { StepFrameWriter } from "@pixii/wire";
+import { maxEntryTokens, StepFrameWriter } from "@pixii/wire";
 import type { EntryExtra, InstanceId, Subjects } from "@pixii/wire";
 import type { Bus } from "@pixii/runtime";
 import type { StreamRecord } from "./core/stream_book.ts";
@@ -10,6 +10,9 @@ export interface FrameEntry {
   readonly tokens: readonly number[];
   readonly extra: EntryExtra | undefined;
 }
+
+/** Most tokens of one entry that carries log-probabilities: each takes up to 330 bytes, and a message 512 KiB. */
+const mostLogprobTokens = 1024;
 
 /** The frame under way to one frontend. */
 interface Outgoing {
@@ -46,10 +49,12 @@ export class FrameSender {
   add(record: StreamRecord, entry: FrameEntry, step: number): void {
     const to = this.#to(record.frontend);
     if (!to.isOpen) this.#begin(to, step);
-    if (put(to.writer, record, entry)) return;
-    this.#publish(to);
-    to.writer.begin(this.#options.worker, step);
-    put(to.writer, record, entry);
+    for (const piece of piecesOf(entry)) {
+      if (put(to.writer, record, piece)) continue;
+      this.#publish(to);
+      to.writer.begin(this.#options.worker, step);
+      put(to.writer, record, piece);
+    }
   }
 
   /** Publishes everything added. What the bus does not take stays with the stream book: frontends resume. */
@@ -61,14 +66,18 @@ export class FrameSender {
     this.#open.length = 0;
   }
 
-  /** A frame with one entry, as the reply to `generate` or `resume`; a copy. */
+  /**
+   * A frame with one entry, as the reply to `generate` or `resume`; a copy. Of an entry too long for a message it holds
+   * the beginning: the frontend asks again from there.
+   */
   single(
     record: StreamRecord,
     entry: FrameEntry,
     options: { readonly accepted: boolean; readonly step: number },
   ): Uint8Array {
     this.#single.begin(this.#options.worker, options.step);
-    put(this.#single, record, entry, options.accepted);
+    const [piece] = piecesOf(entry);
+    put(this.#single, record, piece, options.accepted);
     return this.#single.finish().slice();
   }
 
@@ -103,6 +112,26 @@ export class FrameSender {
     if (sent.ok) this.#options.metrics.frames.add();
     else this.#options.metrics.lostFrames.add();
   }
+}
+
+/** An entry in pieces that each fit a message: only a stream sent again after a long gap has more than one. */
+function piecesOf(entry: FrameEntry): readonly FrameEntry[] {
+  const { tokens, extra } = entry;
+  const most = extra?.logprobs === undefined ? maxEntryTokens : mostLogprobTokens;
+  if (tokens.length <= most) return [entry];
+  const pieces: FrameEntry[] = [];
+  for (let at = 0; at < tokens.length; at += most) {
+    const piece: EntryExtra = {};
+    if (at === 0 && extra?.cached !== undefined) piece.cached = extra.cached;
+    if (extra?.logprobs !== undefined) piece.logprobs = extra.logprobs.slice(at, at + most);
+    if (at + most >= tokens.length && extra?.end !== undefined) piece.end = extra.end;
+    pieces.push({
+      firstIndex: entry.firstIndex + at,
+      tokens: tokens.slice(at, at + most),
+      extra: Object.keys(piece).length === 0 ? undefined : piece,
+    });
+  }
+  return pieces;
 }
 
 function put(

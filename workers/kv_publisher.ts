@@ -5,8 +5,14 @@ import { sha256Hex } from "./digest.ts";
 import type { Engine } from "./engine.ts";
 import type { WorkerMetrics } from "./metrics.ts";
 
-/** Events of one message: a stored block takes 12 bytes, so a batch stays far below the message limit. */
+/** Blocks of one message: a stored one takes 12 bytes, so a batch stays far below the message limit. */
 const mostBlocksPerBatch = 16_384;
+/** Events of one message: each takes 12 bytes besides its blocks. */
+const mostEventsPerBatch = 4_096;
+/** Steps whose event numbers are remembered, to date a snapshot: far more than lie between it and its request. */
+const mostDatedSteps = 1_024;
+/** How long a snapshot waits for the step that it is dated by. */
+const snapshotStepMs = 10_000;
 /** Snapshots kept for their readers, and for how long. */
 const mostSnapshots = 4;
 const keepSnapshotMs = 30_000;
@@ -31,7 +37,7 @@ export class KvPublisher {
   };
   readonly #snapshots = new Map<number, Frozen>();
   /** (step, number after it) of the last batches, to date a snapshot. */
-  readonly #numbers: { step: number; number: number }[] = [];
+  readonly #numbers: { step: number; number: number }[] = [{ step: 0, number: 0 }];
   #number = 0;
   #step = 0;
   #nextId: number;
@@ -71,7 +77,7 @@ export class KvPublisher {
     this.#step = step;
     if (events.length > 0) {
       this.#numbers.push({ step, number: this.#number });
-      if (this.#numbers.length > 1024) this.#numbers.splice(0, 512);
+      if (this.#numbers.length > mostDatedSteps) this.#numbers.splice(0, mostDatedSteps / 2);
     }
     const due = this.#waiting.filter((one) => one.step <= step);
     if (due.length > 0) {
@@ -83,9 +89,7 @@ export class KvPublisher {
   /** Freezes the engine's blocks; the reply to `snapshot`. */
   async freeze(engine: Engine): Promise<Uint8Array> {
     const snapshot = await engine.snapshot();
-    if (snapshot.step > this.#step) {
-      await new Promise<void>((resolve) => this.#waiting.push({ step: snapshot.step, resolve }));
-    }
+    await this.#published(snapshot.step);
     const number = this.#numberAfter(snapshot.step);
     const bytes = encodeKvEvents(
       this.#batch(number, snapshot.kvEvents),
@@ -119,11 +123,22 @@ export class KvPublisher {
     return partOf(frozen.bytes, offset);
   }
 
+  /** Resolves when this step's events are published; throws where that does not happen, as when the engine ends. */
+  async #published(step: number): Promise<void> {
+    if (step <= this.#step) return;
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    const waiting = { step, resolve };
+    this.#waiting.push(waiting);
+    using _late = this.#options.clock.timer(snapshotStepMs, () => {
+      this.#waiting = this.#waiting.filter((one) => one !== waiting);
+      reject(new Error(`Cannot date a snapshot: step ${step} does not come; ask again`));
+    });
+    await promise;
+  }
+
   #numberAfter(step: number): number {
-    for (let i = this.#numbers.length - 1; i >= 0; i--) {
-      if (this.#numbers[i].step <= step) return this.#numbers[i].number;
-    }
-    return this.#numbers.length === 0 ? this.#number : 0;
+    const dated = this.#numbers.findLast((one) => one.step <= step) ?? this.#numbers[0];
+    return dated.number;
   }
 
   #batch(number: number, events: readonly KvEvent[]): KvEventBatch {
@@ -159,14 +174,35 @@ function* batches(events: readonly KvEvent[]): Iterable<KvEvent[]> {
   let batch: KvEvent[] = [];
   let blocks = 0;
   for (const event of events) {
-    const size = event.op === "cleared" ? 1 : event.numbers.length;
-    if (batch.length > 0 && (blocks + size > mostBlocksPerBatch || batch.length === 4096)) {
-      yield batch;
-      batch = [];
-      blocks = 0;
+    for (const piece of piecesOf(event)) {
+      const size = piece.op === "cleared" ? 1 : piece.numbers.length;
+      const full = blocks + size > mostBlocksPerBatch || batch.length === mostEventsPerBatch;
+      if (batch.length > 0 && full) {
+        yield batch;
+        batch = [];
+        blocks = 0;
+      }
+      batch.push(piece);
+      blocks += size;
     }
-    batch.push(event);
-    blocks += size;
   }
   if (batch.length > 0) yield batch;
+}
+
+/** An event in pieces that each fit a batch; a run goes on behind the last block of the piece before. */
+function* piecesOf(event: KvEvent): Iterable<KvEvent> {
+  if (event.op === "cleared" || event.numbers.length <= mostBlocksPerBatch) {
+    yield event;
+    return;
+  }
+  for (let at = 0; at < event.numbers.length; at += mostBlocksPerBatch) {
+    const end = at + mostBlocksPerBatch;
+    const numbers = event.numbers.subarray(at, end);
+    if (event.op === "removed") yield { op: "removed", numbers };
+    else {
+      const parent = at === 0 ? event.parent : event.numbers[at - 1];
+      const [hi, lo] = [event.hi.subarray(at, end), event.lo.subarray(at, end)];
+      yield { op: "stored", parent, numbers, hi, lo };
+    }
+  }
 }
