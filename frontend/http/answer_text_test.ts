@@ -136,13 +136,39 @@ Deno.test("one choice's error ends all choices of the request", async () => {
   assert.deepEqual(await api.problems(), []);
 });
 
-Deno.test("the request's time is up: 504 before the first byte, an error event after it", async () => {
+Deno.test("the request's time is up: 504 before the head, a broken answer after it", async () => {
   await using api = await ScriptedApi.open({ config: { "request-timeout": 1_000 } });
-  const whole = await api.post(path, { ...ask, max_tokens: 4_000 });
-  assert.equal(whole.status, 504);
-  assert.equal((await whole.json()).error.code, "timeout");
+  api.worker.script.isDeaf = true;
+  for (const stream of [false, true]) {
+    const early = await api.post(path, { ...ask, stream });
+    const { error } = await early.json();
+    assert.deepEqual([early.status, error.code, error.type], [504, "timeout", "server_error"]);
+  }
+  api.worker.script.isDeaf = false;
   const events = await api.events(path, { ...ask, max_tokens: 4_000 });
   assert.equal(events.at(-1)?.event, "error");
   assert.equal(JSON.parse(events.at(-1)!.data).error.code, "timeout");
+  // An answer in one piece has sent its head by now: it breaks off, and cannot be taken for whole.
+  const whole = await api.post(path, { ...ask, max_tokens: 4_000 });
+  assert.equal(whole.status, 200);
+  await assert.rejects(whole.text());
+  assert.ok(api.world.log.lines.some(({ message }) => message === "an answer was cut"));
+  assert.match(
+    await (await api.fetch("/metrics")).text(),
+    /pixii_frontend_requests_total\{.*status="504".*\} 4/,
+  );
   assert.deepEqual(await api.problems(), []);
+});
+
+Deno.test("a long answer in one piece is whole, though its head goes ahead", async () => {
+  await using api = await ScriptedApi.open();
+  const response = await api.post(path, { ...ask, max_tokens: 300 });
+  assert.equal(response.headers.get("content-length"), null);
+  assert.equal(response.headers.get("content-type"), "application/json");
+  const body = await response.json();
+  assert.equal(body.usage.completion_tokens, 300);
+  assert.ok(body.choices[0].message.content.endsWith(" 299"));
+  const debug = await api.post(path, { ...ask, max_tokens: 300 }, { "x-pixii-debug": "1" });
+  assert.equal(debug.headers.get("x-pixii-cached-tokens"), "device=1,host=0,disk=0");
+  assert.equal((await debug.json()).usage.completion_tokens, 300);
 });

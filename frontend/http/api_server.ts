@@ -3,11 +3,12 @@ import type { Failure } from "@pixii/wire";
 import { StartError } from "@pixii/runtime";
 import type { Health } from "@pixii/runtime";
 import { errorAnswer, jsonAnswer } from "./answer.ts";
-import { SlowReader } from "./byte_pipe.ts";
+import { BrokenBody } from "./byte_pipe.ts";
 import { callOf } from "./call.ts";
 import type { ApiParts, Call, RouteParts } from "./call.ts";
-import { answerGeneration } from "./generation_route.ts";
+import { answerGeneration, headAfterMs } from "./generation_route.ts";
 import { answerModel, answerModels, modelsPath } from "./model_routes.ts";
+import { DueList } from "./due_list.ts";
 import { Outbox } from "./outbox.ts";
 import { BodyReader } from "./request_body.ts";
 
@@ -42,6 +43,7 @@ export class ApiServer implements AsyncDisposable {
     const parts = this.#parts = {
       ...given,
       outbox: new Outbox(clock),
+      heads: new DueList(clock, headAfterMs),
       bodies: new BodyReader({
         clock,
         mostBytes: config["max-body"],
@@ -92,14 +94,13 @@ export class ApiServer implements AsyncDisposable {
 
   /** Takes nothing new, sends what is being sent, and closes; clients that do not read are not waited for. */
   async [Symbol.asyncDispose](): Promise<void> {
-    const { clock, log, bodies, outbox } = this.#parts;
+    const { clock, log, bodies, heads, outbox } = this.#parts;
     const late = Promise.withResolvers<"late">();
     using _limit = clock.timer(lastReadMs, () => late.resolve("late"));
     if (await Promise.race([this.#server.shutdown(), late.promise]) === "late") {
       log.warn("clients did not read their answers to the end", { waitedMs: lastReadMs });
     }
-    bodies[Symbol.dispose]();
-    outbox[Symbol.dispose]();
+    for (const one of [bodies, heads, outbox]) one[Symbol.dispose]();
   }
 
   async #handle(request: Request): Promise<Response> {
@@ -141,7 +142,7 @@ export class ApiServer implements AsyncDisposable {
   /** What no handler caught, or a body that broke on its way, which has its headers already. */
   #broke(error: unknown): Response {
     const requestId = this.#parts.chance.requestId();
-    if (!(error instanceof SlowReader)) {
+    if (!(error instanceof BrokenBody)) {
       this.#parts.log.error("request failed by a bug", { requestId, error });
     }
     return errorAnswer(bug(requestId), new Headers({ "x-request-id": requestId }));

@@ -3,12 +3,8 @@ import type { Outbox, Sender } from "./outbox.ts";
 /** Why a client gets no more: it left, or does not read. */
 export type GoneReason = "cancelled" | "slow";
 
-/** Breaks the connection of a client that does not read; no bug, so nobody logs it. */
-export class SlowReader extends Error {
-  constructor() {
-    super("The client reads too slowly");
-  }
-}
+/** Breaks the connection, so that half an answer cannot look whole. Said on purpose: no bug. */
+export class BrokenBody extends Error {}
 
 const encoder = new TextEncoder();
 const none = new Uint8Array();
@@ -117,7 +113,7 @@ export class BytePipe implements Sender {
 
   #written(): void {
     if (this.#size > this.#mostBytes) {
-      this.#controller.error(new SlowReader());
+      this.#controller.error(new BrokenBody("The client reads too slowly"));
       return this.#gone("slow");
     }
     // A reader that has not come back yet is sent to when it does.

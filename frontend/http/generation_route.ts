@@ -2,13 +2,22 @@ import { errors, fail, workerRankText } from "@pixii/wire";
 import type { Failure } from "@pixii/wire";
 import type { AnswerKind } from "../openai/answer_head.ts";
 import { errorAnswer, jsonAnswer } from "./answer.ts";
+import { BrokenBody } from "./byte_pipe.ts";
 import type { Call, RouteParts } from "./call.ts";
 import { CollectedAnswer } from "./collected_answer.ts";
+import type { DueList } from "./due_list.ts";
 import { prepare } from "./prepared_run.ts";
 import type { PreparedRun } from "./prepared_run.ts";
 import { RequestRun } from "./request_run.ts";
 import { RunMeter } from "./run_meter.ts";
 import { StreamedAnswer } from "./streamed_answer.ts";
+
+/**
+ * An answer in one piece that is not whole after this sends its head. `Deno.serve` (2.9.6) hears of a client that left
+ * only once the head is out, unless the request fitted into its first read of 512 bytes; a failure after it breaks the
+ * connection instead of choosing the status.
+ */
+export const headAfterMs = 500;
 
 /** A run and where it comes from. */
 interface Running {
@@ -45,10 +54,61 @@ async function answerWhole(
   const run = new RequestRun(options, answer, meter);
   const gone = Promise.withResolvers<Failure>();
   startRun(run, { parts, call, onGone: () => gone.resolve(clientGone()) });
-  const failure = await Promise.race([answer.whole, gone.promise]);
+  const ended = Promise.race([answer.whole, gone.promise]);
+  const first = isDebug(call) ? await ended : await endedOrLong(ended, run, parts.heads);
+  if (first === "long") {
+    call.headers.set("content-type", "application/json");
+    const body = lateBody(ended, {
+      json: () => answer.json(run.usage()),
+      onGone: () => run.leave("cancelled"),
+      onCut: ({ code, message }) => {
+        parts.log.info("an answer was cut", { requestId: call.requestId, code, message });
+      },
+    });
+    return new Response(body, { status: 200, headers: call.headers });
+  }
   addDebugHeaders(call, run);
-  if (failure !== undefined) return errorAnswer(failure, call.headers);
+  if (first !== undefined) return errorAnswer(first, call.headers);
   return jsonAnswer(200, answer.json(run.usage()), call.headers);
+}
+
+/** How the answer ended, or "long" once its run is at work and `headAfterMs` have passed. */
+async function endedOrLong(
+  ended: Promise<Failure | undefined>,
+  run: RequestRun,
+  heads: DueList,
+): Promise<Failure | undefined | "long"> {
+  const due = Promise.withResolvers<"long">();
+  using _due = heads.add(() => due.resolve("long"));
+  return await Promise.race([ended, due.promise.then((long) => run.started.then(() => long))]);
+}
+
+/** A body that comes when the answer is whole, watched for its client meanwhile. */
+function lateBody(
+  ended: Promise<Failure | undefined>,
+  { json, onGone, onCut }: {
+    readonly json: () => string;
+    readonly onGone: () => void;
+    readonly onCut: (failure: Failure) => void;
+  },
+): ReadableStream<Uint8Array> {
+  let isGone = false;
+  return new ReadableStream<Uint8Array>({
+    start: async (controller) => {
+      const failure = await ended;
+      if (isGone) return;
+      if (failure !== undefined) {
+        onCut(failure);
+        return controller.error(new BrokenBody(failure.message));
+      }
+      controller.enqueue(new TextEncoder().encode(json()));
+      controller.close();
+    },
+    cancel: () => {
+      isGone = true;
+      onGone();
+    },
+  });
 }
 
 async function answerStreamed(

@@ -2,38 +2,22 @@ import { fail, ok } from "@pixii/wire";
 import type { Result } from "@pixii/wire";
 import type { Clock } from "@pixii/runtime";
 import { readJsonObject } from "../core/json_object.ts";
+import { DueList } from "./due_list.ts";
 
-/** One body on its way. */
-interface Awaited {
-  readonly dueMs: number;
-  readonly expire: () => void;
-}
-
-/**
- * Reads bodies up to a bound and within a time. All wait the same time, so one timer for the oldest serves them all:
- * a request costs none of its own.
- */
+/** Reads bodies up to a bound and within a time. */
 export class BodyReader implements Disposable {
-  readonly #clock: Clock;
   readonly #mostBytes: number;
   readonly #timeoutMs: number;
-  /** In order of their due times. */
-  readonly #waiting = new Set<Awaited>();
-  #timer: Disposable | undefined;
+  readonly #late: DueList;
 
   constructor(options: {
     readonly clock: Clock;
     readonly mostBytes: number;
     readonly timeoutMs: number;
   }) {
-    this.#clock = options.clock;
     this.#mostBytes = options.mostBytes;
     this.#timeoutMs = options.timeoutMs;
-  }
-
-  /** Bodies on their way. */
-  get waiting(): number {
-    return this.#waiting.size;
+    this.#late = new DueList(options.clock, options.timeoutMs);
   }
 
   /** The JSON object of a request, or what is wrong with it. */
@@ -45,8 +29,7 @@ export class BodyReader implements Disposable {
   }
 
   [Symbol.dispose](): void {
-    this.#timer?.[Symbol.dispose]();
-    this.#timer = undefined;
+    this.#late[Symbol.dispose]();
   }
 
   async #readBytes(request: Request): Promise<Result<Uint8Array>> {
@@ -84,36 +67,16 @@ export class BodyReader implements Disposable {
     giveUp: () => void,
   ): Promise<Result<Uint8Array>> {
     const late = Promise.withResolvers<Result<Uint8Array>>();
-    const awaited: Awaited = {
-      dueMs: this.#clock.nowMs() + this.#timeoutMs,
-      expire: () => {
-        late.resolve(
-          fail(
-            "request_timeout",
-            `The body did not arrive within ${this.#timeoutMs} ms; send it faster`,
-          ),
-        );
-        giveUp();
-      },
-    };
-    this.#waiting.add(awaited);
-    this.#timer ??= this.#clock.timer(this.#timeoutMs, () => this.#sweep());
-    const result = await Promise.race([read, late.promise]);
-    this.#waiting.delete(awaited);
-    return result;
+    using _due = this.#late.add(() => {
+      late.resolve(this.#tooSlow());
+      giveUp();
+    });
+    return await Promise.race([read, late.promise]);
   }
 
-  #sweep(): void {
-    this.#timer = undefined;
-    const nowMs = this.#clock.nowMs();
-    for (const awaited of this.#waiting) {
-      if (awaited.dueMs > nowMs) {
-        this.#timer = this.#clock.timer(awaited.dueMs - nowMs, () => this.#sweep());
-        return;
-      }
-      this.#waiting.delete(awaited);
-      awaited.expire();
-    }
+  #tooSlow() {
+    const rule = `The body did not arrive within ${this.#timeoutMs} ms; send it faster`;
+    return fail("request_timeout", rule);
   }
 
   #tooLarge() {
