@@ -58,8 +58,20 @@ export function hexOfU64(hi: number, lo: number): string {
 /** Bytes of lower-case hex text; the text's length is even. */
 export function bytesOfHex(hex: string): Uint8Array {
   const bytes = new Uint8Array(hex.length / 2);
-  for (let i = 0; i < bytes.length; i++) bytes[i] = parseInt(hex.slice(2 * i, 2 * i + 2), 16);
+  putHex(bytes, 0, hex);
   return bytes;
+}
+
+/** Writes the bytes of lower-case hex text of even length at `at`. */
+export function putHex(bytes: Uint8Array, at: number, hex: string): void {
+  for (let i = 0; i < hex.length; i += 2) {
+    bytes[at + i / 2] = digitOf(hex.charCodeAt(i)) * 16 + digitOf(hex.charCodeAt(i + 1));
+  }
+}
+
+/** Value of a digit, `0` to `9` or `a` to `f`. */
+function digitOf(code: number): number {
+  return code < 58 ? code - 48 : code - 87;
 }
 
 /** Lower-case hex text of bytes. */

@@ -1,5 +1,5 @@
 import { binaryKinds, checkHeader, writeHeader } from "./header.ts";
-import { bytesOfHex, hexOfBytes } from "./ids.ts";
+import { hexOfBytes, putHex } from "./ids.ts";
 import type { InstanceId, ModelHash } from "./ids.ts";
 import { limits } from "./limits.ts";
 import { fail, ok } from "./result.ts";
@@ -69,9 +69,9 @@ export function encodeKvEvents(
   writeHeader(view, binaryKinds.kvEvents);
   view.setUint8(2, tiers.indexOf(batch.tier));
   view.setUint8(3, batch.cacheGroup);
-  bytes.set(bytesOfHex(batch.owner), 4);
-  bytes.set(bytesOfHex(batch.epoch), 12);
-  bytes.set(bytesOfHex(batch.model), 20);
+  putHex(bytes, 4, batch.owner);
+  putHex(bytes, 12, batch.epoch);
+  putHex(bytes, 20, batch.model);
   view.setUint32(28, batch.number >>> 0, true);
   view.setUint32(32, Math.floor(batch.number / 4294967296), true);
   view.setUint16(36, batch.dpRank, true);

@@ -1,7 +1,7 @@
 import { decode, encode } from "./codec.ts";
 import type { EntryExtra } from "./generate.ts";
 import { binaryKinds, checkHeader, writeHeader } from "./header.ts";
-import { bytesOfHex, hexOfBytes } from "./ids.ts";
+import { hexOfBytes, putHex } from "./ids.ts";
 import type { InstanceId } from "./ids.ts";
 import { limits } from "./limits.ts";
 import { fail, ok } from "./result.ts";
@@ -51,7 +51,7 @@ export class StepFrameWriter {
     this.#at = headBytes;
     this.#entries = 0;
     writeHeader(this.#view, binaryKinds.stepFrame);
-    this.#bytes.set(bytesOfHex(worker), 4);
+    putHex(this.#bytes, 4, worker);
     this.#view.setUint32(12, step >>> 0, true);
   }
 

@@ -14,6 +14,8 @@ export interface FrameEntry {
 /** Most tokens of one entry that carries log-probabilities: each takes up to 330 bytes, and a message 512 KiB. */
 const mostLogprobTokens = 1024;
 
+type Mutable<T> = { -readonly [K in keyof T]: T[K] };
+
 /** The frame under way to one frontend. */
 interface Outgoing {
   readonly frontend: InstanceId;
@@ -49,12 +51,8 @@ export class FrameSender {
   add(record: StreamRecord, entry: FrameEntry, step: number): void {
     const to = this.#to(record.frontend);
     if (!to.isOpen) this.#begin(to, step);
-    for (const piece of piecesOf(entry)) {
-      if (put(to.writer, record, piece)) continue;
-      this.#publish(to);
-      to.writer.begin(this.#options.worker, step);
-      put(to.writer, record, piece);
-    }
+    if (entry.tokens.length <= mostLogprobTokens) return this.#put(to, record, entry, step);
+    for (const piece of piecesOf(entry)) this.#put(to, record, piece, step);
   }
 
   /** Publishes everything added. What the bus does not take stays with the stream book: frontends resume. */
@@ -101,6 +99,13 @@ export class FrameSender {
     return to;
   }
 
+  #put(to: Outgoing, record: StreamRecord, entry: FrameEntry, step: number): void {
+    if (put(to.writer, record, entry)) return;
+    this.#publish(to);
+    to.writer.begin(this.#options.worker, step);
+    put(to.writer, record, entry);
+  }
+
   #begin(to: Outgoing, step: number): void {
     to.writer.begin(this.#options.worker, step);
     to.isOpen = true;
@@ -134,17 +139,25 @@ function piecesOf(entry: FrameEntry): readonly FrameEntry[] {
   return pieces;
 }
 
+/** One object for all entries: the writer keeps nothing of it. */
+const scratch: Mutable<Parameters<StepFrameWriter["add"]>[0]> = {
+  tag: 0,
+  firstIndex: 0,
+  tokens: [],
+  extra: undefined,
+  accepted: false,
+};
+
 function put(
   writer: StepFrameWriter,
   record: StreamRecord,
   entry: FrameEntry,
   accepted = false,
 ): boolean {
-  return writer.add({
-    tag: record.tag,
-    firstIndex: entry.firstIndex,
-    tokens: entry.tokens,
-    extra: entry.extra,
-    accepted,
-  });
+  scratch.tag = record.tag;
+  scratch.firstIndex = entry.firstIndex;
+  scratch.tokens = entry.tokens;
+  scratch.extra = entry.extra;
+  scratch.accepted = accepted;
+  return writer.add(scratch);
 }

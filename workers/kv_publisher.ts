@@ -64,26 +64,12 @@ export class KvPublisher {
 
   /** Publishes one step's events; every step is told, with or without events. */
   publish(step: number, events: readonly KvEvent[]): void {
-    for (const batch of batches(events)) {
-      this.#number += 1;
-      const bytes = encodeKvEvents(this.#batch(this.#number, batch));
-      // A batch the bus refuses shows as a gap in the numbers: routers then ask for a snapshot.
-      this.#options.bus.publish(
-        this.#options.subjects.kvEvents(this.#options.card.instance),
-        bytes,
-      );
-      this.#options.metrics.kvBatches.add();
-    }
+    if (events.length > 0) this.#send(step, events);
     this.#step = step;
-    if (events.length > 0) {
-      this.#numbers.push({ step, number: this.#number });
-      if (this.#numbers.length > mostDatedSteps) this.#numbers.splice(0, mostDatedSteps / 2);
-    }
+    if (this.#waiting.length === 0) return;
     const due = this.#waiting.filter((one) => one.step <= step);
-    if (due.length > 0) {
-      this.#waiting = this.#waiting.filter((one) => one.step > step);
-      for (const one of due) one.resolve();
-    }
+    this.#waiting = this.#waiting.filter((one) => one.step > step);
+    for (const one of due) one.resolve();
   }
 
   /** Freezes the engine's blocks; the reply to `snapshot`. */
@@ -121,6 +107,21 @@ export class KvPublisher {
       return fail("not_found", `Cannot read snapshot ${id}: it is gone; ask for a new one`);
     }
     return partOf(frozen.bytes, offset);
+  }
+
+  #send(step: number, events: readonly KvEvent[]): void {
+    for (const batch of batches(events)) {
+      this.#number += 1;
+      const bytes = encodeKvEvents(this.#batch(this.#number, batch));
+      // A batch the bus refuses shows as a gap in the numbers: routers then ask for a snapshot.
+      this.#options.bus.publish(
+        this.#options.subjects.kvEvents(this.#options.card.instance),
+        bytes,
+      );
+      this.#options.metrics.kvBatches.add();
+    }
+    this.#numbers.push({ step, number: this.#number });
+    if (this.#numbers.length > mostDatedSteps) this.#numbers.splice(0, mostDatedSteps / 2);
   }
 
   /** Resolves when this step's events are published; throws where that does not happen, as when the engine ends. */

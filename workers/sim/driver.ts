@@ -52,7 +52,7 @@ export class Driver {
   }
 
   #arm(dueMs: number): void {
-    const waitMs = dueMs - this.#clock.nowMs();
+    const waitMs = dueMs === -Infinity ? 0 : dueMs - this.#clock.nowMs();
     const armedMs = waitMs > 0 ? dueMs : -Infinity;
     if (armedMs >= this.#armedMs) return;
     this.#disarm();
