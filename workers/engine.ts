@@ -8,6 +8,7 @@ import type {
   StopRule,
   StreamKey,
 } from "@pixii/wire";
+import type { EngineHostTier } from "./kv_store/kv_store.ts";
 
 /** One stream to run. `stream` is the caller's handle, unique among its live streams. */
 export interface EngineRequest {
@@ -75,6 +76,8 @@ export interface Engine extends AsyncDisposable {
   /** All steps from now on; one consumer. Ends when the engine is disposed; throws when it failed. */
   steps(): AsyncIterable<StepBatch>;
   load(): EngineLoad;
+  /** What it does with a host tier, where it can keep blocks in one. */
+  readonly hostTier?: EngineHostTier;
   /** All blocks now held, as `stored` events (parents first), and the step they are true after. */
   snapshot(): Promise<{ readonly step: number; readonly kvEvents: readonly KvEvent[] }>;
   /** Takes no new streams; resolves when none is live, or cancels the rest when `signal` aborts. */

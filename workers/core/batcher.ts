@@ -1,7 +1,10 @@
 import { fail, ok } from "@pixii/wire";
 import type { EntryExtra, Failure, FinishReason, Result } from "@pixii/wire";
 import type { EngineRequest, StepOutput } from "../engine.ts";
+import type { HostRun } from "../kv_store/kv_store.ts";
 import { refusalOf } from "./admission.ts";
+import { nextRestore } from "./host_restore.ts";
+import type { RestorePlan } from "./host_restore.ts";
 import { Candidates } from "./candidates.ts";
 import type { KvMap, PrefixMatch } from "./kv_map.ts";
 import { byRank, reusableHashes, sequenceOf } from "./sequence.ts";
@@ -51,6 +54,7 @@ export class Batcher {
   #prefilling: Sequence | undefined;
   #arrivals = 0;
   #outputs: StepOutput[] = [];
+  #released: HostRun[] = [];
 
   constructor(limits: BatcherLimits, kv: KvMap) {
     this.#limits = limits;
@@ -76,13 +80,17 @@ export class Batcher {
     };
   }
 
-  /** Takes a stream in, or says why not. */
-  submit(request: EngineRequest): Result<void> {
+  /** Takes a stream in, or says why not. `host`: what the host tier has of its prompt. */
+  submit(request: EngineRequest, host?: HostRun): Result<void> {
     const { maxSeqs, maxWaiting } = this.#limits;
     const limits = { ...this.#limits, mostStreams: maxSeqs + maxWaiting };
     const refused = refusalOf(request, limits, this.#live);
-    if (refused !== undefined) return { ok: false, error: refused };
+    if (refused !== undefined) {
+      if (host !== undefined) this.#released.push(host);
+      return { ok: false, error: refused };
+    }
     const sequence = sequenceOf(request, this.#arrivals++, this.#candidates);
+    sequence.host = host;
     this.#live.set(request.stream, sequence);
     this.#waiting.add(sequence);
     return ok(undefined);
@@ -112,6 +120,41 @@ export class Batcher {
     if (sequence.slot === undefined) return;
     this.kv.append(sequence.slot, [sequence.tokens[sequence.tokens.length - 1]], "decode");
     this.#sample(sequence, logits);
+  }
+
+  /**
+   * The next block to take from the host tier for the prompt whose prefill begins, admitting the next waiting one where
+   * no other is in work. Makes room first. Nothing where the rest has to be computed.
+   */
+  planRestore(): RestorePlan | undefined {
+    const sequence = this.#prefilling ??= this.#admit();
+    if (sequence?.host === undefined) return undefined;
+    const { blockSize } = this.#limits;
+    const plan = nextRestore(sequence, { computed: this.kv.computed(sequence.slot!), blockSize });
+    if (plan !== undefined && this.kv.reclaim(blockSize)) return plan;
+    this.#dropHost(sequence);
+    return undefined;
+  }
+
+  /** A planned block is in the cache now, or it was of no use: then what follows it is neither. */
+  restored(plan: RestorePlan, how: { readonly decoded: boolean } | undefined): void {
+    const { sequence, slot, tokens, host } = plan;
+    if (how === undefined) return this.#dropHost(sequence);
+    this.kv.restore(slot, tokens, { host, decoded: how.decoded });
+    sequence.hostTokens += tokens.length;
+  }
+
+  /** The host tier is gone: what it had is of no use. */
+  forgetHost(): void {
+    for (const sequence of this.#live.values()) sequence.host = undefined;
+    this.#released = [];
+  }
+
+  /** What the host tier need not keep for us any more. */
+  takeReleased(): readonly HostRun[] {
+    const released = this.#released;
+    this.#released = [];
+    return released;
   }
 
   /** The next prefill chunk, admitting the next waiting prompt where no other is in work. Makes room first. */
@@ -272,7 +315,7 @@ export class Batcher {
   #introduction(sequence: Sequence): EntryExtra["cached"] {
     if (sequence.introduced) return undefined;
     sequence.introduced = true;
-    return { device: sequence.cachedTokens ?? 0, host: 0, disk: 0 };
+    return { device: sequence.cachedTokens ?? 0, host: sequence.hostTokens, disk: 0 };
   }
 
   #end(
@@ -291,11 +334,18 @@ export class Batcher {
 
   #forget(sequence: Sequence, keep: boolean): void {
     this.#live.delete(sequence.request.stream);
+    this.#dropHost(sequence);
     if (sequence.slot === undefined) this.#waiting.remove(sequence);
     else this.#leave(sequence, keep);
   }
 
+  #dropHost(sequence: Sequence): void {
+    if (sequence.host !== undefined) this.#released.push(sequence.host);
+    sequence.host = undefined;
+  }
+
   #leave(sequence: Sequence, keep: boolean): void {
+    this.#dropHost(sequence);
     if (this.#prefilling === sequence) this.#prefilling = undefined;
     const at = this.#running.indexOf(sequence);
     if (at >= 0) this.#running.splice(at, 1);

@@ -13,6 +13,8 @@ export interface Block {
   live: number;
   /** Some of its tokens, or of those before it, were computed by decode steps and not by prefill chunks. */
   readonly decoded: boolean;
+  /** Its slot in the host tier, as far as is known. */
+  host: number | undefined;
 }
 
 /** Where a new block is, and what it holds. */
@@ -58,6 +60,7 @@ export class BlockIndex {
       holders: new Set([slot]),
       live: 1,
       decoded: decoded || before?.decoded === true,
+      host: undefined,
     };
     const copies = this.#byKey.get(key);
     if (copies === undefined) this.#byKey.set(key, new Set([block]));

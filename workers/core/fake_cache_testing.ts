@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import type { KvEvent } from "@pixii/wire";
 import type { KvOp } from "./kv_map.ts";
+import type { LeavingBlock } from "./leaving_block.ts";
 
 /** One computed token: its identity is the cell. */
 interface Cell {
@@ -11,6 +12,8 @@ interface Cell {
 export class FakeCache {
   readonly #slots = new Map<number, Cell[]>();
   readonly #cells: number;
+  /** Blocks offered to the host tier, by what they hold. */
+  readonly offloaded: LeavingBlock[] = [];
 
   constructor(cells: number) {
     this.#cells = cells;
@@ -23,8 +26,17 @@ export class FakeCache {
         assert.equal(this.tokens(op.to).length, 0, "copy into a slot that holds something");
         assert.ok(this.tokens(op.from).length >= op.end, "copy of more than there is");
         this.#slots.set(op.to, this.#slots.get(op.from)!.slice(0, op.end));
-      } else this.#slots.set(op.slot, (this.#slots.get(op.slot) ?? []).slice(0, op.start));
+      } else if (op.op === "offload") this.#offload(op);
+      else this.#slots.set(op.slot, (this.#slots.get(op.slot) ?? []).slice(0, op.start));
     }
+  }
+
+  /** What is offered must be there still. */
+  #offload({ slot, block }: Extract<KvOp, { op: "offload" }>): void {
+    const start = block.index * block.tokens.length;
+    const held = this.tokens(slot).slice(start, start + block.tokens.length);
+    assert.deepEqual(held, [...block.tokens], "a block is offered that is gone");
+    this.offloaded.push(block);
   }
 
   /** Computes a token at a position: a new cell. */

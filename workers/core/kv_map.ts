@@ -2,13 +2,17 @@ import { RouteHasher } from "@pixii/wire";
 import type { HashList, KvEvent } from "@pixii/wire";
 import { BlockIndex } from "./block_index.ts";
 import type { Block } from "./block_index.ts";
+import { leavingBlock } from "./leaving_block.ts";
+import type { LeavingBlock } from "./leaving_block.ts";
 
 /** What the engine must do to its cache, in order, before its next decode. */
 export type KvOp =
   /** Share positions [0, end) of `from` with `to`; moves no data. */
   | { readonly op: "copy"; readonly from: number; readonly to: number; readonly end: number }
   /** Forget positions [start, ∞) of a slot. */
-  | { readonly op: "remove"; readonly slot: number; readonly start: number };
+  | { readonly op: "remove"; readonly slot: number; readonly start: number }
+  /** Offer a block to the host tier: the next operations take it away. Only with a host tier. */
+  | { readonly op: "offload"; readonly slot: number; readonly block: LeavingBlock };
 
 interface Slot {
   state: "free" | "live" | "cached";
@@ -45,6 +49,9 @@ export class KvMap {
   readonly #blockSize: number;
   readonly #cells: number;
   readonly #index = new BlockIndex();
+  /** Blocks that the host tier holds too, by their slot there. */
+  readonly #hosted = new Map<number, Block>();
+  #hasHostTier = false;
   /** Tokens of live slots behind their last full block. */
   #tails = 0;
   #useCount = 0;
@@ -93,7 +100,7 @@ export class KvMap {
     if (index < 0) {
       const oldest = this.#oldestCached();
       if (oldest === undefined) return undefined;
-      this.#free(oldest);
+      this.#free(oldest, true);
       index = oldest;
     }
     const slot = this.#slots[index];
@@ -172,13 +179,44 @@ export class KvMap {
     if (stored.length > 0) this.#events.push(storedEvent(stored));
   }
 
+  /** Whether blocks that leave are offered to a host tier. A new tier, or none, holds nothing that is known here. */
+  useHostTier(isThere: boolean): void {
+    this.#hasHostTier = isThere;
+    this.forgetHosted(this.#hosted.keys());
+  }
+
+  /** Records a block that was taken from the host tier to the end of a live slot; `host` is its slot there. */
+  restore(
+    index: number,
+    tokens: ArrayLike<number>,
+    { host, decoded }: { readonly host: number; readonly decoded: boolean },
+  ): void {
+    const slot = this.#slots[index];
+    const isWhole = slot.tokens.length === slot.blocks.length * this.#blockSize;
+    if (slot.state !== "live" || !isWhole || tokens.length !== this.#blockSize) {
+      throw new Error("restore() needs a live slot that ends with a whole block");
+    }
+    for (let i = 0; i < tokens.length; i++) slot.tokens.push(tokens[i]);
+    this.#tails += tokens.length;
+    const block = this.#store(index, slot, decoded);
+    this.#forgetHost(this.#hosted.get(host));
+    block.host = host;
+    this.#hosted.set(host, block);
+    this.#events.push(storedEvent([block]));
+  }
+
+  /** The host tier does not hold these slots' blocks any more; unknown ones are passed over. */
+  forgetHosted(slots: Iterable<number>): void {
+    for (const slot of slots) this.#forgetHost(this.#hosted.get(slot));
+  }
+
   /** Ends a sequence's use of its slot: its full blocks stay for reuse where `keep` says so and nobody else has them. */
   close(index: number, keep: boolean): void {
     const slot = this.#slots[index];
     if (slot.state !== "live") throw new Error("close() needs a live slot");
     const last = slot.blocks.at(-1);
     if (!keep || last === undefined || last.holders.size > 1 || this.#hasTwin(last)) {
-      this.#free(index);
+      this.#free(index, keep);
       return;
     }
     const end = slot.blocks.length * this.#blockSize;
@@ -202,9 +240,10 @@ export class KvMap {
         if (slot.blocks[end].holders.size === 1) gained += this.#blockSize;
       }
       if (end === 0) {
-        this.#free(oldest);
+        this.#free(oldest, true);
         continue;
       }
+      this.#offer(oldest, end);
       this.#ops.push({ op: "remove", slot: oldest, start: end * this.#blockSize });
       slot.tokens.length = end * this.#blockSize;
       this.#release(oldest, slot.blocks.splice(end).reverse());
@@ -268,16 +307,20 @@ export class KvMap {
     });
     if (tails !== this.#tails) throw new Error(`tails of ${tails}, ${this.#tails} counted`);
     if (this.freeCells < 0) throw new Error(`${-this.freeCells} cells too many are used`);
+    for (const [host, block] of this.#hosted) {
+      if (block.host !== host) throw new Error(`block ${block.number} is not in host slot ${host}`);
+      if (block.holders.size === 0) throw new Error(`block ${block.number} is gone and hosted`);
+    }
     this.#index.checkIntegrity(this.#slots.map((slot) => slot.blocks), (at) => this.isLive(at));
   }
 
-  #store(index: number, slot: Slot): Block {
+  #store(index: number, slot: Slot, decoded?: boolean): Block {
     const start = slot.blocks.length * this.#blockSize;
     const block = this.#index.add({
       hash: slot.hasher!.push(slot.tokens, start),
       before: slot.blocks.at(-1),
       slot: index,
-      decoded: start + this.#blockSize > slot.decodedFrom,
+      decoded: decoded ?? start + this.#blockSize > slot.decodedFrom,
     });
     slot.blocks.push(block);
     this.#tails -= this.#blockSize;
@@ -311,8 +354,10 @@ export class KvMap {
     for (const block of slot.blocks) this.#index.retire(block);
   }
 
-  #free(index: number): void {
+  /** `isTrusted`: its blocks are what they say, so a host tier may keep them. */
+  #free(index: number, isTrusted: boolean): void {
     const slot = this.#slots[index];
+    if (isTrusted) this.#offer(index, 0);
     // Said for an empty slot too: a failed decode may have left there what the books do not know.
     this.#ops.push({ op: "remove", slot: index, start: 0 });
     if (slot.state === "live") this.#retire(slot);
@@ -324,10 +369,30 @@ export class KvMap {
     slot.salt = noSalt;
   }
 
+  /** Offers the blocks of a slot from `from` on, heads first, that leave the device with it and are nowhere else. */
+  #offer(index: number, from: number): void {
+    if (!this.#hasHostTier) return;
+    const slot = this.#slots[index];
+    for (let i = from; i < slot.blocks.length; i++) {
+      const block = slot.blocks[i];
+      const isLast = block.holders.size === 1 && this.#index.copies(block.hi, block.lo)!.size === 1;
+      if (!isLast || block.host !== undefined) continue;
+      const leaving = leavingBlock(slot, i, this.#blockSize);
+      this.#ops.push({ op: "offload", slot: index, block: leaving });
+    }
+  }
+
+  #forgetHost(block: Block | undefined): void {
+    if (block?.host === undefined) return;
+    this.#hosted.delete(block.host);
+    block.host = undefined;
+  }
+
   /** Gives up a slot's hold on blocks, last first; a block is removed when its last holder goes. */
   #release(index: number, blocks: readonly Block[]): void {
     const removed = blocks.filter((block) => this.#index.release(block, index));
     if (removed.length === 0) return;
+    for (const block of removed) this.#forgetHost(block);
     this.#events.push({
       op: "removed",
       numbers: Uint32Array.from(removed, (block) => block.number),

@@ -1,6 +1,7 @@
 import { routeHashes } from "@pixii/wire";
 import type { HashList } from "@pixii/wire";
 import type { EngineRequest } from "../engine.ts";
+import type { HostRun } from "../kv_store/kv_store.ts";
 import type { Candidates } from "./candidates.ts";
 import type { KvSalt } from "./kv_map.ts";
 import { TokenSampler } from "./sampler.ts";
@@ -17,6 +18,10 @@ export interface Sequence {
   slot: number | undefined;
   /** Tokens it found in the cache when it was first admitted. */
   cachedTokens: number | undefined;
+  /** Tokens it took from the host tier. */
+  hostTokens: number;
+  /** What the host tier has of it, pinned, until it was used or is of no use. */
+  host: HostRun | undefined;
   /** The cached count was sent. */
   introduced: boolean;
   /** RouteHashes of the blocks it may reuse, as far as they were asked for. */
@@ -42,6 +47,8 @@ export function sequenceOf(
     arrival,
     slot: undefined,
     cachedTokens: undefined,
+    hostTokens: 0,
+    host: undefined,
     introduced: false,
     hashes: { hi: new Uint32Array(), lo: new Uint32Array() },
   };

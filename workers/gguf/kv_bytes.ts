@@ -9,6 +9,14 @@ function perLayer(gguf: Gguf, key: string, layers: number): readonly number[] | 
   return value.map(Number);
 }
 
+/** Layers of a model; undefined where its header does not say. */
+export function layersOf(gguf: Gguf): number | undefined {
+  const layers = ggufNumber(gguf, `${ggufText(gguf, "general.architecture")}.block_count`);
+  return layers !== undefined && Number.isInteger(layers) && layers >= 1 && layers <= 65_536
+    ? layers
+    : undefined;
+}
+
 /**
  * Bytes of K and V of one token in all layers, at `elementBytes` per element (2 for f16), from the GGUF keys;
  * undefined where the header lacks them. Head sizes differ from embedding / heads in some families (Qwen3), and heads
@@ -17,9 +25,8 @@ function perLayer(gguf: Gguf, key: string, layers: number): readonly number[] | 
 export function kvBytesPerToken(gguf: Gguf, elementBytes: number): number | undefined {
   const of = (key: string) => ggufNumber(gguf, `${ggufText(gguf, "general.architecture")}.${key}`);
   const architecture = ggufText(gguf, "general.architecture");
-  const layers = of("block_count");
-  if (layers === undefined || !Number.isInteger(layers)) return undefined;
-  if (layers < 1 || layers > 65_536) return undefined;
+  const layers = layersOf(gguf);
+  if (layers === undefined) return undefined;
   const heads = perLayer(gguf, `${architecture}.attention.head_count`, layers);
   const kvHeads = perLayer(gguf, `${architecture}.attention.head_count_kv`, layers) ?? heads;
   if (heads === undefined || kvHeads === undefined) return undefined;

@@ -2,7 +2,7 @@ import type { HashList, InstanceId, Result, StoreHello, StoreRows } from "@pixii
 import { ok } from "@pixii/wire";
 import { SharedMemory } from "@pixii/runtime";
 import type { Clock, Log } from "@pixii/runtime";
-import type { HostRun, HostTierUser, MappedPool } from "./kv_store.ts";
+import type { HostRun, HostTierUser, KvStore, MappedPool } from "./kv_store.ts";
 import type { KvbmFinder } from "./kvbm_finder.ts";
 import { StoreLink } from "./store_link.ts";
 
@@ -35,7 +35,7 @@ interface Joined {
  * finds what prompts can reuse. Nothing here fails a request: without a kvbm there is nothing to reuse, and it is looked
  * for, for ever.
  */
-export class HostStore implements AsyncDisposable {
+export class HostStore implements KvStore, AsyncDisposable {
   readonly #parts: HostStoreParts;
   readonly #end = new AbortController();
   readonly #running: Promise<void>;

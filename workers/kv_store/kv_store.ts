@@ -1,4 +1,4 @@
-import type { InstanceId } from "@pixii/wire";
+import type { HashList, InstanceId } from "@pixii/wire";
 
 /** A pool of the host tier as this process has it mapped. */
 export interface MappedPool {
@@ -39,4 +39,40 @@ export interface HostTierUser {
   granted(slots: HostSlots): void;
   /** Blocks that have left the pool. */
   gone(generation: number, slots: Uint32Array): void;
+}
+
+/** The way to the host tier, as an engine uses it. What belongs to an older pool is passed over. */
+export interface KvStore {
+  /** What the tier holds of these blocks, pinned; nothing where it holds none, is not there or does not answer in time. */
+  find(routes: HashList): Promise<HostRun | undefined>;
+  /** Leases that are over. */
+  release(generation: number, leases: readonly number[]): void;
+  /** Blocks that were found damaged. */
+  damaged(generation: number, slots: readonly number[]): void;
+  /** Blocks that were written: words of `StoreRows` `commit`. Answers how many are stored now. */
+  commit(generation: number, words: Uint32Array): Promise<number>;
+  /** The engine lacks slots. */
+  restock(): void;
+}
+
+/** An engine's host tier: what it does with one, and the store it is given. */
+export interface EngineHostTier extends HostTierUser {
+  /** Bytes of a whole stored block. */
+  readonly blockBytes: number;
+  /** What became of blocks since start. */
+  readonly totals: HostTotals;
+  use(store: KvStore): void;
+}
+
+/** Blocks by what became of them, and milliseconds of the engine's thread. */
+export interface HostTotals {
+  offloaded: number;
+  /** Not kept: no slot at hand, or no time left in the step. */
+  dropped: number;
+  onboarded: number;
+  /** Not what it had to be, or no room for it. */
+  unusable: number;
+  damaged: number;
+  offloadMs: number;
+  onboardMs: number;
 }

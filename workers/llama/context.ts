@@ -19,13 +19,19 @@ export interface ModelFacts {
 export interface ContextSizes {
   /** KV cells, a multiple of 256. */
   readonly cells: number;
-  /** Sequence ids, 1..256. */
+  /** Sequence ids, 2..256; the last one is for moving blocks in and out. */
   readonly slots: number;
   readonly threads: number;
   /** Most tokens of one decode call. */
   readonly batch: number;
   /** Most rows of logits of one decode call. */
   readonly outputs: number;
+}
+
+/** Bytes in native memory. */
+export interface NativeBytes {
+  readonly pointer: Deno.PointerObject;
+  readonly bytes: number;
 }
 
 function patched(
@@ -237,21 +243,56 @@ export class LlamaContext implements Disposable {
     return ok(new LlamaContext(library, pointer, { sizes, vocabSize, memory }));
   }
 
-  /** Does cache operations in order. */
-  apply(ops: readonly KvOp[]): void {
+  /** Does cache operations in order; blocks that leave are offered to `offload` while they are still there. */
+  apply(ops: readonly KvOp[], offload: (op: Extract<KvOp, { op: "offload" }>) => void): void {
     const { llama } = this.#library;
     for (const op of ops) {
       if (op.op === "copy") {
         this.#checkSlot(op.from);
         this.#checkSlot(op.to);
         llama.llama_memory_seq_cp(this.#memory, op.from, op.to, 0, op.end);
-      } else {
+      } else if (op.op === "offload") offload(op);
+      else {
         this.#checkSlot(op.slot);
         if (!llama.llama_memory_seq_rm(this.#memory, op.slot, op.start, -1)) {
           throw new Error(`llama.cpp did not remove slot ${op.slot} from ${op.start} on`);
         }
       }
     }
+  }
+
+  /** Writes the state of positions [start, end) of a slot to memory; false where it is not of the size expected. */
+  cut(
+    { slot, start, end }: { readonly slot: number; readonly start: number; readonly end: number },
+    to: NativeBytes,
+  ): boolean {
+    this.#checkSlot(slot);
+    const { llama } = this.#library;
+    const context = this.#live();
+    const spare = this.#spareSlot;
+    llama.llama_memory_seq_cp(this.#memory, slot, spare, start, end);
+    const size = BigInt(to.bytes);
+    const isRight = llama.llama_state_seq_get_size(context, spare) === size &&
+      llama.llama_state_seq_get_data(context, to.pointer, size, spare) === size;
+    llama.llama_memory_seq_rm(this.#memory, spare, -1, -1);
+    return isRight;
+  }
+
+  /**
+   * Adds a state that `cut` wrote to a slot, behind what that holds; false where there was no room for it, then nothing
+   * changed. The bytes must have been checked: llama.cpp believes them.
+   */
+  place(slot: number, from: NativeBytes): boolean {
+    this.#checkSlot(slot);
+    const { llama } = this.#library;
+    const context = this.#live();
+    const spare = this.#spareSlot;
+    // Straight into the slot it would clear what is there, and leave it empty where it fails.
+    const size = BigInt(from.bytes);
+    const isRead = llama.llama_state_seq_set_data(context, from.pointer, size, spare) === size;
+    if (isRead) llama.llama_memory_seq_cp(this.#memory, spare, slot, -1, -1);
+    llama.llama_memory_seq_rm(this.#memory, spare, -1, -1);
+    return isRead;
   }
 
   /** Starts a batch. */
@@ -313,8 +354,12 @@ export class LlamaContext implements Disposable {
     return this.#pointer;
   }
 
+  get #spareSlot(): number {
+    return this.sizes.slots - 1;
+  }
+
   #checkSlot(slot: number): void {
-    if (!(slot >= 0 && slot < this.sizes.slots)) {
+    if (!(slot >= 0 && slot < this.#spareSlot)) {
       throw new RangeError(`slot ${slot} is out of range`);
     }
   }

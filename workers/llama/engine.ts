@@ -1,15 +1,17 @@
-import { fail, ok } from "@pixii/wire";
+import { fail, layoutHash, ok } from "@pixii/wire";
 import type { Result } from "@pixii/wire";
 import type { Clock, Log, Thread, Threads } from "@pixii/runtime";
 import { buildArtifact } from "../artifact/build_artifact.ts";
 import type { BuiltArtifact } from "../artifact/build_artifact.ts";
 import { refusalOf } from "../core/admission.ts";
 import type { Engine, EngineCard, EngineLoad, EngineRequest, StepBatch } from "../engine.ts";
-import { kvBytesPerToken } from "../gguf/kv_bytes.ts";
+import { kvBytesPerToken, layersOf } from "../gguf/kv_bytes.ts";
 import { readGguf } from "../gguf/reader.ts";
 import { blockSize } from "./engine_loop.ts";
+import { HostLink } from "./host_link.ts";
 import { modelDigest } from "./model_digest.ts";
 import { StepQueue } from "./step_queue.ts";
+import { SubmitLine } from "./submit_line.ts";
 import { sharedLayout } from "./thread_messages.ts";
 import type { FromThread, OpenMessage, ThreadGauges, ToThread } from "./thread_messages.ts";
 
@@ -86,6 +88,7 @@ export async function openLlamaEngine(options: LlamaOptions): Promise<Result<Eng
       shared,
       artifact: artifact.value,
       kvBytesPerToken: kvBytes,
+      layers: layersOf(gguf.value) ?? 0,
       opened: opened.value,
     }),
   );
@@ -125,6 +128,7 @@ interface Parts extends LlamaOptions {
   readonly shared: SharedArrayBuffer;
   readonly artifact: BuiltArtifact;
   readonly kvBytesPerToken: number;
+  readonly layers: number;
   readonly opened: Opened;
   readonly modelDigest: string;
   readonly createdAt: number;
@@ -134,7 +138,12 @@ class LlamaEngine implements Engine {
   readonly #parts: Parts;
   readonly #card: EngineCard;
   readonly #state: Int32Array;
+  readonly hostTier: HostLink;
   readonly #queue = new StepQueue();
+  readonly #line = new SubmitLine({
+    submit: (request, host) => this.#post({ op: "submit", request, host }),
+    cancel: (stream) => this.#post({ op: "cancel", stream }),
+  });
   readonly #live = new Set<number>();
   readonly #snapshots = new Map<
     number,
@@ -186,6 +195,12 @@ class LlamaEngine implements Engine {
       eosTokenIds: [...new Set([...facts.endTokenIds, ...parts.artifact.vocabulary.eosTokenIds])],
       createdAt: parts.createdAt,
     };
+    const shape = { layers: parts.layers, kvBytesPerToken: parts.kvBytesPerToken };
+    const layout = layoutHash(this.#card.layoutFingerprint);
+    this.hostTier = new HostLink({
+      kind: { layout, shape, blockSize, prefilledOnly: parts.deterministic },
+      post: (message) => this.#post(message),
+    });
     parts.thread.onMessage((data) => this.#receive(data as FromThread));
     parts.thread.onError((error) => this.#fail(`the engine thread died: ${error.message}`));
   }
@@ -217,12 +232,12 @@ class LlamaEngine implements Engine {
     if (refused !== undefined) return { ok: false, error: refused };
     this.#unseen.push(request.tokens.length);
     this.#live.add(request.stream);
-    this.#post({ op: "submit", request });
+    this.#line.add(request, this.hostTier.find(request));
     return ok(undefined);
   }
 
   cancel(stream: number): void {
-    if (this.#live.has(stream) && !this.#over) this.#post({ op: "cancel", stream });
+    if (this.#live.has(stream) && !this.#over) this.#line.cancel(stream);
   }
 
   steps(): AsyncIterable<StepBatch> {
@@ -288,6 +303,7 @@ class LlamaEngine implements Engine {
     this.#draining = true;
     if (!this.#over) {
       // A running decode call stops at the next graph node; the thread then ends the streams and frees what it holds.
+      this.#line.flush();
       new Uint8Array(shared)[sharedLayout.abortByte] = 1;
       this.#post({ op: "close" });
       const late = () => {
@@ -311,9 +327,11 @@ class LlamaEngine implements Engine {
       for (const output of message.outputs) {
         if (output.extra?.end !== undefined) this.#live.delete(output.stream);
       }
+      if (message.host !== undefined) this.hostTier.report(message.host);
       this.#queue.push(message);
       if (this.#live.size === 0) { for (const resolve of this.#idle.splice(0)) resolve(); }
     } else if (message.op === "snapshot") this.#snapshots.get(message.id)?.resolve(message);
+    else if (message.op === "pool-left") this.hostTier.left(message.generation);
     else if (message.op === "failed") this.#fail(message.message);
     else if (message.op === "closed") this.#finish();
   }
@@ -328,6 +346,7 @@ class LlamaEngine implements Engine {
   /** No step follows: whoever waits for one is told. */
   #finish(): void {
     this.#over = true;
+    this.hostTier.end();
     this.#queue.end();
     for (const { giveUp } of this.#snapshots.values()) giveUp();
     for (const resolve of this.#idle.splice(0)) resolve();

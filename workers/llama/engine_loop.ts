@@ -5,8 +5,11 @@ import type { PrefillChunk } from "../core/batcher.ts";
 import { KvMap } from "../core/kv_map.ts";
 import type { Sequence } from "../core/sequence.ts";
 import type { EngineRequest } from "../engine.ts";
+import type { HostRun, HostSlots, MappedPool } from "../kv_store/kv_store.ts";
 import { LlamaContext, LlamaModel } from "./context.ts";
 import type { ModelFacts } from "./context.ts";
+import { HostBlocks } from "./host_blocks.ts";
+import type { HostBlockKind } from "./host_blocks.ts";
 import type { Library } from "./library.ts";
 import { mostDefaultContext, sharedLayout } from "./thread_messages.ts";
 import type { FromThread, OpenMessage, ThreadGauges } from "./thread_messages.ts";
@@ -37,6 +40,7 @@ export class EngineLoop implements Disposable {
   readonly #batcher: Batcher;
   readonly #abort: Uint8Array;
   readonly #nowMs: () => number;
+  readonly #host: HostBlocks;
   #step = 0;
   #submits = 0;
   #failures = 0;
@@ -61,6 +65,7 @@ export class EngineLoop implements Disposable {
     this.#batcher = options.batcher;
     this.#abort = options.abort;
     this.#nowMs = options.nowMs;
+    this.#host = new HostBlocks(options.nowMs);
   }
 
   /** Loads the model and makes the context. */
@@ -79,7 +84,8 @@ export class EngineLoop implements Disposable {
       return sizes;
     }
     const { contextLength, cells } = sizes.value;
-    const slots = Math.min(256, message.maxSeqs + cachedSlots);
+    // One more than the map knows of: blocks go in and out through it.
+    const slots = Math.min(256, message.maxSeqs + cachedSlots + 1);
     const abort = new Uint8Array(message.shared, sharedLayout.abortByte, 1);
     const context = LlamaContext.open(library, model, {
       sizes: {
@@ -110,7 +116,7 @@ export class EngineLoop implements Disposable {
         deterministic: message.deterministic,
         eosTokenIds,
       },
-      new KvMap({ slots, cells, blockSize }),
+      new KvMap({ slots: slots - 1, cells, blockSize }),
     );
     const parts = { facts: facts.value, contextLength, cells, context: context.value };
     return ok(new EngineLoop({ ...parts, model, batcher, abort, nowMs }));
@@ -122,15 +128,40 @@ export class EngineLoop implements Disposable {
   }
 
   /** Takes a stream in. What the main isolate could not know ends it with the reason, in the next step. */
-  submit(request: EngineRequest): void {
+  submit(request: EngineRequest, host?: HostRun): void {
     this.#submits += 1;
-    const taken = this.#batcher.submit(request);
+    const taken = this.#batcher.submit(request, host);
     if (!taken.ok) this.#batcher.refuse(request, taken.error);
   }
 
   /** Ends a stream. */
   cancel(stream: number): void {
     this.#batcher.cancel(stream);
+  }
+
+  /** A host tier is there: blocks that leave are kept in it. */
+  openPool(pool: MappedPool, kind: HostBlockKind): void {
+    this.#host.open(pool, kind);
+    this.#batcher.forgetHost();
+    this.#batcher.kv.useHostTier(true);
+  }
+
+  /** The host tier is gone: nothing of it is touched from here on. */
+  closePool(generation: number): void {
+    if (this.#host.generation !== generation) return;
+    this.#host.close();
+    this.#batcher.forgetHost();
+    this.#batcher.kv.useHostTier(false);
+  }
+
+  /** Slots of the host tier to write into. */
+  grant(slots: HostSlots): void {
+    this.#host.grant(slots);
+  }
+
+  /** Blocks that have left the host tier. */
+  goneFromHost(generation: number, slots: Uint32Array): void {
+    if (this.#host.generation === generation) this.#batcher.kv.forgetHosted(slots);
   }
 
   /** Number of the last step, and the blocks held after it. Only true while no events wait: see `flush`. */
@@ -151,20 +182,38 @@ export class EngineLoop implements Disposable {
 
   /** One step: a decode call, then at most one prefill chunk. Throws when the engine cannot go on. */
   step(): StepMessage {
+    this.#host.beginStep();
     this.#decode();
-    this.#prefill();
-    this.#context.apply(this.#batcher.kv.takeOps());
+    if (this.#restore()) this.#prefill();
+    this.#apply();
     return this.#report();
+  }
+
+  #apply(): void {
+    const ops = this.#batcher.kv.takeOps();
+    this.#context.apply(ops, (op) => this.#host.offload(this.#context, op));
+  }
+
+  /** Takes back what the host tier has of the next prompt. False where the step's time is over and there is more. */
+  #restore(): boolean {
+    for (let plan = this.#batcher.planRestore(); plan; plan = this.#batcher.planRestore()) {
+      this.#apply();
+      this.#batcher.restored(plan, this.#host.restore(this.#context, plan));
+      if (!this.#host.mayRestore) return false;
+    }
+    return true;
   }
 
   #report(): StepMessage {
     this.#step += 1;
+    for (const run of this.#batcher.takeReleased()) this.#host.release(run);
     return {
       op: "step",
       step: this.#step,
       outputs: this.#batcher.takeOutputs(),
       kvEvents: this.#batcher.kv.takeEvents(),
       gauges: this.#gauges(),
+      host: this.#host.takeReport(),
     };
   }
 
@@ -187,7 +236,7 @@ export class EngineLoop implements Disposable {
 
   #decode(): void {
     const sequences = this.#batcher.planDecode();
-    this.#context.apply(this.#batcher.kv.takeOps());
+    this.#apply();
     if (sequences.length === 0) return;
     this.#context.begin();
     for (const one of sequences) {
@@ -202,7 +251,7 @@ export class EngineLoop implements Disposable {
 
   #prefill(): void {
     const chunk = this.#batcher.planPrefill();
-    this.#context.apply(this.#batcher.kv.takeOps());
+    this.#apply();
     if (chunk === undefined) return;
     this.#fill(chunk);
     const startedMs = this.#nowMs();

@@ -21,6 +21,9 @@ export const llamaSymbols = {
   llama_get_memory: { parameters: [P], result: P },
   llama_memory_seq_rm: { parameters: [P, "i32", "i32", "i32"], result: "bool" },
   llama_memory_seq_cp: { parameters: [P, "i32", "i32", "i32", "i32"], result: "void" },
+  llama_state_seq_get_size: { parameters: [P, "i32"], result: "usize" },
+  llama_state_seq_get_data: { parameters: [P, P, "usize", "i32"], result: "usize" },
+  llama_state_seq_set_data: { parameters: [P, P, "usize", "i32"], result: "usize" },
   llama_decode: {
     parameters: [P, { struct: ["u64", "u64", "u64", "u64", "u64", "u64", "u64"] }],
     result: "i32",

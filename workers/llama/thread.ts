@@ -37,10 +37,28 @@ class EngineThread {
     }
     const loop = this.#loop;
     if (loop === undefined) return;
-    if (message.op === "submit") loop.submit(message.request);
-    else if (message.op === "cancel") loop.cancel(message.stream);
-    else this.#snapshot(loop, message.id);
+    this.#tell(loop, message);
     this.#wake();
+  }
+
+  #tell(loop: EngineLoop, message: Exclude<ToThread, { op: "open" | "close" }>): void {
+    switch (message.op) {
+      case "submit":
+        return loop.submit(message.request, message.host);
+      case "cancel":
+        return loop.cancel(message.stream);
+      case "snapshot":
+        return this.#snapshot(loop, message.id);
+      case "pool":
+        return loop.openPool(message.pool, message.kind);
+      case "pool-lost":
+        loop.closePool(message.generation);
+        return scope.postMessage({ op: "pool-left", generation: message.generation });
+      case "slots":
+        return loop.grant(message.granted);
+      case "gone":
+        return loop.goneFromHost(message.generation, message.slots);
+    }
   }
 
   /** What a cancel has changed since the last step goes first, so that the snapshot is true after the step it names. */

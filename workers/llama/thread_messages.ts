@@ -1,6 +1,8 @@
 import type { Failure, KvEvent } from "@pixii/wire";
 import type { EngineRequest, StepOutput } from "../engine.ts";
+import type { HostRun, HostSlots, MappedPool } from "../kv_store/kv_store.ts";
 import type { ModelFacts } from "./context.ts";
+import type { HostBlockKind, HostReport } from "./host_blocks.ts";
 
 /** What the engine's thread is started with. */
 export interface OpenMessage {
@@ -24,9 +26,14 @@ export interface OpenMessage {
 /** Main isolate to thread. */
 export type ToThread =
   | OpenMessage
-  | { readonly op: "submit"; readonly request: EngineRequest }
+  | { readonly op: "submit"; readonly request: EngineRequest; readonly host?: HostRun }
   | { readonly op: "cancel"; readonly stream: number }
   | { readonly op: "snapshot"; readonly id: number }
+  /** A host tier is there; it is lost, answered with `pool-left`; slots to write; blocks that have left it. */
+  | { readonly op: "pool"; readonly pool: MappedPool; readonly kind: HostBlockKind }
+  | { readonly op: "pool-lost"; readonly generation: number }
+  | { readonly op: "slots"; readonly granted: HostSlots }
+  | { readonly op: "gone"; readonly generation: number; readonly slots: Uint32Array }
   | { readonly op: "close" };
 
 /** Live numbers, with every step. */
@@ -58,7 +65,11 @@ export type FromThread =
     readonly outputs: readonly StepOutput[];
     readonly kvEvents: readonly KvEvent[];
     readonly gauges: ThreadGauges;
+    /** What became of blocks in the host tier, where anything did. */
+    readonly host?: HostReport;
   }
+  /** Nothing of this pool is touched any more. */
+  | { readonly op: "pool-left"; readonly generation: number }
   | {
     readonly op: "snapshot";
     readonly id: number;

@@ -1,0 +1,277 @@
+import { crc32 } from "node:zlib";
+import { payloadOffset, readStoredBlock, writeStoredBlock } from "@pixii/wire";
+import type { Hash64, StoredBlock } from "@pixii/wire";
+import { SharedMemory } from "@pixii/runtime";
+import type { RestorePlan } from "../core/host_restore.ts";
+import type { KvOp, KvSalt } from "../core/kv_map.ts";
+import type { LeavingBlock } from "../core/leaving_block.ts";
+import type { HostSlots, HostTotals, MappedPool } from "../kv_store/kv_store.ts";
+import { scopeDigest } from "../kv_store/scope_digest.ts";
+import type { LlamaContext } from "./context.ts";
+import { stateBytes, stateProblem } from "./state_blob.ts";
+import type { StateShape } from "./state_blob.ts";
+
+/** Longest time of one step that goes into keeping blocks that leave; what comes later in it is dropped. */
+const offloadMs = 2;
+/** Longest time of one step that goes into taking blocks back; the rest comes in the next step, after a decode. */
+const restoreMs = 10;
+/** Scopes remembered with their digests. */
+const mostScopes = 1_024;
+
+/** What blocks this engine keeps in the host tier. */
+export interface HostBlockKind {
+  readonly layout: Hash64;
+  readonly shape: StateShape;
+  /** Tokens of a block. */
+  readonly blockSize: number;
+  /** Take no block that decode steps had a part in. */
+  readonly prefilledOnly: boolean;
+}
+
+/** What became of blocks since the last report, with the time it took. */
+export interface HostReport {
+  readonly generation: number;
+  /** Slots that were written: words of `StoreRows` `commit`. */
+  readonly commits: Uint32Array;
+  /** Slots whose block is damaged. */
+  readonly damaged: readonly number[];
+  /** Leases that are over. */
+  readonly leases: readonly number[];
+  readonly counts: HostTotals;
+}
+
+function noCounts(): HostTotals {
+  return {
+    ...{ offloaded: 0, dropped: 0, onboarded: 0, unusable: 0, damaged: 0 },
+    ...{ offloadMs: 0, onboardMs: 0 },
+  };
+}
+
+interface Opened {
+  readonly pool: MappedPool;
+  readonly memory: SharedMemory;
+  readonly kind: HostBlockKind;
+  readonly payloadBytes: number;
+  readonly payloadAt: number;
+}
+
+/**
+ * Blocks between the engine's cache and the pool, on the engine's thread: cut straight into slots that are at hand,
+ * taken back straight from the mapping after header, checksum and shape were compared. It never waits for anybody.
+ */
+export class HostBlocks {
+  readonly #nowMs: () => number;
+  #opened: Opened | undefined;
+  /** Slots to write into: slot, page, ... */
+  #stock: { readonly slot: number; readonly page: number }[] = [];
+  #commits: number[] = [];
+  #damaged: number[] = [];
+  #leases: number[] = [];
+  #counts = noCounts();
+  #offloadLeftMs = offloadMs;
+  #restoreLeftMs = restoreMs;
+  readonly #scopes = new Map<string, Uint8Array>();
+
+  constructor(nowMs: () => number) {
+    this.#nowMs = nowMs;
+  }
+
+  /** Number of the pool in use. */
+  get generation(): number | undefined {
+    return this.#opened?.pool.generation;
+  }
+
+  /** A pool is there. */
+  open(pool: MappedPool, kind: HostBlockKind): void {
+    const memory = SharedMemory.at(pool);
+    const payloadBytes = stateBytes(kind.blockSize, kind.shape);
+    const payloadAt = payloadOffset(kind.blockSize);
+    this.#forget();
+    this.#opened = { pool, memory, kind, payloadBytes, payloadAt };
+  }
+
+  /** The pool is gone: nothing of it is touched from here on. */
+  close(): void {
+    this.#opened = undefined;
+    this.#forget();
+  }
+
+  /** Slots to write into. */
+  grant({ generation, slots, pages }: HostSlots): void {
+    if (generation !== this.generation) return;
+    for (let i = 0; i < slots.length; i++) this.#stock.push({ slot: slots[i], page: pages[i] });
+  }
+
+  /** A lease is over. */
+  release({ generation, lease }: { readonly generation: number; readonly lease: number }): void {
+    if (generation === this.generation) this.#leases.push(lease);
+  }
+
+  /** A step begins: it has its time again. */
+  beginStep(): void {
+    this.#offloadLeftMs = offloadMs;
+    this.#restoreLeftMs = restoreMs;
+  }
+
+  /** True while the step has time to take blocks back. */
+  get mayRestore(): boolean {
+    return this.#restoreLeftMs > 0;
+  }
+
+  /** Keeps a block that leaves, where a slot and time are left. */
+  offload(context: LlamaContext, { slot, block }: Extract<KvOp, { op: "offload" }>): void {
+    const opened = this.#opened;
+    if (opened === undefined) return;
+    const place = this.#offloadLeftMs > 0 ? this.#stock.pop() : undefined;
+    if (place === undefined) {
+      this.#counts.dropped += 1;
+      return;
+    }
+    const startedMs = this.#nowMs();
+    if (this.#cut(context, { opened, slot, page: place.page, block })) {
+      const { lo, hi, parentLo, parentHi, index } = block;
+      this.#commits.push(place.slot, lo, hi, parentLo, parentHi, index);
+      this.#counts.offloaded += 1;
+    } else {
+      this.#stock.push(place);
+      this.#counts.dropped += 1;
+    }
+    const tookMs = this.#nowMs() - startedMs;
+    this.#offloadLeftMs -= tookMs;
+    this.#counts.offloadMs += tookMs;
+  }
+
+  /** Takes a block back to the end of a slot; nothing where it is of no use. */
+  restore(context: LlamaContext, plan: RestorePlan): { readonly decoded: boolean } | undefined {
+    const opened = this.#opened;
+    if (opened === undefined || plan.sequence.host?.generation !== opened.pool.generation) {
+      return undefined;
+    }
+    const startedMs = this.#nowMs();
+    const how = this.#take(context, opened, plan);
+    const tookMs = this.#nowMs() - startedMs;
+    this.#restoreLeftMs -= tookMs;
+    this.#counts.onboardMs += tookMs;
+    if (how === "damaged") {
+      this.#damaged.push(plan.host);
+      this.#counts.damaged += 1;
+    } else if (how === "unusable") this.#counts.unusable += 1;
+    else {
+      this.#counts.onboarded += 1;
+      return how;
+    }
+    return undefined;
+  }
+
+  /** What became of blocks since the last call, where anything did. */
+  takeReport(): HostReport | undefined {
+    const { dropped, onboarded, unusable } = this.#counts;
+    const generation = this.generation;
+    const isQuiet = this.#commits.length + this.#damaged.length + this.#leases.length + dropped +
+        onboarded + unusable === 0;
+    if (generation === undefined || isQuiet) return undefined;
+    const report = {
+      generation,
+      commits: Uint32Array.from(this.#commits),
+      damaged: this.#damaged,
+      leases: this.#leases,
+      counts: this.#counts,
+    };
+    this.#commits = [];
+    this.#damaged = [];
+    this.#leases = [];
+    this.#counts = noCounts();
+    return report;
+  }
+
+  #forget(): void {
+    this.#stock = [];
+    this.#commits = [];
+    this.#damaged = [];
+    this.#leases = [];
+    this.#counts = noCounts();
+  }
+
+  #cut(
+    context: LlamaContext,
+    cut: { opened: Opened; slot: number; page: number; block: LeavingBlock },
+  ): boolean {
+    const { opened, block } = cut;
+    const { memory, kind, payloadBytes, payloadAt } = opened;
+    const offset = cut.page * opened.pool.pageBytes;
+    const start = block.index * kind.blockSize;
+    const isCut = context.cut(
+      { slot: cut.slot, start, end: start + kind.blockSize },
+      { pointer: memory.pointer(offset + payloadAt, payloadBytes), bytes: payloadBytes },
+    );
+    if (!isCut) return false;
+    const bytes = memory.view(offset, opened.pool.slotBytes);
+    const route = { hi: block.hi, lo: block.lo };
+    const header: StoredBlock = {
+      key: { route, layout: kind.layout },
+      parent: block.index === 0 ? undefined : { hi: block.parentHi, lo: block.parentLo },
+      index: block.index,
+      tokens: block.tokens,
+      scope: this.#scope(block.salt),
+      decoded: block.decoded,
+      payloadBytes,
+      payloadCrc: crc32(bytes.subarray(payloadAt, payloadAt + payloadBytes)),
+    };
+    writeStoredBlock(bytes, header, crc32);
+    return true;
+  }
+
+  #take(
+    context: LlamaContext,
+    opened: Opened,
+    plan: RestorePlan,
+  ): "damaged" | "unusable" | { readonly decoded: boolean } {
+    const { memory, kind, payloadBytes, payloadAt } = opened;
+    const offset = plan.page * opened.pool.pageBytes;
+    const bytes = memory.view(offset, opened.pool.slotBytes);
+    const header = readStoredBlock(bytes, crc32);
+    if (!header.ok) return "damaged";
+    const block = header.value;
+    const isNamed = same(block.key.layout, kind.layout) && same(block.key.route, plan);
+    if (!isNamed || block.payloadBytes !== payloadBytes) return "damaged";
+    if (!this.#isWanted(block, plan)) return "unusable";
+    if (kind.prefilledOnly && block.decoded) return "unusable";
+    const payload = bytes.subarray(payloadAt, payloadAt + payloadBytes);
+    if (crc32(payload) !== block.payloadCrc) return "damaged";
+    const { shape, blockSize } = kind;
+    const start = plan.index * blockSize;
+    if (stateProblem(payload, { shape, start, tokens: blockSize }) !== undefined) return "damaged";
+    const pointer = memory.pointer(offset + payloadAt, payloadBytes);
+    const isPlaced = context.place(plan.slot, { pointer, bytes: payloadBytes });
+    return isPlaced ? { decoded: block.decoded } : "unusable";
+  }
+
+  /** A 64-bit hash alone decides nothing: place, parent, owner and tokens have to be those of the prompt. */
+  #isWanted(block: StoredBlock, { index, parentHi, parentLo, tokens, sequence }: RestorePlan) {
+    const parent = index === 0 ? undefined : { hi: parentHi, lo: parentLo };
+    const isNext = parent === undefined
+      ? block.parent === undefined
+      : block.parent !== undefined && same(block.parent, parent);
+    const scope = this.#scope(sequence.salt);
+    return isNext && block.index === index && block.tokens.length === tokens.length &&
+      scope.every((byte, i) => byte === block.scope[i]) &&
+      tokens.every((token, i) => token === block.tokens[i]);
+  }
+
+  #scope(salt: KvSalt): Uint8Array {
+    const key = `${salt.adapterDigest}\n${salt.tenantSalt}`;
+    let digest = this.#scopes.get(key);
+    if (digest === undefined) {
+      if (this.#scopes.size >= mostScopes) this.#scopes.clear();
+      this.#scopes.set(key, digest = scopeDigest(salt));
+    }
+    return digest;
+  }
+}
+
+function same(
+  a: { readonly hi: number; readonly lo: number },
+  b: { readonly hi: number; readonly lo: number },
+): boolean {
+  return a.hi === b.hi && a.lo === b.lo;
+}
