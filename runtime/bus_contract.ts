@@ -64,6 +64,25 @@ export function busContract(
     );
   });
 
+  test("takes what a payload holds when it is sent: its buffer may be used again", async (world) => {
+    await using caller = await world.connect();
+    await using server = await world.connect();
+    const seen: string[] = [];
+    server.subscribe("reused", ({ payload }) => void seen.push(text(payload)));
+    server.serve("reused.asked", (payload) => payload.slice());
+    await server.flush();
+    const buffer = bytes("first");
+    caller.publish("reused", buffer);
+    const asked = caller.request("reused.asked", buffer, { timeoutMs: 5_000 });
+    buffer.set(bytes("other"));
+    caller.publish("reused", buffer);
+    buffer.fill(0);
+    const answer = await asked;
+    assert.equal(answer.ok && text(answer.value), "first");
+    await eventually(() => seen.length === 2, () => `${seen}`);
+    assert.deepEqual(seen, ["first", "other"]);
+  });
+
   test("says no_responders at once where nobody serves", async (world) => {
     await using caller = await world.connect();
     const startedMs = performance.now();

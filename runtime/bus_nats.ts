@@ -29,6 +29,13 @@ const closingFlushMs = 1_000;
 /** Header that marks a reply as a failure, which is its payload. */
 const failureHeader = "Pixii-Failure";
 
+interface Outgoing {
+  readonly subject: string;
+  readonly payload: Uint8Array;
+  readonly reply?: string;
+  readonly failed?: boolean;
+}
+
 /** What a NATS bus is made of. */
 export interface NatsBusParts {
   readonly clock: Clock;
@@ -72,16 +79,20 @@ function credentials(url: URL): { user?: string; pass?: string; token?: string }
 /** The bus over NATS core. Replies come to one inbox per connection; their last token numbers the request. */
 export class NatsBus implements Bus {
   readonly #connection: NatsConnection;
+  readonly #clock: Clock;
   readonly #log: Log;
   readonly #status: StatusSource;
   readonly #pending: PendingRequests;
   readonly #subscriptions = new Set<Subscription>();
   readonly #inbox: string;
   readonly #watched: Promise<void>;
+  #outgoing: Outgoing[] = [];
+  #turn: Disposable | undefined;
   #closed = false;
 
   constructor(connection: NatsConnection, parts: NatsBusParts) {
     this.#connection = connection;
+    this.#clock = parts.clock;
     this.#log = parts.log;
     this.#status = new StatusSource(parts.log);
     this.#pending = new PendingRequests(parts.clock);
@@ -147,6 +158,7 @@ export class NatsBus implements Bus {
 
   async flush(): Promise<Result<void>> {
     if (this.status === "disconnected") return busDown("flush");
+    this.#release();
     try {
       await this.#connection.flush();
       return sent;
@@ -162,6 +174,7 @@ export class NatsBus implements Bus {
     await this.#flushBriefly();
     for (const subscription of [...this.#subscriptions]) subscription[Symbol.dispose]();
     this.#down();
+    this.#turn?.[Symbol.dispose]();
     await this.#connection.close();
     await this.#watched;
   }
@@ -184,15 +197,30 @@ export class NatsBus implements Bus {
     if (this.status === "disconnected") return busDown(`send to ${subject}`);
     const fits = checkPayload(subject, payload);
     if (!fits.ok) return fits;
-    try {
-      this.#connection.publish(subject, payload, {
-        ...(options.reply === undefined ? {} : { reply: options.reply }),
-        ...(options.failed === true ? { headers: failureMark() } : {}),
-      });
-      return sent;
-    } catch (error) {
-      this.#log.debug("publish failed", { subject, error });
-      return busDown(`send to ${subject}`);
+    // The payload may be the caller's own buffer, used again for the next message.
+    this.#outgoing.push({ subject, payload: payload.slice(), ...options });
+    this.#turn ??= this.#clock.turn(() => this.#release());
+    return sent;
+  }
+
+  /**
+   * Hands on what one turn of the event loop sent: one write to the socket instead of one per microtask, which was a sixth
+   * of a busy frontend's time.
+   */
+  #release(): void {
+    this.#turn?.[Symbol.dispose]();
+    this.#turn = undefined;
+    const outgoing = this.#outgoing;
+    this.#outgoing = [];
+    for (const { subject, payload, reply, failed } of outgoing) {
+      try {
+        this.#connection.publish(subject, payload, {
+          ...(reply === undefined ? undefined : { reply }),
+          ...(failed === true ? { headers: failureMark() } : undefined),
+        });
+      } catch (error) {
+        this.#log.debug("publish failed", { subject, error });
+      }
     }
   }
 
@@ -238,6 +266,8 @@ export class NatsBus implements Bus {
   }
 
   #down(): void {
+    // What was not handed on is lost with the connection, as what was on its way.
+    this.#outgoing = [];
     this.#status.set("disconnected");
     this.#pending.failAll("bus_unavailable", "The connection to the message bus was lost");
   }

@@ -20,6 +20,7 @@ import type { StreamOutput, TakenEntry } from "../core/stream_output.ts";
 import type { InboxReader } from "./inbox.ts";
 import type { Placement } from "./route_client.ts";
 import type { StreamRequest } from "./stream.ts";
+import { over } from "./stream_parts.ts";
 import type { StreamParts } from "./stream_parts.ts";
 
 /** A resume request is answered within this or asked again. */
@@ -307,7 +308,7 @@ export class Attempt implements InboxReader {
     this.#isOver = true;
     this.#parts.inbox.close(this, readTo);
     this.#parts.ledger.add({ op: "complete", ...this.#options.key });
-    this.#stop.abort();
+    this.#stop.abort(over);
     return true;
   }
 }

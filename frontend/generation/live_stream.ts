@@ -14,6 +14,7 @@ import { Attempt } from "./attempt.ts";
 import type { AttemptOwner, StreamEnd } from "./attempt.ts";
 import type { Placement } from "./route_client.ts";
 import type { StreamHandle, StreamRequest, StreamSink } from "./stream.ts";
+import { over } from "./stream_parts.ts";
 import type { StreamParts } from "./stream_parts.ts";
 
 /** Bounds of one stream's tries. */
@@ -256,7 +257,7 @@ export class LiveStream implements StreamHandle, AttemptOwner {
       this.#parts.ledger.add({ op: "complete", ...this.#routing });
     }
     this.#attempt?.stop();
-    this.#stop.abort();
+    this.#stop.abort(over);
     this.#parts.metrics.ended.add(1, { reason });
     this.#onEnd(this);
     try {

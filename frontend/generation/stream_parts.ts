@@ -22,3 +22,6 @@ export interface StreamParts {
   readonly inbox: Inbox<Attempt>;
   readonly routes: RouteClient;
 }
+
+/** Why signals of a stream that is over abort: made once, since a fresh exception with its stack is dear. */
+export const over: Readonly<Error> = new DOMException("The stream is over", "AbortError");
