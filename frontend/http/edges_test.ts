@@ -224,6 +224,31 @@ Deno.test("x-pixii-debug tells worker and cached tokens by tier", async () => {
   }
 });
 
+Deno.test("metrics count each request once, with its tokens and times", async () => {
+  await using api = await ScriptedApi.open();
+  for (const stream of [false, true]) {
+    await (await api.post(textPath, { ...ask, n: 2, max_tokens: 3, stream })).text();
+  }
+  await (await api.post(textPath, { ...ask, n: 0 })).body?.cancel();
+  assert.deepEqual(await api.problems(), []);
+  const lines = (await (await api.fetch("/metrics")).text()).split("\n");
+  const labels = (more: string) => `{endpoint="completions",model="${more}"`;
+  const of = (start: string) => lines.find((line) => line.startsWith(`pixii_frontend_${start}`));
+  assert.match(of(`requests_total${labels(scriptedModel)},status="200"`)!, / 2$/);
+  assert.match(of(`requests_total${labels("")},status="400"`)!, / 1$/);
+  const values: [name: string, value: string][] = [
+    ["input_sequence_tokens_sum", "4"],
+    ["output_sequence_tokens_sum", "12"],
+    ["cached_tokens_total", "2"],
+    ["time_to_first_token_seconds_count", "2"],
+    ["inter_token_latency_seconds_count", "2"],
+    ["request_duration_seconds_count", "2"],
+  ];
+  for (const [name, value] of values) {
+    assert.equal(of(`${name}{model="${scriptedModel}"`)?.split(" ").at(-1), value, name);
+  }
+});
+
 Deno.test("refusals of router and worker keep their status; those that pass with time say when", async () => {
   const cases: [
     code: Parameters<typeof fail>[0],

@@ -139,11 +139,11 @@ export class FieldReader {
 
   /** Refuses fields that exist elsewhere and are not built here yet. */
   refuseUnbuilt(names: Readonly<Record<string, string>>): void {
-    for (const [name, what] of Object.entries(names)) {
-      if (!this.has(name)) continue;
+    for (const name of this.names()) {
+      if (!Object.hasOwn(names, name) || !this.has(name)) continue;
       throw new FieldError(
         "unsupported_parameter",
-        `Unsupported parameter: '${this.path(name)}': ${what} not built yet; leave it out`,
+        `Unsupported parameter: '${this.path(name)}': ${names[name]} not built yet; leave it out`,
         this.path(name),
       );
     }
