@@ -17,6 +17,10 @@ export class LongWord {
    */
   readonly #links: Int32Array;
   readonly #queue = new RankQueue();
+  /** The pair that was looked up last, and its slot: long words repeat themselves. */
+  #lastLeft = -1;
+  #lastRight = -1;
+  #lastSlot = -1;
   /** Table look-ups and queue entries so far. */
   work = 0;
 
@@ -58,9 +62,15 @@ export class LongWord {
     if (this.#isGone(at)) return -1;
     const next = this.#next(at);
     this.work += 1;
-    return next < this.#symbols.length
-      ? this.#merges.find(this.#symbols[at], this.#symbols[next])
-      : -1;
+    if (next >= this.#symbols.length) return -1;
+    const left = this.#symbols[at];
+    const right = this.#symbols[next];
+    if (left !== this.#lastLeft || right !== this.#lastRight) {
+      this.#lastLeft = left;
+      this.#lastRight = right;
+      this.#lastSlot = this.#merges.find(left, right);
+    }
+    return this.#lastSlot;
   }
 
   #isGone(at: number): boolean {

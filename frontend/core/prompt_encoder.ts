@@ -77,8 +77,12 @@ export class PromptEncoder {
     options: Pick<EncodeOptions, "marker" | "parseSpecials">,
   ): "over-budget" | "too-many" | undefined {
     const { marker, parseSpecials } = options;
-    const matches = (parseSpecials ? this.#specials : this.#always).find(text, marker);
+    const most = this.#mostTokens - this.#sink.count;
+    const finder = parseSpecials ? this.#specials : this.#always;
+    const matches = finder.find(text, { unless: marker, most });
+    if (matches.length > most) return "too-many";
     this.#budget -= cost.special * matches.length;
+    if (this.#budget < 0) return "over-budget";
     let done = 0;
     for (const { id, from, to } of matches) {
       if (from > done) {

@@ -6,6 +6,8 @@ export class RankQueue {
   readonly #places = new Map<number, PlaceList>();
   /** Ranks that have places. */
   readonly #ranks = new NumberHeap();
+  /** Places of the lowest rank, where it is known which that is. */
+  #lowest: PlaceList | undefined;
 
   /** Adds a place. Amortised O(1) in order, else O(log n). */
   push(rank: number, place: number): void {
@@ -13,6 +15,7 @@ export class RankQueue {
     if (list !== undefined) return list.push(place);
     this.#places.set(rank, new PlaceList(place));
     this.#ranks.push(rank);
+    this.#lowest = undefined;
   }
 
   /** The lowest rank, undefined where nothing waits. */
@@ -22,12 +25,11 @@ export class RankQueue {
 
   /** Takes the leftmost place of the lowest rank; there must be one. */
   pop(): number {
-    const rank = this.#ranks.first!;
-    const list = this.#places.get(rank)!;
+    const list = this.#lowest ??= this.#places.get(this.#ranks.first!)!;
     const place = list.pop();
     if (list.isEmpty) {
-      this.#ranks.pop();
-      this.#places.delete(rank);
+      this.#places.delete(this.#ranks.pop());
+      this.#lowest = undefined;
     }
     return place;
   }

@@ -7,9 +7,27 @@ export interface SpecialMatch {
   readonly to: number;
 }
 
+/** What to look for less of. */
+export interface FindOptions {
+  /** Spellings right behind this text do not count. */
+  readonly unless?: string;
+  /** Most matches of use: one more is found, and no further. */
+  readonly most?: number;
+}
+
 interface Candidate extends SpecialMatch {
   /** Place of the token among all, the longest first. */
   readonly order: number;
+}
+
+/** A node of a trie over code units. */
+interface Node {
+  readonly unit: number;
+  /** First of the nodes below, and the next of those beside. */
+  child: Node | undefined;
+  readonly sibling: Node | undefined;
+  /** Token that ends here, and its order. */
+  end: { readonly id: number; readonly order: number } | undefined;
 }
 
 /**
@@ -17,10 +35,7 @@ interface Candidate extends SpecialMatch {
  * of one token the leftmost. O(length) plus the matches, but for tokens that overlap each other.
  */
 export class SpecialFinder {
-  /** Nodes of a trie over code units: (node * 65536 + unit) to node. */
-  readonly #children = new Map<number, number>();
-  /** Per node: token that ends there, and its order. */
-  readonly #ends = new Map<number, { readonly id: number; readonly order: number }>();
+  readonly #root: Node = { unit: -1, child: undefined, sibling: undefined, end: undefined };
   /** First code units, each as a text. */
   readonly #firsts: readonly string[];
 
@@ -29,23 +44,17 @@ export class SpecialFinder {
     const sorted = tokens.filter(({ content }) => content !== "")
       .map((token) => ({ ...token, bytes: encoder.encode(token.content).length }))
       .sort((a, b) => b.bytes - a.bytes || a.id - b.id);
-    let nodes = 1;
     sorted.forEach(({ id, content }, order) => {
-      let node = 0;
-      for (let i = 0; i < content.length; i++) {
-        const key = node * 0x10000 + content.charCodeAt(i);
-        let child = this.#children.get(key);
-        if (child === undefined) this.#children.set(key, child = nodes++);
-        node = child;
-      }
-      if (!this.#ends.has(node)) this.#ends.set(node, { id, order });
+      let node = this.#root;
+      for (let i = 0; i < content.length; i++) node = childOf(node, content.charCodeAt(i));
+      node.end ??= { id, order };
     });
     this.#firsts = [...new Set(sorted.map(({ content }) => content[0]))];
   }
 
-  /** Matches in the order of the text, none overlapping; those right behind `unless` do not count. */
-  find(text: string, unless?: string): readonly SpecialMatch[] {
-    const all = this.findAll(text, unless);
+  /** Matches in the order of the text, none overlapping. */
+  find(text: string, options: FindOptions = {}): readonly SpecialMatch[] {
+    const all = this.findAll(text, options);
     for (let i = 1; i < all.length; i++) {
       if (all[i].from < all[i - 1].to) return withoutOverlaps(all, text.length);
     }
@@ -53,30 +62,46 @@ export class SpecialFinder {
   }
 
   /** Every place where a token is spelled, overlapping or not, by where it starts. */
-  findAll(text: string, unless?: string): readonly Candidate[] {
+  findAll(text: string, options: FindOptions = {}): readonly Candidate[] {
+    const { unless, most = Infinity } = options;
     const found: Candidate[] = [];
-    const nexts = this.#firsts.map((first) => text.indexOf(first));
-    while (true) {
+    const firsts = this.#firsts;
+    const nexts = firsts.map((first) => text.indexOf(first));
+    while (found.length <= most) {
       let at = -1;
-      for (const next of nexts) if (next >= 0 && (at < 0 || next < at)) at = next;
-      if (at < 0) return found;
+      let which = -1;
       for (let i = 0; i < nexts.length; i++) {
-        if (nexts[i] === at) nexts[i] = text.indexOf(this.#firsts[i], at + 1);
+        if (nexts[i] < 0 || (at >= 0 && nexts[i] > at)) continue;
+        at = nexts[i];
+        which = i;
       }
+      if (at < 0) break;
+      nexts[which] = text.indexOf(firsts[which], at + 1);
       const isText = unless !== undefined && text.startsWith(unless, at - unless.length);
       if (!isText) this.#matchAt(text, at, found);
     }
+    return found;
   }
 
   #matchAt(text: string, from: number, found: Candidate[]): void {
-    let node: number | undefined = 0;
+    let node: Node | undefined = this.#root;
     for (let to = from; to < text.length;) {
-      node = this.#children.get(node * 0x10000 + text.charCodeAt(to++));
+      const unit = text.charCodeAt(to++);
+      node = node.child;
+      while (node !== undefined && node.unit !== unit) node = node.sibling;
       if (node === undefined) return;
-      const end = this.#ends.get(node);
-      if (end !== undefined) found.push({ ...end, from, to });
+      if (node.end !== undefined) {
+        found.push({ id: node.end.id, order: node.end.order, from, to });
+      }
     }
   }
+}
+
+/** The node below for a code unit, made where it is missing. */
+function childOf(node: Node, unit: number): Node {
+  let child = node.child;
+  while (child !== undefined && child.unit !== unit) child = child.sibling;
+  return child ?? (node.child = { unit, child: undefined, sibling: node.child, end: undefined });
 }
 
 function withoutOverlaps(all: readonly Candidate[], length: number): readonly SpecialMatch[] {

@@ -37,11 +37,11 @@ Deno.test("SpecialFinder finds what llama.cpp's token after token finds", () => 
 
 Deno.test("find() leaves out what stands right behind the marker", () => {
   const finder = new SpecialFinder([{ id: 7, content: "<x>" }]);
-  assert.deepEqual(finder.find("<x>#<x><x>", "#"), [
+  assert.deepEqual(finder.find("<x>#<x><x>", { unless: "#" }), [
     { id: 7, order: 0, from: 0, to: 3 },
     { id: 7, order: 0, from: 7, to: 10 },
   ]);
-  assert.deepEqual(finder.find("#<x>", "#"), []);
+  assert.deepEqual(finder.find("#<x>", { unless: "#" }), []);
 });
 
 Deno.test("findAll() tells of overlapping spellings too", () => {
@@ -50,4 +50,12 @@ Deno.test("findAll() tells of overlapping spellings too", () => {
     ...[[2, 0], [1, 0], [2, 2], [1, 2]],
   ]);
   assert.deepEqual(finder.find("ababa").map(({ id, from }) => [id, from]), [[1, 0]]);
+});
+
+Deno.test("findAll() looks no further than one match more than is of use", () => {
+  const finder = new SpecialFinder([{ id: 1, content: "<x>" }]);
+  const text = "<x>".repeat(50);
+  assert.equal(finder.findAll(text, { most: 10 }).length, 11);
+  assert.equal(finder.findAll(text, { most: 50 }).length, 50);
+  assert.equal(finder.findAll(text).length, 50);
 });

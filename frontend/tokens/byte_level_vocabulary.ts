@@ -12,8 +12,8 @@ import type { VocabularyTables } from "./vocabulary_tables.ts";
 
 /** Longer texts go to where long prompts go at once: finding the specials alone could take too long. */
 const mostInlineUnits = 512 * 1024;
-/** About 10 ms: what is spent on a text before it goes where long prompts go. */
-const inlineBudget = 1_000_000;
+/** About 6 ms: what is spent on a text before it goes where long prompts go. */
+const inlineBudget = 500_000;
 
 /** Encodes prompts that would hold up everything else, somewhere else. */
 export interface LongPrompts {
@@ -95,12 +95,17 @@ export class ByteLevelVocabulary implements Vocabulary {
     const long = this.#long;
     const units = messages.reduce((sum, { content }) => sum + content.length, 0);
     if (long !== undefined && units > mostInlineUnits) return long.encodeChat(messages, options);
-    const guarded = guardSpellings(messages, this.#encoder.controls, this.#template.source);
+    const { mostTokens } = options;
+    const guarded = guardSpellings(messages, this.#encoder.controls, {
+      template: this.#template.source,
+      most: mostTokens,
+    });
+    // Each spelling is at least one token.
+    if (guarded === undefined) return tooMany(mostTokens!);
     const rendered = this.#template.render(guarded.messages, options.nowMs);
     if (!rendered.ok) return rendered;
     const { bosToken } = this.#tables;
     const hasBos = bosToken !== undefined && rendered.value.startsWith(bosToken);
-    const { mostTokens } = options;
     const outcome = this.#encoder.encode(rendered.value, {
       ...{ parseSpecials: true, marker: guarded.marker, mostTokens, budget: this.#budget },
       first: this.#bos(!hasBos),

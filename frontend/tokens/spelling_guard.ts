@@ -13,19 +13,23 @@ const lastPrivate = 0xf8ff;
 
 /**
  * Puts a marker before every spelling of a control token in the messages, so that a template carries it along and the
- * spelling can be told from the template's own. The marker is private-use text that occurs in none of the `texts`.
+ * spelling can be told from the template's own. The marker is private-use text that occurs neither in the messages nor
+ * in the template. Undefined where more than `most` are spelled in one text.
  */
 export function guardSpellings(
   messages: readonly ChatMessage[],
   controls: SpecialFinder,
-  template: string,
-): GuardedMessages {
+  { template, most = Infinity }: { readonly template: string; readonly most?: number },
+): GuardedMessages | undefined {
   const places = messages.map(({ content, name }) => ({
-    content: controls.findAll(content),
-    name: name === undefined ? [] : controls.findAll(name),
+    content: controls.findAll(content, { most }),
+    name: name === undefined ? [] : controls.findAll(name, { most }),
   }));
   if (places.every(({ content, name }) => content.length + name.length === 0)) {
     return { messages, marker: undefined };
+  }
+  if (places.some(({ content, name }) => content.length > most || name.length > most)) {
+    return undefined;
   }
   const texts = messages.flatMap(({ role, content, name = "" }) => [role, content, name]);
   const marker = unusedMarker([template, ...texts]);
@@ -42,10 +46,12 @@ export function guardSpellings(
 function marked(text: string, places: readonly { readonly from: number }[], marker: string) {
   let result = "";
   let done = 0;
+  let last = -1;
   for (const { from } of places) {
-    if (from === done && result.endsWith(marker)) continue;
+    // Two tokens may be spelled from the same place on.
+    if (from === last) continue;
     result += text.slice(done, from) + marker;
-    done = from;
+    last = done = from;
   }
   return result + text.slice(done);
 }
