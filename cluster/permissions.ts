@@ -13,6 +13,8 @@ export interface PermissionNeeds {
   readonly admin?: string;
   /** Paths that it reads: the model, a config file. */
   readonly read?: readonly string[];
+  /** Where packages and this repository are; the launcher's own without it. */
+  readonly packages?: readonly string[];
   /** Paths that it writes: caches. */
   readonly write?: readonly string[];
 }
@@ -58,7 +60,7 @@ export function permissionFlags(service: ServiceName, needs: PermissionNeeds): s
   return [
     ...boundFlags,
     ...allow("net", [...hosts, needs.admin ?? "127.0.0.1:0", ...needs.listen ?? []]),
-    ...allow("read", [...packageFolders(), ...sockets, ...needs.read ?? []]),
+    ...allow("read", [...needs.packages ?? packageFolders(), ...sockets, ...needs.read ?? []]),
     ...write,
   ];
 }
