@@ -59,9 +59,8 @@ export function tokenKinds(gguf: Gguf): readonly TokenKind[] {
   const known = new Set(tokens);
   const control = new Set([...endings, ...spelledInfill(gguf, known)]);
   // Harmony's and solar's `<|end|>` ends a message, not the generation.
-  const endsMessage = known.has("<|end|>") &&
-    ((known.has("<|return|>") && (known.has("<|call|>") || known.has("<|calls|>"))) ||
-      (known.has("<|flush|>") && (known.has("<|call|>") || known.has("<|calls|>"))));
+  const calls = known.has("<|call|>") || known.has("<|calls|>");
+  const endsMessage = calls && (known.has("<|return|>") || known.has("<|flush|>"));
   return tokens.map((text, id) => {
     if (shown.has(text) || (text === "<|end|>" && endsMessage)) return "user-defined";
     if (text === "</s>" && known.has("<|tool_response>")) return "normal";
