@@ -64,6 +64,14 @@ export const workerSchema = {
     fallback: false,
     help: "reuse only KV that was computed by prefill",
   }),
+  "kvbm": option.text({
+    fallback: "auto",
+    placeholder: "auto|off|PATH",
+    help:
+      "host tier of its KV: auto = the kvbm of this host in the registry, PATH = a kvbm's socket",
+    pattern: /^(auto|off|\/.+)$/,
+    rule: "must be auto, off or an absolute path",
+  }),
   "cache": option.text({
     fallback: "",
     placeholder: "FOLDER",

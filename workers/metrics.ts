@@ -1,4 +1,5 @@
 import type { Metrics } from "@pixii/runtime";
+import type { HostTotals } from "./kv_store/kv_store.ts";
 
 /** The worker's metrics; every name is listed here once. */
 export function workerMetrics(metrics: Metrics) {
@@ -32,3 +33,26 @@ export function workerMetrics(metrics: Metrics) {
 
 /** The worker's metrics. */
 export type WorkerMetrics = ReturnType<typeof workerMetrics>;
+
+/** Metrics of a worker's host tier. `totals` only grow; they are read at each exposition. */
+export function hostTierMetrics(metrics: Metrics, totals: Readonly<HostTotals>): void {
+  const blocks = metrics.counter(
+    "pixii_worker_host_blocks_total",
+    "KV blocks between device and host tier, by what became of them",
+    ["event"],
+  );
+  const seconds = metrics.counter(
+    "pixii_worker_host_seconds_total",
+    "Time of the engine's thread that moving blocks took",
+    ["direction"],
+  );
+  const told: HostTotals = { ...totals };
+  metrics.onCollect(() => {
+    for (const event of ["offloaded", "dropped", "onboarded", "unusable", "damaged"] as const) {
+      blocks.add(totals[event] - told[event], { event });
+    }
+    seconds.add((totals.offloadMs - told.offloadMs) / 1000, { direction: "offload" });
+    seconds.add((totals.onboardMs - told.onboardMs) / 1000, { direction: "onboard" });
+    Object.assign(told, totals);
+  });
+}

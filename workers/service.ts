@@ -6,7 +6,10 @@ import type { WorkerConfig } from "./config.ts";
 import type { Engine } from "./engine.ts";
 import { openLlamaEngine } from "./llama/engine.ts";
 import { openSimEngines } from "./sim/open.ts";
+import { openHostStore } from "./kv_store/open_store.ts";
+import { hostTierMetrics } from "./metrics.ts";
 import { WorkerShell } from "./worker_shell.ts";
+import type { ShellStore } from "./worker_shell.ts";
 
 /** Served name of a model file or folder: its stem. */
 export function stemOf(path: string): string {
@@ -86,7 +89,7 @@ async function openLlama(
 export async function startWorkerShell(
   engines: readonly Engine[],
   context: ServiceContext,
-  options: { readonly name: string; readonly hangMs: number },
+  options: { readonly name: string; readonly hangMs: number; readonly store?: ShellStore },
 ): Promise<WorkerShell> {
   const card: ModelCard = {
     ...engines[0].card(),
@@ -95,7 +98,8 @@ export async function startWorkerShell(
     instance: context.instance,
     role: "both",
   };
-  const shell = new WorkerShell(engines, context, { card, hangMs: options.hangMs });
+  const { hangMs, store } = options;
+  const shell = new WorkerShell(engines, context, { card, hangMs, store });
   await shell.open();
   return shell;
 }
@@ -110,7 +114,12 @@ export const workerSpec: ServiceSpec<typeof workerSchema> = {
     if (!engines.ok) throw new StartError(engines);
     const name = config["served-name"] === "" ? stemOf(config.model) : config["served-name"];
     context.log.info("model loaded", { model: name, file: stemOf(config.model) });
-    return await startWorkerShell(engines.value, context, { name, hangMs: config["hang-timeout"] });
+    const [engine] = engines.value;
+    const choice = { kvbm: config.kvbm, model: modelHashOf(name) };
+    const store = await openHostStore(engine, context, choice);
+    if (engine.hostTier !== undefined) hostTierMetrics(context.metrics, engine.hostTier.totals);
+    const hangMs = config["hang-timeout"];
+    return await startWorkerShell(engines.value, context, { name, hangMs, store });
   },
 };
 

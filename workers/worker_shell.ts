@@ -8,7 +8,14 @@ import {
   streamKeyText,
   subjects as subjectsOf,
 } from "@pixii/wire";
-import type { Control, Failure, GenerateRequest, ModelCard, Subjects } from "@pixii/wire";
+import type {
+  Control,
+  Failure,
+  GenerateRequest,
+  InstanceId,
+  ModelCard,
+  Subjects,
+} from "@pixii/wire";
 import type { Health, Registration, Service, ServiceContext } from "@pixii/runtime";
 import { StreamBook } from "./core/stream_book.ts";
 import type { StreamRecord } from "./core/stream_book.ts";
@@ -30,6 +37,14 @@ export interface ShellOptions {
   readonly card: ModelCard;
   /** An engine step longer than this fails the worker. */
   readonly hangMs: number;
+  /** The host tier of its KV; the shell ends it. */
+  readonly store?: ShellStore;
+}
+
+/** What the shell needs of a host tier. */
+export interface ShellStore extends AsyncDisposable {
+  readonly kvbm: InstanceId | undefined;
+  onKvbm(listener: (kvbm: InstanceId | undefined) => void): void;
 }
 
 type Snapshot = Extract<Control, { op: "snapshot" }>;
@@ -42,6 +57,7 @@ export class WorkerShell implements Service {
   readonly #subjects: Subjects;
   readonly #metrics: WorkerMetrics;
   readonly #hangMs: number;
+  readonly #store: ShellStore | undefined;
   readonly #book = new StreamBook({
     renewLostMs: limits.renewLostMs,
     keepMs: limits.resumeKeepMs,
@@ -59,6 +75,7 @@ export class WorkerShell implements Service {
     this.#context = context;
     this.#card = options.card;
     this.#hangMs = options.hangMs;
+    this.#store = options.store;
     this.#subjects = subjectsOf(context.namespace);
     this.#metrics = workerMetrics(context.metrics);
     this.#outlet = new StepOutlet(engines, {
@@ -86,9 +103,14 @@ export class WorkerShell implements Service {
     this.#pumps = this.#ranks.map((rank) => this.#pump(rank));
     await bus.flush();
     const key = keys(namespace).model(this.#card.hash, instance);
-    const registered = await registry.register(key, encodeRecord("model", this.#card));
+    const registered = await registry.register(key, this.#cardText());
     if (!registered.ok) throw new Error(registered.error.message);
     this.#registration = registered.value;
+    this.#store?.onKvbm(() => {
+      if (!this.#disposed) void this.#registration?.update(this.#cardText());
+    });
+    // It may have come while the card was on its way.
+    if (this.#store?.kvbm !== undefined) void this.#registration.update(this.#cardText());
     this.#outlet.reportAll();
   }
 
@@ -109,7 +131,7 @@ export class WorkerShell implements Service {
           total: load.totalBlocks,
         },
         bus: this.#context.bus.status,
-        tiers: "device only: host and disk tiers come later",
+        kvbm: this.#store?.kvbm ?? "none",
       },
     };
   }
@@ -131,6 +153,12 @@ export class WorkerShell implements Service {
     for (const one of this.#open) one[Symbol.dispose]();
     await Promise.all(this.#ranks.map((rank) => rank.engine[Symbol.asyncDispose]()));
     await Promise.all(this.#pumps);
+    await this.#store?.[Symbol.asyncDispose]();
+  }
+
+  /** The card names the kvbm in use: the router counts that one's blocks for this worker. */
+  #cardText(): string {
+    return encodeRecord("model", { ...this.#card, kvbm: this.#store?.kvbm });
   }
 
   async #pump(rank: WorkerRank): Promise<void> {
