@@ -67,51 +67,55 @@ async function leftovers(dev: Dev): Promise<string[]> {
   }
 }
 
+async function soak(): Promise<number> {
+  const folder = await qwen3Folder();
+  await using dev = await startDev([
+    ...["--topology", "processes", "--model", folder, "--served-name", "bench", "--workers", "2"],
+    ...["--engine", "sim", "--sim-speed", "inf", "--max-seqs", "64", "--ctx", "32768"],
+  ]);
+  const samples = new Map<string, number[]>(
+    dev.processes.map((one, i) => [`${one.service}.${i}`, []]),
+  );
+  const timer = setInterval(() => {
+    dev.processes.forEach((one, i) => {
+      samples.get(`${one.service}.${i}`)!.push(residentMb(one.pid));
+    });
+  }, sampleEveryMs);
+  const target = { url: dev.url, model: "bench", checkTokens: true };
+  const endMs = performance.now() + Number(values.minutes) * 60_000;
+  let requests = 0;
+  for (let round = 1; performance.now() < endMs; round++) {
+    for (const load of mix) {
+      const one: ServeCase = { name: "soak", load, peerShare: 1, metrics: [] };
+      await loadOnce(one, target, { seed: round, share: 1 });
+      requests += load.requests;
+    }
+  }
+  clearInterval(timer);
+  const left = await leftovers(dev);
+  let failed = left.length > 0;
+  for (const line of left) console.error(`left at the end: ${line}`);
+  console.error(`${requests} requests in ${values.minutes} minutes`);
+  for (const [name, all] of samples) {
+    const third = Math.floor(all.length / 3);
+    const before = median(all.slice(third, 2 * third));
+    const after = median(all.slice(2 * third));
+    if (after > before * flatRatio) {
+      failed = true;
+      console.error(`${name} grew from ${before.toFixed(0)} to ${after.toFixed(0)} MB`);
+    }
+    printFigure({
+      figure: `soak.${name}.rss_growth`,
+      value: after / before,
+      unit: "ratio",
+      better: "lower",
+      anchor: "MB in the second third",
+      anchorValue: before,
+      ratio: after / before,
+    }, values.json);
+  }
+  return failed ? 1 : 0;
+}
+
 await printMachine();
-const folder = await qwen3Folder();
-await using dev = await startDev([
-  ...["--topology", "processes", "--model", folder, "--served-name", "bench", "--workers", "2"],
-  ...["--engine", "sim", "--sim-speed", "inf", "--max-seqs", "64", "--ctx", "32768"],
-]);
-const samples = new Map<string, number[]>(
-  dev.processes.map((one, i) => [`${one.service}.${i}`, []]),
-);
-const timer = setInterval(() => {
-  dev.processes.forEach((one, i) => {
-    samples.get(`${one.service}.${i}`)!.push(residentMb(one.pid));
-  });
-}, sampleEveryMs);
-const target = { url: dev.url, model: "bench", checkTokens: true };
-const endMs = performance.now() + Number(values.minutes) * 60_000;
-let requests = 0;
-for (let round = 1; performance.now() < endMs; round++) {
-  for (const load of mix) {
-    const one: ServeCase = { name: "soak", load, peerShare: 1, metrics: [] };
-    await loadOnce(one, target, { seed: round, share: 1 });
-    requests += load.requests;
-  }
-}
-clearInterval(timer);
-const left = await leftovers(dev);
-let failed = left.length > 0;
-for (const line of left) console.error(`left at the end: ${line}`);
-console.error(`${requests} requests in ${values.minutes} minutes`);
-for (const [name, all] of samples) {
-  const third = Math.floor(all.length / 3);
-  const before = median(all.slice(third, 2 * third));
-  const after = median(all.slice(2 * third));
-  if (after > before * flatRatio) {
-    failed = true;
-    console.error(`${name} grew from ${before.toFixed(0)} to ${after.toFixed(0)} MB`);
-  }
-  printFigure({
-    figure: `soak.${name}.rss_growth`,
-    value: after / before,
-    unit: "ratio",
-    better: "lower",
-    anchor: "MB in the second third",
-    anchorValue: before,
-    ratio: after / before,
-  }, values.json);
-}
-if (failed) Deno.exitCode = 1;
+Deno.exit(await soak());
