@@ -20,19 +20,34 @@ class TemplateRefusal extends Error {}
 export class ChatTemplate {
   /** The Jinja source. */
   readonly source: string;
-  readonly #tokens: TemplateTokens;
   readonly #parsed: Result<Template["parsed"]>;
+  /** What every render finds; what differs is in an environment of its own above it. */
+  readonly #base: Environment;
+  /** The time of the render that runs. */
+  #nowMs = 0;
 
   constructor(source: string, tokens: TemplateTokens) {
     this.source = source;
-    this.#tokens = tokens;
     this.#parsed = parsed(source);
+    this.#base = baseEnvironment(tokens, () => this.#nowMs);
+    if (!this.#parsed.ok) return;
+    // The interpreter throws and catches an exception for each name it does not find, which is most of a render's time.
+    for (const name of namesIn(this.#parsed.value)) {
+      if (!this.#base.variables.has(name)) this.#base.set(name, undefined);
+    }
   }
 
   /** Messages as the model reads them, up to where its answer begins; `invalid_request` where the template refuses. */
   render(messages: readonly ChatMessage[], nowMs: number): Result<string> {
     if (!this.#parsed.ok) return this.#parsed;
-    const environment = environmentOf(messages, this.#tokens, nowMs);
+    this.#nowMs = nowMs;
+    const environment = new Environment(this.#base);
+    environment.set(
+      "messages",
+      messages.map(({ role, content, name }) =>
+        name === undefined ? { role, content } : { role, content, name }
+      ),
+    );
     try {
       const result = new Interpreter(environment).run(this.#parsed.value);
       return ok((result as { value: string }).value);
@@ -59,12 +74,17 @@ function parsed(source: string): Result<Template["parsed"]> {
   }
 }
 
+/** Every name in a parsed template. */
+function namesIn(node: unknown, names: Set<string> = new Set()): Set<string> {
+  if (typeof node !== "object" || node === null) return names;
+  const { type, value } = node as { readonly type?: unknown; readonly value?: unknown };
+  if (type === "Identifier" && typeof value === "string") names.add(value);
+  for (const child of Object.values(node)) namesIn(child, names);
+  return names;
+}
+
 /** The names a template finds. Set one by one: the package's own `render` brings a clock of its own. */
-function environmentOf(
-  messages: readonly ChatMessage[],
-  tokens: TemplateTokens,
-  nowMs: number,
-): Environment {
+function baseEnvironment(tokens: TemplateTokens, nowMs: () => number): Environment {
   const environment = new Environment();
   const names: Readonly<Record<string, unknown>> = {
     ...{ false: false, true: true, none: null, False: false, True: true, None: null },
@@ -72,10 +92,7 @@ function environmentOf(
     raise_exception: (message: string) => {
       throw new TemplateRefusal(message);
     },
-    strftime_now: (format: string) => strftime(format, nowMs),
-    messages: messages.map(({ role, content, name }) =>
-      name === undefined ? { role, content } : { role, content, name }
-    ),
+    strftime_now: (format: string) => strftime(format, nowMs()),
     add_generation_prompt: true,
     bos_token: tokens.bosToken ?? "",
     eos_token: tokens.eosToken ?? "",

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { ok } from "@pixii/wire";
 import { ChatTemplate } from "./chat_template.ts";
 
 const tokens = { bosToken: "<s>", eosToken: "</s>" };
@@ -45,5 +46,15 @@ Deno.test("render() says so where a template cannot be read or run", () => {
     const result = new ChatTemplate(source, tokens).render(user, 0);
     assert.ok(!result.ok);
     assert.match(result.error.message, /cannot render these messages/);
+  }
+});
+
+Deno.test("ChatTemplate.render() leaves nothing behind for the next render", () => {
+  const source = "{% if seen is defined %}again{% else %}first{% endif %}{% set seen = 1 %}" +
+    "{% set messages = [] %}{% macro say(word) %}{{ word }}{% endmacro %}{{ say(' hi') }}" +
+    "{% if missing is defined %} found{% endif %}{% if tools %} tools{% endif %}";
+  const template = new ChatTemplate(source, { bosToken: undefined, eosToken: undefined });
+  for (let i = 0; i < 3; i++) {
+    assert.deepEqual(template.render([{ role: "user", content: "x" }], i), ok("first hi"));
   }
 });
