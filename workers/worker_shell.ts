@@ -97,7 +97,6 @@ export class WorkerShell implements Service {
       bus.serve(this.#subjects.control(instance), (bytes) => this.#control(bytes)),
       clock.every(limits.loadEveryMs, () => this.#tick()),
       clock.every(expireEveryMs, () => this.#expire()),
-      this.#outlet,
     );
     this.#context.metrics.onCollect(() => this.#collect());
     this.#pumps = this.#ranks.map((rank) => this.#pump(rank));
@@ -153,6 +152,7 @@ export class WorkerShell implements Service {
     for (const one of this.#open) one[Symbol.dispose]();
     await Promise.all(this.#ranks.map((rank) => rank.engine[Symbol.asyncDispose]()));
     await Promise.all(this.#pumps);
+    this.#outlet[Symbol.dispose]();
     await this.#store?.[Symbol.asyncDispose]();
   }
 

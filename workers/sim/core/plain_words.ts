@@ -16,17 +16,20 @@ function byteOfLetter(): ReadonlyMap<string, number> {
   return letters;
 }
 
+const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+
 /** The text of a token; undefined where its bytes are not whole UTF-8. */
 function textOf(token: string, letters: ReadonlyMap<string, number>): string | undefined {
-  const bytes: number[] = [];
-  for (const letter of token) {
-    const byte = letters.get(letter);
+  // Most tokens are letters of ASCII and perhaps a space before them.
+  if (/^\u0120?[!-~]*$/.test(token)) return token.replace("\u0120", " ");
+  const bytes = new Uint8Array(token.length);
+  for (let i = 0; i < token.length; i++) {
+    const byte = letters.get(token[i]);
     if (byte === undefined) return undefined;
-    bytes.push(byte);
+    bytes[i] = byte;
   }
   try {
-    return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true })
-      .decode(Uint8Array.from(bytes));
+    return decoder.decode(bytes);
   } catch {
     // Half of a character: such a token is never said alone.
     return undefined;
@@ -62,7 +65,9 @@ export function plainTokensOf(vocabulary: VocabularyArtifact): PlainTokens | und
   for (const [token, id] of Object.entries(model?.vocab ?? {})) {
     if (special.has(id)) continue;
     const text = textOf(token, letters);
+    // U+FFFD stands for what could not be read: nobody should have to wonder where it came from.
     if (text === undefined || !/^[\p{L}\p{N}\p{P}\p{S} ]+$/u.test(text)) continue;
+    if (text.includes("\ufffd")) continue;
     printable.push(id);
     if (/^ \p{L}+$/u.test(text)) words.push(id);
     else if (/^\p{L}+$/u.test(text)) starts.push(id);
