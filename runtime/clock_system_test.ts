@@ -31,3 +31,18 @@ Deno.test("systemClock().deadline() aborts with a TimeoutError", async () => {
   await aborted.promise;
   assert.equal(deadline.signal.reason.name, "TimeoutError");
 });
+
+Deno.test("systemClock().turn() comes after promises, before a timer, and not when disposed", async () => {
+  const clock = systemClock();
+  const seen: string[] = [];
+  clock.turn(() => seen.push("never"))[Symbol.dispose]();
+  await new Promise<void>((resolve) => {
+    clock.timer(20, () => {
+      seen.push("timer");
+      resolve();
+    });
+    clock.turn(() => seen.push("turn"));
+    queueMicrotask(() => seen.push("promise"));
+  });
+  assert.deepEqual(seen, ["promise", "turn", "timer"]);
+});

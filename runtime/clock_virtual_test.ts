@@ -85,3 +85,16 @@ Deno.test("VirtualClock.advance() rejects with what a callback throws and works 
   await clock.advance(4);
   assert.equal(clock.nowMs(), 5);
 });
+
+Deno.test("VirtualClock.turn() runs in the same instant, after what is due, until disposed", async () => {
+  const clock = new VirtualClock();
+  const seen: string[] = [];
+  clock.timer(5, () => {
+    clock.turn(() => seen.push(`turn@${clock.nowMs()}`));
+    clock.turn(() => seen.push("never"))[Symbol.dispose]();
+    seen.push("timer");
+  });
+  clock.timer(5, () => seen.push("other"));
+  await clock.advance(5);
+  assert.deepEqual(seen, ["timer", "other", "turn@5"]);
+});

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
+import { streamKeyText, xxh64 } from "@pixii/wire";
 import type { InstanceId, RequestId } from "@pixii/wire";
 import { StreamBook } from "./stream_book.ts";
 import type { StreamRecord } from "./stream_book.ts";
@@ -108,4 +109,36 @@ Deno.test("resume() always continues exactly where the reader is, whatever was a
       }
     },
   ));
+});
+
+Deno.test("active() keeps each rank's count and digest through admission, end and drop", () => {
+  const book = new StreamBook(limits);
+  const hash = (n: number) => xxh64(new TextEncoder().encode(streamKeyText(keyOf(n))));
+  const admit = (n: number, rank: number) => {
+    const admission = book.admit({ key: keyOf(n), tag: n, frontend, emitted: 0, rank }, 0);
+    assert.ok(admission.kind === "new");
+    return admission.record;
+  };
+  const records = [admit(1, 0), admit(2, 1), admit(3, 1)];
+  assert.deepEqual(book.active(1), {
+    streams: 2,
+    digestHi: (hash(2).hi ^ hash(3).hi) >>> 0,
+    digestLo: (hash(2).lo ^ hash(3).lo) >>> 0,
+  });
+  assert.deepEqual([...book.liveOf(1)], records.slice(1));
+  book.emit(say(records[1], 0, [1], true), 0);
+  book.drop(records[1]);
+  book.drop(records[2]);
+  assert.deepEqual(book.active(1), { streams: 0, digestHi: 0, digestLo: 0 });
+  assert.deepEqual([book.live, book.active(0).streams], [1, 1]);
+  assert.ok(book.knows(frontend));
+});
+
+Deno.test("expire() gives up a stream whose time is over, and says it once", () => {
+  const book = new StreamBook(limits);
+  const request = { key: keyOf(1), tag: 1, frontend, emitted: 0, remainingMs: 500 };
+  book.admit(request, 100);
+  assert.deepEqual(book.expire(600), []);
+  assert.equal(book.expire(601).length, 1);
+  assert.deepEqual(book.expire(9999), []);
 });
