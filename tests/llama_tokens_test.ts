@@ -25,6 +25,10 @@ async function bothOf(path: string): Promise<Both> {
   return { ours: ours.value, theirs: await LlamaTokenizer.open(path) };
 }
 
+const root = new URL("../", import.meta.url);
+const prose = ["LICENSE", "README.md", "models/micro.ts", "deno.lock"]
+  .map((file) => Deno.readTextFileSync(new URL(file, root))).join("<|im_end|>\n");
+
 /** A GGUF of a tokenizer without weights, as llama.cpp's converter writes its vocabulary. */
 function ggufOf({ artifact, tokenizer }: RealTokenizer): Uint8Array {
   const { vocab, merges } = tokenizer.model as {
@@ -106,6 +110,8 @@ function mustMatchAll(both: Both): void {
     }),
     { numRuns: 3_000 },
   );
+  // Long enough for many chunks: tokenized, tokenized and kept, looked up.
+  for (let time = 0; time < 3; time++) mustBeEqual(both, prose, { parseSpecials: true });
   for (const unit of ["a", " ", "\n", "中", "ab", "-", "<|", "\u00a0", "1", "'"]) {
     mustBeEqual(both, unit.repeat(3_000), { parseSpecials: true });
   }

@@ -7,6 +7,8 @@ interface Entry {
 
 /** Counted for an entry beside its text and ids. */
 const entryBytes = 256;
+/** Fingerprints of texts that were asked for, a power of two. */
+const seenTexts = 32 * 1024;
 
 /**
  * Tokens of texts seen before. Two generations: what is used moves to the young one, and when that holds half the
@@ -16,6 +18,7 @@ export class ChunkCache {
   readonly #budgetBytes: number;
   readonly #encoder = new TextEncoder();
   readonly #decoder = new TextDecoder("utf-8", { ignoreBOM: true });
+  readonly #seen = new Uint32Array(seenTexts);
   #young = new Map<string, Entry>();
   #old = new Map<string, Entry>();
   #youngBytes = 0;
@@ -40,6 +43,14 @@ export class ChunkCache {
     this.#oldBytes -= old.bytes;
     this.#add(old);
     return old.ids;
+  }
+
+  /** True where a text of this fingerprint came before, among the last some ten thousand; it has come now. */
+  wasSeen(fingerprint: number): boolean {
+    const place = fingerprint & seenTexts - 1;
+    const isSeen = this.#seen[place] === fingerprint;
+    this.#seen[place] = fingerprint;
+    return isSeen;
   }
 
   /** Keeps the ids of a text that is not kept yet. */

@@ -35,3 +35,11 @@ Deno.test("ChunkCache leaves out what is over half its budget", () => {
   cache.set("x".repeat(600), Uint32Array.of(1));
   assert.equal(cache.bytes, 0);
 });
+
+Deno.test("wasSeen() knows what came before", () => {
+  const cache = new ChunkCache(1_000);
+  assert.equal(cache.wasSeen(12_345), false);
+  assert.equal(cache.wasSeen(99), false);
+  assert.equal(cache.wasSeen(12_345), true);
+  assert.equal(cache.wasSeen(99), true);
+});

@@ -28,7 +28,7 @@ export interface EncodeOptions {
   readonly mostTokens?: number;
 }
 
-/** Ids, or why there are none: the budget was spent (the next try gets further), or there are too many. */
+/** Ids, or why there are none: the budget was spent (later tries get further), or there are too many. */
 export type EncodeOutcome = Uint32Array | "over-budget" | "too-many";
 
 /** Text with special tokens to ids: cut at the specials, then in chunks that are looked up before they are tokenized. */
@@ -130,10 +130,11 @@ export class PromptEncoder {
     const worst = chunk.length <= mostCachedUnits ? chunk.length : cost.worst * chunk.length;
     if (worst > this.#budget) return "over-budget";
     const before = this.#tokenizer.work;
-    const ids = this.#tokenizer.encode(chunk);
+    const start = sink.count;
+    const fingerprint = this.#tokenizer.encode(chunk, sink);
     this.#budget -= chunk.length + cost.work * (this.#tokenizer.work - before);
-    if (isKept) this.#cache.set(chunk, ids);
-    sink.append(ids);
+    // What is seen once is mostly not seen again.
+    if (isKept && this.#cache.wasSeen(fingerprint)) this.#cache.set(chunk, sink.ids(start));
     return undefined;
   }
 }

@@ -3,6 +3,7 @@ import type { PreTokenizer } from "./pre_tokenizer.ts";
 import type { TokenTable } from "./token_table.ts";
 import { longestCachedWord, WordCache } from "./word_cache.ts";
 import { WordMerger } from "./word_merger.ts";
+import type { TokenSink } from "./token_sink.ts";
 import { scannerSlackBytes, WordScanner } from "./word_scanner.ts";
 
 /** Buffers are at least this, and over it let go after use. */
@@ -45,8 +46,11 @@ export class TextTokenizer {
     return this.#merger.work;
   }
 
-  /** Ids of a text. Unpaired surrogates count as U+FFFD. O(length), O(n log n) for words over 128 bytes. */
-  encode(text: string): Uint32Array {
+  /**
+   * Adds the ids of a text to `sink`; gives a fingerprint of the text, 32 bits. Unpaired surrogates count as U+FFFD.
+   * O(length), O(n log n) for words over 128 bytes.
+   */
+  encode(text: string, sink: TokenSink): number {
     const length = this.#load(text);
     const scanner = this.#scanner;
     const cache = this.#cache;
@@ -59,9 +63,18 @@ export class TextTokenizer {
       count = end >= 0 ? end : this.#make(at, to, count);
       at = to;
     }
-    const ids = this.#ids.slice(0, count);
+    sink.append(this.#ids.subarray(0, count));
+    const fingerprint = this.#fingerprint(length);
     if (this.#bytes.length > keptBufferBytes) this.#resize(keptBufferBytes);
-    return ids;
+    return fingerprint;
+  }
+
+  /** Of the text in the buffer, whose last four bytes may reach into the zeros behind it. */
+  #fingerprint(length: number): number {
+    const words = new Int32Array(this.#bytes.buffer, 0, (length + 3) >>> 2);
+    let h = length;
+    for (let i = 0; i < words.length; i++) h = Math.imul(h ^ words[i], 0x9e3779b1) ^ h >>> 15;
+    return (h ^ h >>> 13) >>> 0;
   }
 
   /** Brings the text's bytes into the buffer, zeros behind them; gives how many. */
@@ -79,9 +92,9 @@ export class TextTokenizer {
   }
 
   #resize(bytes: number): void {
-    this.#bytes = new Uint8Array(bytes);
+    this.#bytes = new Uint8Array(bytes + 3 & ~3);
     // No word makes more tokens than it has bytes.
-    this.#ids = new Uint32Array(bytes);
+    this.#ids = new Uint32Array(this.#bytes.length);
     this.#cache.attach(this.#bytes, this.#ids);
   }
 

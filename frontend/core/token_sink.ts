@@ -21,9 +21,9 @@ export class TokenSink {
     this.count = count;
   }
 
-  /** The ids so far, as a copy. */
-  ids(): Uint32Array {
-    return this.#ids.slice(0, this.count);
+  /** The ids from `from` on, as a copy. */
+  ids(from = 0): Uint32Array {
+    return this.#ids.slice(from, this.count);
   }
 
   /** Starts anew. */
