@@ -36,6 +36,9 @@ export interface BatcherLimits {
   readonly eosTokenIds: readonly number[];
 }
 
+/** Most tokens of output that room is made for at once. */
+const outputRoom = 256;
+
 /**
  * Continuous batching as a pure state machine. A step is: one decode call with a token of every running sequence, then
  * at most one prefill chunk of the first in line, so neither starves the other. Chunks start and end on the absolute
@@ -120,6 +123,25 @@ export class Batcher {
     if (sequence.slot === undefined) return;
     this.kv.append(sequence.slot, [sequence.tokens[sequence.tokens.length - 1]], "decode");
     this.#sample(sequence, logits);
+  }
+
+  /**
+   * Makes room for the whole of the prompt whose prefill begins, and for some of its output, before anything of it is
+   * placed, at most `mostBlocks` at a time; false where there is more to do. llama.cpp gives a sequence the lowest free
+   * cells, and attention sums in the order of cells: so with nothing freed on the way a sequence lies in order, and what
+   * comes back from the host tier gives the same logits to the last bit.
+   */
+  makeRoom(mostBlocks: number): boolean {
+    const sequence = this.#prefilling ??= this.#admit();
+    if (sequence === undefined || sequence.hasRoom) return true;
+    const { tokens, request, slot } = sequence;
+    const output = Math.min(outputRoom, request.stop.maxTokens - request.emitted);
+    const wanted = tokens.length - this.kv.computed(slot!) + output;
+    const target = Math.min(wanted, this.kv.freeCells + mostBlocks * this.#limits.blockSize);
+    // Where not all can be had the rest is found, or preempted for, chunk by chunk.
+    const isThere = this.kv.reclaim(target);
+    sequence.hasRoom = target === wanted || !isThere;
+    return sequence.hasRoom;
   }
 
   /**
@@ -346,6 +368,7 @@ export class Batcher {
 
   #leave(sequence: Sequence, keep: boolean): void {
     this.#dropHost(sequence);
+    sequence.hasRoom = false;
     if (this.#prefilling === sequence) this.#prefilling = undefined;
     const at = this.#running.indexOf(sequence);
     if (at >= 0) this.#running.splice(at, 1);

@@ -18,6 +18,8 @@ export interface Sequence {
   slot: number | undefined;
   /** Tokens it found in the cache when it was first admitted. */
   cachedTokens: number | undefined;
+  /** Room for its prompt was made. */
+  hasRoom: boolean;
   /** Tokens it took from the host tier. */
   hostTokens: number;
   /** What the host tier has of it, pinned, until it was used or is of no use. */
@@ -47,6 +49,7 @@ export function sequenceOf(
     arrival,
     slot: undefined,
     cachedTokens: undefined,
+    hasRoom: false,
     hostTokens: 0,
     host: undefined,
     introduced: false,

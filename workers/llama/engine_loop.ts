@@ -41,6 +41,7 @@ export class EngineLoop implements Disposable {
   readonly #abort: Uint8Array;
   readonly #nowMs: () => number;
   readonly #host: HostBlocks;
+  #isWaiting = false;
   #step = 0;
   #submits = 0;
   #failures = 0;
@@ -184,9 +185,22 @@ export class EngineLoop implements Disposable {
   step(): StepMessage {
     this.#host.beginStep();
     this.#decode();
-    if (this.#restore()) this.#prefill();
+    if (this.#makeRoom() && this.#restore()) this.#prefill();
     this.#apply();
     return this.#report();
+  }
+
+  /** True where the next step can do nothing before slots of the host tier come, or the wait for them is over. */
+  get isWaiting(): boolean {
+    return this.#isWaiting;
+  }
+
+  #makeRoom(): boolean {
+    const { room } = this.#host;
+    const isDone = this.#batcher.makeRoom(room);
+    this.#apply();
+    this.#isWaiting = !isDone && room === 0 && this.#batcher.counts().running <= 1;
+    return isDone;
   }
 
   #apply(): void {

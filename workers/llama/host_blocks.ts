@@ -11,8 +11,13 @@ import type { LlamaContext } from "./context.ts";
 import { stateBytes, stateProblem } from "./state_blob.ts";
 import type { StateShape } from "./state_blob.ts";
 
-/** Longest time of one step that goes into keeping blocks that leave; what comes later in it is dropped. */
-const offloadMs = 2;
+/**
+ * Most bytes of blocks that one step keeps; what leaves later in it is dropped. In bytes and not in time: on a busy machine
+ * one slow copy would lose a block in the middle of a prompt, and with it all behind it.
+ */
+const offloadBytes = 128 * 1024 * 1024;
+/** Longest wait for slots to keep blocks in, while room is made; then they are dropped until there are slots again. */
+const slotsMs = 20;
 /** Longest time of one step that goes into taking blocks back; the rest comes in the next step, after a decode. */
 const restoreMs = 10;
 /** Scopes remembered with their digests. */
@@ -68,7 +73,8 @@ export class HostBlocks {
   #damaged: number[] = [];
   #leases: number[] = [];
   #counts = noCounts();
-  #offloadLeftMs = offloadMs;
+  #offloadLeftBytes = offloadBytes;
+  #outSinceMs: number | undefined;
   #restoreLeftMs = restoreMs;
   readonly #scopes = new Map<string, Uint8Array>();
 
@@ -109,8 +115,20 @@ export class HostBlocks {
 
   /** A step begins: it has its time again. */
   beginStep(): void {
-    this.#offloadLeftMs = offloadMs;
+    this.#offloadLeftBytes = offloadBytes;
     this.#restoreLeftMs = restoreMs;
+  }
+
+  /** Blocks that can be kept now; 0 for a short while when there are no slots, then as many as like are dropped. */
+  get room(): number {
+    if (this.#opened === undefined) return Infinity;
+    const most = Math.max(1, Math.floor(offloadBytes / this.#opened.payloadBytes));
+    if (this.#stock.length > 0) {
+      this.#outSinceMs = undefined;
+      return Math.min(this.#stock.length, most);
+    }
+    this.#outSinceMs ??= this.#nowMs();
+    return this.#nowMs() - this.#outSinceMs < slotsMs ? 0 : Infinity;
   }
 
   /** True while the step has time to take blocks back. */
@@ -122,7 +140,8 @@ export class HostBlocks {
   offload(context: LlamaContext, { slot, block }: Extract<KvOp, { op: "offload" }>): void {
     const opened = this.#opened;
     if (opened === undefined) return;
-    const place = this.#offloadLeftMs > 0 ? this.#stock.pop() : undefined;
+    this.#offloadLeftBytes -= opened.payloadBytes;
+    const place = this.#offloadLeftBytes >= 0 ? this.#stock.pop() : undefined;
     if (place === undefined) {
       this.#counts.dropped += 1;
       return;
@@ -136,9 +155,7 @@ export class HostBlocks {
       this.#stock.push(place);
       this.#counts.dropped += 1;
     }
-    const tookMs = this.#nowMs() - startedMs;
-    this.#offloadLeftMs -= tookMs;
-    this.#counts.offloadMs += tookMs;
+    this.#counts.offloadMs += this.#nowMs() - startedMs;
   }
 
   /** Takes a block back to the end of a slot; nothing where it is of no use. */

@@ -16,6 +16,9 @@ const scope = self as unknown as {
   close(): void;
 };
 
+/** How long a step that waits for slots is put off, unless they come. */
+const pauseMs = 2;
+
 type StepMessage = Extract<FromThread, { op: "step" }>;
 
 class EngineThread {
@@ -24,6 +27,7 @@ class EngineThread {
   #shared: Int32Array = new Int32Array(sharedLayout.bytes / 4);
   #running = false;
   #closing = false;
+  #pause: Disposable | undefined;
 
   receive(message: ToThread): void {
     if (message.op === "open") {
@@ -33,11 +37,13 @@ class EngineThread {
     if (message.op === "close") {
       this.#closing = true;
       if (!this.#running) this.#close();
+      else this.#resume();
       return;
     }
     const loop = this.#loop;
     if (loop === undefined) return;
     this.#tell(loop, message);
+    this.#resume();
     this.#wake();
   }
 
@@ -107,7 +113,17 @@ class EngineThread {
       return this.#fail(error as Error);
     }
     this.#running = !loop.idle;
-    if (this.#running) setImmediate(() => this.#turn());
+    if (!this.#running) return;
+    if (loop.isWaiting) this.#pause = this.#clock.timer(pauseMs, () => this.#resume());
+    else setImmediate(() => this.#turn());
+  }
+
+  /** Ends a wait for slots of the host tier. */
+  #resume(): void {
+    if (this.#pause === undefined) return;
+    this.#pause[Symbol.dispose]();
+    this.#pause = undefined;
+    setImmediate(() => this.#turn());
   }
 
   #fail(error: Error): void {
