@@ -73,6 +73,17 @@ export const devSchema = {
     fallback: "kv",
     help: "How a worker is chosen.",
   }),
+  "kv.host": option.bytes({
+    fallback: 512 * 1024 * 1024,
+    min: 0,
+    max: 2 ** 44,
+    help: "KV cache in shared memory, below the workers' own; 0 = none.",
+  }),
+  "kv.pool": option.text({
+    fallback: "",
+    placeholder: "DIR",
+    help: "Folder of that memory; empty: /dev/shm on Linux, else the temporary folder.",
+  }),
   host: option.text({ fallback: "127.0.0.1", placeholder: "A", help: "Address of the HTTP API." }),
   port: option.integer({
     fallback: 8000,
@@ -119,7 +130,6 @@ export interface DevPlan {
 
 /** Flags of the full design that this version does not have: name and what to do until then. */
 const notBuilt: Readonly<Record<string, string>> = {
-  "--kv-host": "the host tier of the KV cache is not built yet",
   "--kv-disk": "the disk tier of the KV cache is not built yet",
   "--prefill": "split prefill and decode is not built yet; use --workers",
   "--decode": "split prefill and decode is not built yet; use --workers",

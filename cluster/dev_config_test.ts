@@ -55,7 +55,6 @@ Deno.test("parseDev() refuses flags that are not built yet with one sentence", (
   const help = renderHelp(devSchema, "deno task dev", "");
   for (
     const args of [
-      ["--kv-host=1GiB"],
       ["--kv-disk", "1GiB:/x"],
       ["--planner", "act"],
       ["--prefill", "1", "--decode"],

@@ -97,7 +97,7 @@ export class Fleet {
 
   #spawn(member: Member) {
     const { wiring, chance, runFolder, line, listen, env } = this.#options;
-    const { service, label, args, read } = member.program;
+    const { service, label, args, read, write = [] } = member.program;
     // An instance is one run of a program: a restart is a new one.
     member.instance = chance.instanceId();
     const flags = permissionFlags(service, {
@@ -105,7 +105,7 @@ export class Fleet {
       etcd: wiring.etcd,
       listen: service === "frontend" ? [listen] : [],
       read,
-      write: service === "worker" || service === "kvbm" ? [cacheFolder(env)] : [],
+      write: service === "worker" || service === "kvbm" ? [cacheFolder(env), ...write] : [],
     });
     const main = fileURLToPath(new URL(`../${members[service]}/main.ts`, import.meta.url));
     const child = spawnChild({

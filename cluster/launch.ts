@@ -1,4 +1,5 @@
 import { type Chance, type Clock, findServer, type Log, StartError, version } from "@pixii/runtime";
+import { defaultPoolFolder, sweepPools } from "@pixii/kvbm";
 import { hexOfBytes } from "@pixii/wire";
 import { freePort, hostAndPort, urlOf } from "./address.ts";
 import { readyLines, startLines } from "./announce.ts";
@@ -50,12 +51,16 @@ export async function launch(plan: DevPlan, io: LaunchIo): Promise<number> {
   const lines = models.map((model) => model.line);
   for (const line of startLines({ version, models: lines, ...choice })) io.say(line);
   await using runFolder = await RunFolder.open(io.temporaryFolder);
-  await using _warden = startWarden(runFolder.path);
+  const poolFolder = config["kv.pool"] || defaultPoolFolder();
+  await using _warden = startWarden(runFolder.path, poolFolder);
   const listen = hostAndPort(config.host, port.value);
   const options: ClusterOptions = {
     ...io,
     plan,
-    programs: programsOf(plan, models, port.value),
+    programs: programsOf(plan, models, {
+      port: port.value,
+      kvSocket: `${runFolder.path}/kvbm.sock`,
+    }),
     namespace: config.namespace || namespaceOf(io.chance),
     logFilter: config.log || "warn",
     listen,
@@ -71,6 +76,8 @@ export async function launch(plan: DevPlan, io: LaunchIo): Promise<number> {
     await readyFile?.clear();
     if (io.stop.asked.aborted) io.say("stopping");
     await cluster.stop(io.stop.asked.aborted ? io.stop.hurry : AbortSignal.abort());
+    // What a kvbm left that had to be killed.
+    sweepPools(poolFolder, io.log);
   }
   return 0;
 }

@@ -21,6 +21,8 @@ export interface Program {
   readonly model?: string;
   /** Files it reads. */
   readonly read?: readonly string[];
+  /** Files it writes, and sockets it uses. */
+  readonly write?: readonly string[];
 }
 
 /** A model with its file. */
@@ -34,9 +36,10 @@ export interface PlacedModel {
 export function programsOf(
   plan: DevPlan,
   models: readonly PlacedModel[],
-  port: number,
+  { port, kvSocket }: { readonly port: number; readonly kvSocket: string },
 ): readonly Program[] {
   const { config, passed } = plan;
+  const pool = config["kv.pool"] === "" ? [] : ["--kv-pool", config["kv.pool"]];
   const workers = models.flatMap((model) =>
     Array.from({ length: model.plan.workers }, (_, at): Program => ({
       service: "worker",
@@ -44,12 +47,21 @@ export function programsOf(
       args: [...workerArgs(model), ...passed.worker],
       model: model.plan.servedName,
       read: [model.path],
+      write: [kvSocket],
     }))
   );
   return [
     // Workers load their model while the others start.
     ...workers,
-    { service: "kvbm", label: "kvbm", args: passed.kvbm },
+    {
+      service: "kvbm",
+      label: "kvbm",
+      args: [
+        ...["--kv-host", String(config["kv.host"]), "--kv-socket", kvSocket, ...pool],
+        ...passed.kvbm,
+      ],
+      write: [kvSocket],
+    },
     { service: "router", label: "router", args: ["--policy", config.router, ...passed.router] },
     { service: "planner", label: "planner", args: passed.planner },
     {

@@ -5,7 +5,8 @@ const waitTenths = 350;
 
 /**
  * Reads its stdin until the launcher is gone; then lets the programs end by themselves (they see the same), ends the servers,
- * which know nothing of a launcher, and removes the folder. `$1` is the run folder.
+ * which know nothing of a launcher, and removes the folder and the pools of shared memory whose owner's id is in their name.
+ * `$1` is the run folder, `$2` the folder of the pools, `$3` the launcher's id.
  */
 const script = `
 while read -r _; do :; done
@@ -20,6 +21,9 @@ done
 for pid in $(sed -n 's/^[a-z]* //p' pids); do kill "$pid" 2>/dev/null; done
 sleep 0.5
 for pid in $(sed -n 's/^[a-z]* //p' pids); do kill -9 "$pid" 2>/dev/null; done
+[ -n "$2" ] && for pid in "$3" $(sed -n 's/^[a-z]* //p' pids); do
+  rm -f "$2"/pixii-kv-*-"$pid"-*.pool
+done
 cd / && rm -rf "$1"
 `;
 
@@ -27,12 +31,12 @@ cd / && rm -rf "$1"
  * A small shell process that cleans up after this launcher if it is killed with -9. Dispose it first when the launcher ends by
  * itself. Undefined where there is no shell: then the next start cleans up.
  */
-export function startWarden(runFolder: string): AsyncDisposable | undefined {
+export function startWarden(runFolder: string, poolFolder = ""): AsyncDisposable | undefined {
   if (Deno.build.os === "windows") return undefined;
   const child = spawnChild({
     label: "warden",
     command: "/bin/sh",
-    args: ["-c", script, "pixii-warden", runFolder],
+    args: ["-c", script, "pixii-warden", runFolder, poolFolder, String(Deno.pid)],
     line: () => {},
   });
   return {

@@ -5,3 +5,4 @@
 export { kvbmSchema } from "./config.ts";
 export type { KvbmConfig } from "./config.ts";
 export { kvbmSpec } from "./service.ts";
+export { defaultPoolFolder, sweepPools } from "./pool_file.ts";
