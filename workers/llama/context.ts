@@ -1,19 +1,10 @@
 import { fail, ok } from "@pixii/wire";
 import type { Result } from "@pixii/wire";
 import type { KvOp } from "../core/kv_map.ts";
-import { cString } from "./library.ts";
+import { patchedDefaults } from "./layout.ts";
 import type { Library } from "./library.ts";
 import { LogCapture } from "./log_capture.ts";
-import { writeField } from "./layout.ts";
-import type { StructLayout } from "./layout.ts";
-
-/** What llama.cpp says of a loaded model. */
-export interface ModelFacts {
-  readonly vocabSize: number;
-  readonly trainedContext: number;
-  readonly endTokenIds: readonly number[];
-  readonly slidingWindow: number;
-}
+import type { LlamaModel } from "./model.ts";
 
 /** Sizes of a context. */
 export interface ContextSizes {
@@ -34,92 +25,8 @@ export interface NativeBytes {
   readonly bytes: number;
 }
 
-function patched(
-  defaults: Uint8Array,
-  layout: StructLayout,
-  values: Readonly<Record<string, number | bigint>>,
-): Uint8Array<ArrayBuffer> {
-  const bytes = new Uint8Array(256);
-  bytes.set(defaults.subarray(0, layout.bytes));
-  for (const [name, value] of Object.entries(values)) writeField(bytes, layout.fields[name], value);
-  return bytes;
-}
-
 function addressOf(pointer: Deno.PointerValue): bigint {
   return Deno.UnsafePointer.value(pointer);
-}
-
-/** A loaded model. Free every context before it. */
-export class LlamaModel implements Disposable {
-  readonly #library: Library;
-  #pointer: Deno.PointerObject | null;
-
-  private constructor(library: Library, pointer: Deno.PointerObject) {
-    this.#library = library;
-    this.#pointer = pointer;
-  }
-
-  /** Loads a GGUF; `checkTensors` also refuses NaN weights. */
-  static load(library: Library, path: string): Result<LlamaModel> {
-    const { llama, layout } = library;
-    using log = new LogCapture(library);
-    const params = patched(llama.llama_model_default_params() as Uint8Array, layout.model, {
-      check_tensors: 1,
-    });
-    const pointer = llama.llama_model_load_from_file(cString(path), params);
-    if (pointer === null) {
-      return fail(
-        "invalid_request",
-        `Cannot load ${path}: llama.cpp refuses it (${
-          log.text || "no reason given"
-        }); download it again or use another model`,
-      );
-    }
-    return ok(new LlamaModel(library, pointer));
-  }
-
-  /** The raw handle, for a context. */
-  get pointer(): Deno.PointerObject {
-    if (this.#pointer === null) throw new Error("the model is freed");
-    return this.#pointer;
-  }
-
-  /** Facts of the model, or why this engine cannot serve it. */
-  facts(): Result<ModelFacts> {
-    const { llama } = this.#library;
-    const model = this.pointer;
-    const unsupported = (what: string) =>
-      fail(
-        "invalid_request",
-        `Cannot serve the model: it ${what}, which this engine does not support; use another model`,
-      );
-    if (llama.llama_model_is_recurrent(model) || llama.llama_model_is_hybrid(model)) {
-      return unsupported("has recurrent layers");
-    }
-    if (llama.llama_model_has_encoder(model) || !llama.llama_model_has_decoder(model)) {
-      return unsupported("has an encoder");
-    }
-    const slidingWindow = llama.llama_model_n_swa(model);
-    if (slidingWindow > 0) return unsupported("uses sliding-window attention");
-    const vocab = llama.llama_model_get_vocab(model);
-    const vocabSize = llama.llama_vocab_n_tokens(vocab);
-    const endTokenIds: number[] = [];
-    for (let id = 0; id < vocabSize; id++) {
-      if (llama.llama_vocab_is_eog(vocab, id)) endTokenIds.push(id);
-    }
-    return ok({
-      vocabSize,
-      trainedContext: llama.llama_model_n_ctx_train(model),
-      endTokenIds,
-      slidingWindow,
-    });
-  }
-
-  [Symbol.dispose](): void {
-    if (this.#pointer === null) return;
-    this.#library.llama.llama_model_free(this.#pointer);
-    this.#pointer = null;
-  }
 }
 
 /**
@@ -193,22 +100,28 @@ export class LlamaContext implements Disposable {
   ): Result<LlamaContext> {
     const { llama, layout } = library;
     const { sizes } = options;
+    // llama.cpp reserves a row per sequence and asserts on less.
+    if (sizes.outputs < sizes.slots) throw new RangeError("a context needs a row per slot");
     using log = new LogCapture(library);
-    const params = patched(llama.llama_context_default_params() as Uint8Array, layout.context, {
-      n_ctx: sizes.cells,
-      n_batch: sizes.batch,
-      n_ubatch: sizes.batch,
-      n_seq_max: sizes.slots,
-      n_outputs_max: sizes.outputs,
-      n_threads: sizes.threads,
-      n_threads_batch: sizes.threads,
-      flash_attn_type: 1,
-      kv_unified: 1,
-      abort_callback: addressOf(library.strlen),
-      abort_callback_data: addressOf(
-        Deno.UnsafePointer.of(options.abort as Uint8Array<ArrayBuffer>),
-      ),
-    });
+    const params = patchedDefaults(
+      llama.llama_context_default_params() as Uint8Array,
+      layout.context,
+      {
+        n_ctx: sizes.cells,
+        n_batch: sizes.batch,
+        n_ubatch: sizes.batch,
+        n_seq_max: sizes.slots,
+        n_outputs_max: sizes.outputs,
+        n_threads: sizes.threads,
+        n_threads_batch: sizes.threads,
+        flash_attn_type: 1,
+        kv_unified: 1,
+        abort_callback: addressOf(library.strlen),
+        abort_callback_data: addressOf(
+          Deno.UnsafePointer.of(options.abort as Uint8Array<ArrayBuffer>),
+        ),
+      },
+    );
     const pointer = llama.llama_init_from_model(model.pointer, params);
     if (pointer === null) {
       return fail(

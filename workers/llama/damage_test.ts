@@ -2,7 +2,8 @@ import assert from "node:assert/strict";
 import { readGguf, writeGguf } from "../gguf/mod.ts";
 import type { GgufEntry, GgufTensorData } from "../gguf/mod.ts";
 import { bundledModel } from "../testing/models.ts";
-import { refusalOfLlama } from "./open_testing.ts";
+import { StreamCollector } from "../stream_collector_testing.ts";
+import { openLlama, refusalOfLlama } from "./open_testing.ts";
 
 const tokens = ["<|end|>", "a", "b", "c", "ab", "Ġ", "Ċ", "d"];
 
@@ -215,6 +216,25 @@ Deno.test("openLlamaEngine() refuses more context than the model or the memory h
     await refusalOfLlama(path, { ctx: 2048, kvTokens: 2 ** 40 }),
     /it takes \d+\.\d GiB, \d+\.\d GiB are free; lower --ctx or --kv-tokens/,
   );
+});
+
+Deno.test("a model that gives no finite logit fails its streams, one by one, and the engine goes on", async () => {
+  const broken = tensors();
+  // Finite weights, so they load; but what the last norm gives overflows, both ways, and the sums are no numbers.
+  broken[1].values.fill(3e38);
+  const path = await Deno.makeTempFile({ suffix: ".gguf" });
+  try {
+    await Deno.writeFile(path, writeGguf(metadata(), broken));
+    await using engine = await openLlama(path, { ctx: 0, kvTokens: 0 });
+    const streams = new StreamCollector(engine);
+    for (let i = 0; i < 2; i++) {
+      const { tokens, end } = await streams.run({ tokens: [1, 2, 3] });
+      assert.deepEqual([tokens.length, end.error?.code], [0, "engine_failed"]);
+      assert.match(end.error!.message, /no finite logit; its weights may be damaged/);
+    }
+  } finally {
+    await Deno.remove(path);
+  }
 });
 
 Deno.test("the small complete model of these tests loads", async () => {

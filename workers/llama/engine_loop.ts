@@ -6,11 +6,12 @@ import { KvMap } from "../core/kv_map.ts";
 import type { Sequence } from "../core/sequence.ts";
 import type { EngineRequest } from "../engine.ts";
 import type { HostRun, HostSlots, MappedPool } from "../kv_store/kv_store.ts";
-import { LlamaContext, LlamaModel } from "./context.ts";
-import type { ModelFacts } from "./context.ts";
+import { LlamaContext } from "./context.ts";
 import { HostBlocks } from "./host_blocks.ts";
 import type { HostBlockKind } from "./host_blocks.ts";
 import type { Library } from "./library.ts";
+import { LlamaModel } from "./model.ts";
+import type { ModelFacts } from "./model.ts";
 import { mostDefaultContext, sharedLayout } from "./thread_messages.ts";
 import type { FromThread, OpenMessage, ThreadGauges } from "./thread_messages.ts";
 

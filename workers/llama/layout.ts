@@ -114,6 +114,21 @@ export function writeField(
   else view.setBigUint64(offset, BigInt(value), true);
 }
 
+/**
+ * A struct to pass by value: the library's own defaults with some fields set, zeros behind it. Longer than any version's
+ * struct, so that a library that knows more reads nothing foreign.
+ */
+export function patchedDefaults(
+  defaults: Uint8Array,
+  layout: StructLayout,
+  values: Readonly<Record<string, number | bigint>>,
+): Uint8Array<ArrayBuffer> {
+  const bytes = new Uint8Array(256);
+  bytes.set(defaults.subarray(0, layout.bytes));
+  for (const [name, value] of Object.entries(values)) writeField(bytes, layout.fields[name], value);
+  return bytes;
+}
+
 /** Names of the fields whose default differs from the table, with both values, and of bytes behind the struct that are set. */
 export function differences(bytes: Uint8Array, layout: StructLayout): string[] {
   const found: string[] = [];

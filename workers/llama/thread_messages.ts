@@ -1,7 +1,7 @@
 import type { Failure, KvEvent } from "@pixii/wire";
 import type { EngineRequest, StepOutput } from "../engine.ts";
 import type { HostRun, HostSlots, MappedPool } from "../kv_store/kv_store.ts";
-import type { ModelFacts } from "./context.ts";
+import type { ModelFacts } from "./model.ts";
 import type { HostBlockKind, HostReport } from "./host_blocks.ts";
 
 /** What the engine's thread is started with. */
