@@ -8,19 +8,12 @@ import {
   streamKeyText,
   subjects as subjectsOf,
 } from "@pixii/wire";
-import type {
-  Control,
-  Failure,
-  GenerateRequest,
-  InstanceId,
-  ModelCard,
-  Subjects,
-} from "@pixii/wire";
+import type { Failure, GenerateRequest, InstanceId, ModelCard, Subjects } from "@pixii/wire";
 import type { Health, Registration, Service, ServiceContext } from "@pixii/runtime";
+import { ControlDesk } from "./control_desk.ts";
 import { StreamBook } from "./core/stream_book.ts";
 import type { StreamRecord } from "./core/stream_book.ts";
 import type { Engine } from "./engine.ts";
-import { partOf } from "./kv_publisher.ts";
 import { workerMetrics } from "./metrics.ts";
 import type { WorkerMetrics } from "./metrics.ts";
 import { StepOutlet } from "./step_outlet.ts";
@@ -47,8 +40,6 @@ export interface ShellStore extends AsyncDisposable {
   onKvbm(listener: (kvbm: InstanceId | undefined) => void): void;
 }
 
-type Snapshot = Extract<Control, { op: "snapshot" }>;
-
 /** The worker's shell: requests and control in, the engines of its ranks called; `StepOutlet` is the way out. */
 export class WorkerShell implements Service {
   readonly failed: Promise<Error>;
@@ -65,6 +56,7 @@ export class WorkerShell implements Service {
   });
   readonly #outlet: StepOutlet;
   readonly #ranks: readonly WorkerRank[];
+  readonly #desk: ControlDesk;
   readonly #open: Disposable[] = [];
   #registration: Registration | undefined;
   #disposed = false;
@@ -86,6 +78,10 @@ export class WorkerShell implements Service {
       book: this.#book,
     });
     this.#ranks = this.#outlet.ranks;
+    const { card } = options;
+    this.#desk = new ControlDesk({
+      ...{ card, clock: context.clock, book: this.#book, outlet: this.#outlet },
+    });
     this.failed = new Promise((resolve) => this.#fail = resolve);
   }
 
@@ -94,7 +90,7 @@ export class WorkerShell implements Service {
     const { bus, clock, registry, namespace, instance } = this.#context;
     this.#open.push(
       bus.serve(this.#subjects.generate(instance), (bytes) => this.#generate(bytes)),
-      bus.serve(this.#subjects.control(instance), (bytes) => this.#control(bytes)),
+      bus.serve(this.#subjects.control(instance), (bytes) => this.#desk.answer(bytes)),
       clock.every(limits.loadEveryMs, () => this.#tick()),
       clock.every(expireEveryMs, () => this.#expire()),
     );
@@ -237,62 +233,6 @@ export class WorkerShell implements Service {
       priority: request.priority,
     });
     return submitted.ok ? undefined : submitted.error;
-  }
-
-  async #control(bytes: Uint8Array): Promise<Uint8Array> {
-    const decoded = decode("control", bytes);
-    if (!decoded.ok) return encode("refusal", { error: decoded.error });
-    const answer = await this.#answer(decoded.value);
-    return answer instanceof Uint8Array ? answer : encode("refusal", { error: answer });
-  }
-
-  async #answer(message: Control): Promise<Uint8Array | Failure> {
-    switch (message.op) {
-      case "cancel": {
-        const record = this.#book.cancel(message);
-        if (record !== undefined) this.#engineOf(record).cancel(record.stream);
-        return new Uint8Array();
-      }
-      case "renew": {
-        const { frontend, streams } = message;
-        const missed = this.#book.renew(frontend, streams, this.#context.clock.nowMs());
-        if (missed.length > 0) this.#outlet.resend(missed);
-        return new Uint8Array();
-      }
-      case "resume": {
-        const record = this.#book.find(message);
-        const frame = record && this.#outlet.from(record, message.fromIndex);
-        if (frame !== undefined) return frame;
-        const text = "Cannot resume the stream: this worker does not have it";
-        return fail("stream_unknown", text).error;
-      }
-      case "artifact": {
-        if (message.digest !== this.#card.artifactDigest) {
-          return fail("not_found", "Cannot send the artifact: this worker has another one").error;
-        }
-        const part = partOf(this.#ranks[0].engine.artifact(), message.offset);
-        return part.ok ? part.value : part.error;
-      }
-      case "snapshot":
-        return await this.#snapshot(message);
-      case "snapshot-part": {
-        const part = this.#ranks[message.id % this.#ranks.length].kv.part(
-          message.id,
-          message.offset,
-        );
-        return part.ok ? part.value : part.error;
-      }
-    }
-  }
-
-  async #snapshot({ model, dpRank = 0, tier = "device" }: Snapshot): Promise<Uint8Array | Failure> {
-    const isOurs = (model === undefined || model === this.#card.hash) && tier === "device";
-    if (!isOurs || dpRank >= this.#ranks.length) {
-      const text = `Cannot freeze rank ${dpRank}, tier ${tier}: this worker has no such blocks`;
-      return fail("not_found", text).error;
-    }
-    const { kv, engine } = this.#ranks[dpRank];
-    return await kv.freeze(engine);
   }
 
   #engineOf(record: StreamRecord): Engine {

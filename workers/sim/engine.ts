@@ -2,7 +2,7 @@ import { fail, ok } from "@pixii/wire";
 import type { KvEvent, Result } from "@pixii/wire";
 import type { Clock } from "@pixii/runtime";
 import type { Engine, EngineCard, EngineLoad, EngineRequest, StepBatch } from "../engine.ts";
-import { closedFailure, SimScheduler } from "./core/sim_scheduler.ts";
+import { SimScheduler } from "./core/sim_scheduler.ts";
 import type { SchedulerOptions } from "./core/sim_scheduler.ts";
 import type { StepShape, StepTime } from "./core/step_time.ts";
 import type { Driver, Stepper } from "./driver.ts";
@@ -11,6 +11,10 @@ import type { Driver, Stepper } from "./driver.ts";
 const mostLagMs = 250;
 /** Weight of the newest measurement in the rates. */
 const rateWeight = 0.2;
+
+/** What the streams of a rank that is put away end with. */
+const closedFailure =
+  fail("draining", "Cannot finish the stream: its engine was shut down; try another worker").error;
 
 /** What one rank is made of. */
 export interface SimParts {

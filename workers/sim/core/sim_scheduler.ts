@@ -1,9 +1,9 @@
-import { fail } from "@pixii/wire";
-import type { EntryExtra, Failure, KvEvent, TokenLogprob } from "@pixii/wire";
+import type { Failure, KvEvent } from "@pixii/wire";
 import { refusalOf } from "../../core/admission.ts";
 import type { EngineRequest } from "../../engine.ts";
 import { SequenceCache } from "./sequence_cache.ts";
 import type { CacheSizes } from "./sequence_cache.ts";
+import { SimLine } from "./sim_line.ts";
 import { bySimRank, SimSequence } from "./sim_sequence.ts";
 import type { StreamOutput } from "./sim_sequence.ts";
 import type { StepShape } from "./step_time.ts";
@@ -43,7 +43,7 @@ export class SimScheduler {
   readonly #options: SchedulerOptions;
   readonly #cache: SequenceCache;
   readonly #live = new Map<number, SimSequence>();
-  readonly #waiting: SimSequence[] = [];
+  readonly #waiting = new SimLine();
   readonly #running: SimSequence[] = [];
   readonly #cancelled: SimSequence[] = [];
   readonly #outputs: StreamOutput[] = [];
@@ -81,7 +81,7 @@ export class SimScheduler {
     if (refused !== undefined) return refused;
     const sequence = new SimSequence(request, { ...this.#options, arrival: this.#arrivals++ });
     this.#live.set(request.stream, sequence);
-    this.#queue(sequence);
+    this.#waiting.add(sequence);
     return undefined;
   }
 
@@ -153,7 +153,8 @@ export class SimScheduler {
       this.#outputs.push(sequence.end("error", { error }));
       this.#forget(sequence);
     }
-    this.#running.length = this.#waiting.length = this.#cancelled.length = 0;
+    this.#waiting.clear();
+    this.#running.length = this.#cancelled.length = 0;
     return this.#outputs;
   }
 
@@ -188,13 +189,12 @@ export class SimScheduler {
     const running = new Set(this.#running);
     const waiting = new Set(this.#waiting);
     for (const one of this.#live.values()) {
-      const places = Number(running.has(one)) + Number(waiting.has(one));
-      if (places !== 1 || one.isRunning !== running.has(one)) {
-        throw new Error(`stream ${one.request.stream} is in ${places} lists`);
+      if (one.isRunning !== running.has(one) || one.isRunning === waiting.has(one)) {
+        throw new Error(`stream ${one.request.stream} is in the wrong list`);
       }
       if (!one.isRunning && one.blocks.length > 0) throw new Error("a waiting stream has blocks");
     }
-    const listed = this.#running.length + this.#waiting.length;
+    const listed = running.size + waiting.size;
     if (listed !== this.#live.size) throw new Error(`${this.#live.size} live, ${listed} listed`);
     if (this.#running.length > this.#options.maxSeqs) throw new Error("more run than allowed");
     this.#cache.checkIntegrity(this.#live.values());
@@ -227,14 +227,13 @@ export class SimScheduler {
   #admit(budget: number): SimSequence | undefined {
     const { blockSize, maxSeqs } = this.#options;
     if (this.#running.length >= maxSeqs) return undefined;
-    const at = this.#waiting.findIndex((one) => !one.isCancelled);
-    if (at < 0) return undefined;
-    const sequence = this.#waiting[at];
+    const sequence = this.#waiting.first;
+    if (sequence === undefined) return undefined;
     const match = this.#cache.match(sequence);
     // Beside others a prompt waits until it fits as a whole: starting it would only cost somebody his blocks.
     const needed = Math.floor(sequence.length / blockSize) + 1 - match.blocks;
     if (this.#running.length > 0 && needed > this.#cache.free - match.idle) return undefined;
-    this.#waiting.splice(at, 1);
+    this.#waiting.remove(sequence);
     this.#running.push(sequence);
     sequence.isRunning = true;
     const host = this.#cache.attach(sequence, match) * blockSize;
@@ -261,7 +260,7 @@ export class SimScheduler {
       sequence.length + 1 >= this.#options.contextLength;
     const logprob = source.logprob(index, token);
     const isPlain = sequence.isIntroduced && !isLast && logprob === undefined;
-    const extra = isPlain ? undefined : extraOf(sequence, logprob);
+    const extra = isPlain ? undefined : sequence.extra(logprob);
     if (isLast) extra!.end = { reason: "length", outputTokens: index + 1 };
     this.#outputs.push(sequence.say(token, extra));
     if (isLast) this.#forget(sequence);
@@ -272,18 +271,12 @@ export class SimScheduler {
     for (const sequence of this.#cancelled) {
       // It may have said its last token in the very step that ran when it was cancelled.
       if (this.#live.get(sequence.request.stream) !== sequence) continue;
-      const list = sequence.isRunning ? this.#running : this.#waiting;
-      list.splice(list.indexOf(sequence), 1);
+      if (sequence.isRunning) this.#running.splice(this.#running.indexOf(sequence), 1);
+      else this.#waiting.remove(sequence);
       this.#outputs.push(sequence.end("cancelled"));
       this.#forget(sequence);
     }
     this.#cancelled.length = 0;
-  }
-
-  #queue(sequence: SimSequence): void {
-    let at = this.#waiting.length;
-    while (at > 0 && bySimRank(sequence, this.#waiting[at - 1]) < 0) at -= 1;
-    this.#waiting.splice(at, 0, sequence);
   }
 
   #lastInRank(): SimSequence {
@@ -295,7 +288,7 @@ export class SimScheduler {
     this.#cache.release(sequence);
     sequence.isRunning = false;
     this.#preemptions += 1;
-    this.#queue(sequence);
+    this.#waiting.add(sequence);
   }
 
   /** A stream is over: its handle is free. The caller takes it out of its list. */
@@ -305,18 +298,3 @@ export class SimScheduler {
     sequence.isRunning = false;
   }
 }
-
-/** What a stream says besides tokens: its cached counts once, log-probabilities where asked for. */
-function extraOf(sequence: SimSequence, logprob: TokenLogprob | undefined): EntryExtra {
-  const extra: EntryExtra = {};
-  if (!sequence.isIntroduced) {
-    sequence.isIntroduced = true;
-    extra.cached = sequence.cachedExtra();
-  }
-  if (logprob !== undefined) extra.logprobs = [logprob];
-  return extra;
-}
-
-/** The error that streams of an engine which is put away end with. */
-export const closedFailure: Failure =
-  fail("draining", "Cannot finish the stream: its engine was shut down; try another worker").error;

@@ -1,5 +1,5 @@
 import { RouteHasher } from "@pixii/wire";
-import type { EntryExtra, Failure, FinishReason } from "@pixii/wire";
+import type { EntryExtra, Failure, FinishReason, TokenLogprob } from "@pixii/wire";
 import type { EngineRequest } from "../../engine.ts";
 import { TokenSource } from "./token_source.ts";
 import type { PlainTokens } from "./token_source.ts";
@@ -104,7 +104,7 @@ export class SimSequence {
 
   /** The last words, without a token. */
   end(reason: FinishReason, more: { stopToken?: number; error?: Failure } = {}): StreamOutput {
-    const cached = this.isIntroduced ? undefined : this.cachedExtra();
+    const cached = this.isIntroduced ? undefined : this.#cachedExtra();
     const outputTokens = this.nextIndex;
     this.output.firstIndex = outputTokens;
     this.output.tokens = none;
@@ -112,8 +112,18 @@ export class SimSequence {
     return this.output;
   }
 
-  /** Cached counts as a frame says them. */
-  cachedExtra(): NonNullable<EntryExtra["cached"]> {
+  /** What it says besides a token: its cached counts once, the log-probability where there is one. */
+  extra(logprob: TokenLogprob | undefined): EntryExtra {
+    const extra: EntryExtra = {};
+    if (!this.isIntroduced) {
+      this.isIntroduced = true;
+      extra.cached = this.#cachedExtra();
+    }
+    if (logprob !== undefined) extra.logprobs = [logprob];
+    return extra;
+  }
+
+  #cachedExtra(): NonNullable<EntryExtra["cached"]> {
     const { device, host } = this.cached ?? { device: 0, host: 0 };
     return { device, host, disk: 0 };
   }
