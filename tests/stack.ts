@@ -1,4 +1,6 @@
 import { standaloneFlags } from "@pixii/cluster";
+import { decodeRecord, keys } from "@pixii/wire";
+import type { ServiceName } from "@pixii/wire";
 import { startEtcd, startNats } from "@pixii/runtime";
 import type { LocalServer } from "@pixii/runtime";
 import { until } from "./until.ts";
@@ -24,6 +26,8 @@ export interface Stack extends AsyncDisposable {
   addWorker(options: { model: string; name: string; flags?: readonly string[] }): Program;
   /** Starts another copy of a program without a port of its own. */
   addProgram(member: "router" | "planner" | "kvbm"): Program;
+  /** `/metrics` of the first running program of a service. */
+  metrics(service: ServiceName): Promise<string>;
   /** Waits until the frontend lists `model` with `workers` workers. */
   untilServed(model: string, workers?: number): Promise<void>;
 }
@@ -76,9 +80,24 @@ function startProgram(member: Member, flags: readonly string[]): Program {
   };
 }
 
+/** Admin URL of the first instance of a service, as etcd has it. */
+async function adminOf(etcdUrl: string, service: ServiceName): Promise<string> {
+  const range = (text: string) => btoa(text);
+  const prefix = `${keys("test").instances}${service}/`;
+  const body = JSON.stringify({ key: range(prefix), range_end: range(`${prefix}~`), limit: 1 });
+  const answer = await (await fetch(`${etcdUrl}/v3/kv/range`, { method: "POST", body })).json();
+  const record = decodeRecord("instance", atob(answer.kvs?.[0]?.value ?? ""));
+  if (!record.ok) throw new Error(`no ${service} is registered: ${record.error.message}`);
+  return record.value.admin;
+}
+
 /** Starts nats-server, etcd, frontend, router, planner and kvbm; add workers. */
 export async function startStack(
-  options: { frontendFlags?: readonly string[]; routerFlags?: readonly string[] } = {},
+  options: {
+    frontendFlags?: readonly string[];
+    routerFlags?: readonly string[];
+    kvbmFlags?: readonly string[];
+  } = {},
 ): Promise<Stack> {
   const nats = await startNats();
   const etcd = await startEtcd();
@@ -89,7 +108,7 @@ export async function startStack(
     startProgram("frontend", [...shared, "--port", `${port}`, ...(options.frontendFlags ?? [])]),
     startProgram("router", [...shared, ...(options.routerFlags ?? [])]),
     startProgram("planner", shared),
-    startProgram("kvbm", shared),
+    startProgram("kvbm", [...shared, ...(options.kvbmFlags ?? [])]),
   ];
   const said = () =>
     programs.map((one) => `${one.name}:\n  ${one.lines.slice(-12).join("\n  ")}`).join("\n");
@@ -107,9 +126,13 @@ export async function startStack(
       return worker;
     },
     addProgram(member) {
-      const program = startProgram(member, shared);
+      const flags = member === "kvbm" ? options.kvbmFlags ?? [] : [];
+      const program = startProgram(member, [...shared, ...flags]);
       programs.push(program);
       return program;
+    },
+    async metrics(service) {
+      return await (await fetch(`${await adminOf(etcd.url, service)}/metrics`)).text();
     },
     async untilServed(model, workers = 1) {
       await until(`${model} is served by ${workers}`, async () => {
