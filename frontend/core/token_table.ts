@@ -9,6 +9,12 @@ export interface AddedToken {
   readonly special: boolean;
 }
 
+/** The tokens that merges make: each text in byte letters, and its id. */
+export interface VocabTexts {
+  readonly texts: readonly string[];
+  readonly ids: readonly number[];
+}
+
 /** Most tokens of a vocabulary. The largest known has 262,144. */
 export const mostTokens = 4 * 1024 * 1024;
 
@@ -45,10 +51,7 @@ export class TokenTable {
    * Makes the table. Ids must be whole numbers from 0 to `mostTokens`. Added tokens are written out as they are, the
    * vocabulary's in byte letters; of an id in both the added one counts.
    */
-  static of(
-    vocab: Readonly<Record<string, number>>,
-    added: readonly AddedToken[],
-  ): TokenTable {
+  static of(vocab: VocabTexts, added: readonly AddedToken[]): TokenTable {
     const plain = new Map(added.map(({ id, content }) => [id, content]));
     const spelled = spellings(vocab, added);
     const size = spelled.length;
@@ -123,14 +126,14 @@ export class TokenTable {
 
 /** The vocabulary's texts by id, as long as the added tokens' ids need. */
 function spellings(
-  vocab: Readonly<Record<string, number>>,
+  vocab: VocabTexts,
   added: readonly AddedToken[],
 ): readonly (string | undefined)[] {
   let size = 0;
-  for (const text in vocab) size = Math.max(size, vocab[text] + 1);
+  for (const id of vocab.ids) size = Math.max(size, id + 1);
   for (const { id } of added) size = Math.max(size, id + 1);
   const texts: (string | undefined)[] = new Array(size).fill(undefined);
-  for (const text in vocab) texts[vocab[text]] = text;
+  vocab.texts.forEach((text, i) => texts[vocab.ids[i]] = text);
   return texts;
 }
 

@@ -18,9 +18,10 @@ const someTokens = fc.array(
 );
 
 function tableOf(tokens: readonly Uint8Array[]): TokenTable {
-  const vocab = Object.fromEntries(
+  const spelled = new Map(
     tokens.map((bytes, id) => [Array.from(bytes, (byte) => byteLetters[byte]).join(""), id]),
   );
+  const vocab = { texts: [...spelled.keys()], ids: [...spelled.values()] };
   return TokenTable.of(vocab, [{ id: tokens.length, content: "<|end|>", special: true }]);
 }
 

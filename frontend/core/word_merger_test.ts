@@ -20,8 +20,8 @@ const someMerges = fc.array(fc.tuple(fc.nat(), fc.nat()), { maxLength: 40 }).map
 
 function tableOf({ tokens, merges }: { tokens: readonly string[]; merges: readonly string[] }) {
   const all = [...new Set([...byteLetters, ...tokens])];
-  const vocab = Object.fromEntries(all.map((token, id) => [token, id]));
-  return { all, table: MergeTable.of(new TokenTable(TokenTable.of(vocab, []).data), merges) };
+  const vocab = { texts: all, ids: all.map((_, id) => id) };
+  return { all, table: MergeTable.of(TokenTable.of(vocab, []), merges) };
 }
 
 /** Merging as it is defined: the first merge that applies, at its leftmost place, again and again. */

@@ -5,11 +5,11 @@ import type { MergeText } from "../core/merge_table.ts";
 import { preTokenizerNames, preTokenizerOf } from "../core/pre_tokenizer.ts";
 import type { PreTokenizer } from "../core/pre_tokenizer.ts";
 import { mostTokens } from "../core/token_table.ts";
-import type { AddedToken } from "../core/token_table.ts";
+import type { AddedToken, VocabTexts } from "../core/token_table.ts";
 
 /** A byte-level BPE tokenizer as its `tokenizer.json` describes it. */
 export interface TokenizerData {
-  readonly vocab: Readonly<Record<string, number>>;
+  readonly vocab: VocabTexts;
   readonly merges: readonly MergeText[];
   readonly added: readonly AddedToken[];
   readonly pre: PreTokenizer;
@@ -76,10 +76,11 @@ export function readTokenizer(artifact: VocabularyArtifact): Result<TokenizerDat
   if (pattern !== undefined) {
     return refuse(`its pre_tokenizer is not the one of '${pre.name}': it has ${pattern}`);
   }
-  if (!isVocab(model.vocab)) return refuse("model.vocab must give each token an id");
+  const vocab = vocabTexts(model.vocab);
+  if (vocab === undefined) return refuse("model.vocab must give each token an id");
   if (!isMerges(model.merges)) return refuse("model.merges must hold pairs of texts");
   const ignoreMerges = model.ignore_merges ?? false;
-  const { vocab, merges } = model;
+  const { merges } = model;
   return ok({ vocab, merges, added, pre, ignoreMerges, composes: normalizer?.type === "NFC" });
 }
 
@@ -101,16 +102,14 @@ function unknownPattern(json: unknown, pre: PreTokenizer): string | undefined {
   return undefined;
 }
 
-function isVocab(value: unknown): value is Record<string, number> {
-  if (typeof value !== "object" || value === null || Array.isArray(value)) return false;
-  const vocab = value as Record<string, unknown>;
-  let count = 0;
-  for (const text in vocab) {
-    const id = vocab[text];
-    if (typeof id !== "number" || !Number.isInteger(id) || id < 0 || id >= mostTokens) return false;
-    count += 1;
-  }
-  return count > 0;
+function vocabTexts(value: unknown): VocabTexts | undefined {
+  if (typeof value !== "object" || value === null || Array.isArray(value)) return undefined;
+  // Once: an object of a hundred thousand keys is put in order each time its keys are asked for.
+  const texts = Object.keys(value);
+  const ids = texts.map((text) => (value as Record<string, unknown>)[text]);
+  const isId = (id: unknown): id is number =>
+    Number.isInteger(id) && id as number >= 0 && id as number < mostTokens;
+  return ids.length > 0 && ids.every(isId) ? { texts, ids } : undefined;
 }
 
 function isMerges(value: unknown): value is MergeText[] {

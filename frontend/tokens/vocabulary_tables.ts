@@ -33,9 +33,8 @@ export function tablesOf(artifact: VocabularyArtifact): Result<VocabularyTables>
   const { vocab, merges, added, pre, ignoreMerges, composes } = read.value;
   const { chatTemplate, bosToken, eosToken, addBos } = artifact;
   const tokens = TokenTable.of(vocab, added);
-  const bos = bosToken === undefined
-    ? undefined
-    : added.find(({ content }) => content === bosToken)?.id ?? vocab[bosToken];
+  const bos = added.find(({ content }) => content === bosToken)?.id ??
+    vocab.ids[vocab.texts.findIndex((text) => text === bosToken)];
   return ok({
     tokens: tokens.data,
     merges: MergeTable.of(tokens, merges).data,
