@@ -2,6 +2,7 @@ import { RouteHasher } from "@pixii/wire";
 import type { HashList, KvEvent } from "@pixii/wire";
 import { BlockIndex } from "./block_index.ts";
 import type { Block } from "./block_index.ts";
+import { KeepPolicy } from "./keep_policy.ts";
 import { leavingBlock } from "./leaving_block.ts";
 import type { LeavingBlock } from "./leaving_block.ts";
 
@@ -24,6 +25,8 @@ interface Slot {
   /** Tokens from here on were computed by decode. */
   decodedFrom: number;
   lastUse: number;
+  /** A prompt was found in it since it is kept. */
+  found: boolean;
 }
 
 /** A prefix found in some slot; it holds until the map is next changed. */
@@ -49,6 +52,7 @@ export class KvMap {
   readonly #blockSize: number;
   readonly #cells: number;
   readonly #index = new BlockIndex();
+  readonly #policy: KeepPolicy;
   /** Blocks that the host tier holds too, by their slot there. */
   readonly #hosted = new Map<number, Block>();
   #hasHostTier = false;
@@ -71,7 +75,9 @@ export class KvMap {
       salt: noSalt,
       decodedFrom: Infinity,
       lastUse: 0,
+      found: false,
     }));
+    this.#policy = new KeepPolicy(options.cells / options.blockSize);
   }
 
   /** Cells no slot uses. */
@@ -144,6 +150,7 @@ export class KvMap {
       if (source.tokens[i] !== tokens[i]) return undefined;
     }
     source.lastUse = ++this.#useCount;
+    source.found = true;
     return { slot, blocks };
   }
 
@@ -224,6 +231,9 @@ export class KvMap {
     this.#retire(slot);
     slot.state = "cached";
     slot.lastUse = ++this.#useCount;
+    slot.found = false;
+    this.#policy.kept();
+    this.#trim();
   }
 
   /** Evicts cached blocks, oldest slot and last block first, until `cells` are free. False where that is not enough. */
@@ -327,10 +337,19 @@ export class KvMap {
     return block;
   }
 
-  #oldestCached(): number | undefined {
+  /** Gives up kept prompts of no use so far where there are more than the policy lets be. */
+  #trim(): void {
+    while (this.counts().cached > this.#policy.mostBlocks) {
+      const oldest = this.#oldestCached((slot) => !slot.found);
+      if (oldest === undefined) return;
+      this.#free(oldest, true);
+    }
+  }
+
+  #oldestCached(isMeant: (slot: Slot) => boolean = () => true): number | undefined {
     let oldest: number | undefined;
     this.#slots.forEach((slot, index) => {
-      if (slot.state !== "cached") return;
+      if (slot.state !== "cached" || !isMeant(slot)) return;
       if (oldest === undefined || slot.lastUse < this.#slots[oldest].lastUse) oldest = index;
     });
     return oldest;
@@ -357,6 +376,7 @@ export class KvMap {
   /** `isTrusted`: its blocks are what they say, so a host tier may keep them. */
   #free(index: number, isTrusted: boolean): void {
     const slot = this.#slots[index];
+    if (slot.state === "cached") this.#policy.gaveUp(slot.found);
     if (isTrusted) this.#offer(index, 0);
     // Said for an empty slot too: a failed decode may have left there what the books do not know.
     this.#ops.push({ op: "remove", slot: index, start: 0 });
