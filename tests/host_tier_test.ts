@@ -115,7 +115,6 @@ Deno.test({
     assert.equal(again.text, cold.text);
     const said = `cold ${cold.ttftMs.toFixed(0)} ms, onboarded ${again.ttftMs.toFixed(0)} ms`;
     assert.ok(again.ttftMs < cold.ttftMs / 2, said);
-    console.log(`time to first token of ${cold.promptTokens} tokens: ${said}`);
     assert.equal(await metric(worker, "pixii_worker_host_blocks_total", 'event="dropped"'), 0);
   },
 });

@@ -1,0 +1,323 @@
+import assert from "node:assert/strict";
+import fc from "fast-check";
+import { routeHashes } from "@pixii/wire";
+import type { RequestId } from "@pixii/wire";
+import type { EngineRequest } from "../engine.ts";
+import type { HostRun } from "../kv_store/kv_store.ts";
+import { Batcher } from "./batcher.ts";
+import { EventReplay, FakeCache } from "./fake_cache_testing.ts";
+import { KvMap } from "./kv_map.ts";
+import type { KvSalt } from "./kv_map.ts";
+import type { LeavingBlock } from "./leaving_block.ts";
+
+const blockSize = 4;
+const vocabSize = 8;
+const cells = 48;
+
+interface Kept {
+  readonly slot: number;
+  readonly block: LeavingBlock;
+}
+
+/** A host tier without memory: blocks by what they are. */
+class FakeHost {
+  readonly #kept = new Map<string, Kept>();
+  readonly bySlot = new Map<number, Kept>();
+  readonly open = new Map<number, HostRun>();
+  #slots = 0;
+  #leases = 0;
+
+  keep(block: LeavingBlock): void {
+    const key = keyOf(block.salt, block);
+    if (this.#kept.has(key)) return;
+    const kept = { slot: ++this.#slots, block };
+    this.#kept.set(key, kept);
+    this.bySlot.set(kept.slot, kept);
+  }
+
+  find(tokens: readonly number[], salt: KvSalt): HostRun | undefined {
+    const maxBlocks = Math.floor((tokens.length - 1) / blockSize);
+    const hashes = routeHashes(tokens, { blockSize, maxBlocks, ...salt });
+    const slots = Uint32Array.from(
+      hashes.hi,
+      (hi, i) => this.#kept.get(keyOf(salt, { hi, lo: hashes.lo[i] }))?.slot ?? 0,
+    );
+    if (slots.every((slot) => slot === 0)) return undefined;
+    const run = { generation: 1, lease: ++this.#leases, slots, pages: slots };
+    this.open.set(run.lease, run);
+    return run;
+  }
+
+  /** Evicts the nth block; what a lease pins stays readable, as the real tier has it. */
+  evict(n: number): number | undefined {
+    const keys = [...this.#kept.keys()];
+    if (keys.length === 0) return undefined;
+    const key = keys[n % keys.length];
+    const { slot } = this.#kept.get(key)!;
+    this.#kept.delete(key);
+    return slot;
+  }
+}
+
+function keyOf(salt: KvSalt, { hi, lo }: { readonly hi: number; readonly lo: number }): string {
+  return `${salt.tenantSalt}|${hi},${lo}`;
+}
+
+/** Logits that depend on every token the cache holds before them. */
+function logitsOf(tokens: readonly number[]): Float32Array {
+  let hash = 17;
+  for (const token of tokens) hash = Math.imul(hash ^ token, 0x01000193) >>> 0;
+  return Float32Array.from(
+    { length: vocabSize },
+    (_, id) => (Math.imul(hash ^ (id * 0x9e3779b1), 0x85ebca6b) >>> 8) / 2 ** 22,
+  );
+}
+
+/** What the stream must say: no batch, no cache. */
+function expected({ tokens, stop }: EngineRequest, contextLength: number): number[] {
+  const all = [...tokens];
+  const said: number[] = [];
+  while (said.length < stop.maxTokens && all.length < contextLength) {
+    const logits = logitsOf(all);
+    const next = logits.indexOf(Math.max(...logits));
+    all.push(next);
+    said.push(next);
+  }
+  return said;
+}
+
+/** The engine's step around a batcher, with a host tier. `draw(n)` is a number below n. */
+class Rig {
+  readonly host = new FakeHost();
+  readonly cache = new FakeCache(cells);
+  readonly router = new EventReplay();
+  readonly batcher: Batcher;
+  readonly said = new Map<number, number[]>();
+  readonly cached = new Map<number, { device: number; host: number }>();
+  readonly requests: EngineRequest[] = [];
+  readonly ended = new Set<number>();
+  readonly #draw: (n: number) => number;
+  readonly #deterministic: boolean;
+  restored = 0;
+  offered = 0;
+
+  constructor(draw: (n: number) => number, deterministic = false) {
+    this.#draw = draw;
+    this.#deterministic = deterministic;
+    const limits = {
+      ...{ maxSeqs: 3, maxWaiting: 50, contextLength: 40, vocabSize, blockSize },
+      ...{ chunkBeside: 4, chunkAlone: 8, deterministic, eosTokenIds: [] },
+    };
+    this.batcher = new Batcher(limits, new KvMap({ slots: 5, cells, blockSize }));
+    this.batcher.kv.useHostTier(true);
+  }
+
+  submit(
+    tokens: readonly number[],
+    more: { maxTokens?: number; tenantSalt?: string } = {},
+  ): number {
+    const stream = this.requests.length + 1;
+    const { maxTokens = 5, tenantSalt = "" } = more;
+    const request: EngineRequest = {
+      stream,
+      key: { requestId: "0".repeat(32) as RequestId, attempt: 0, leg: 0 },
+      tokens: Uint32Array.from(tokens),
+      ...{ emitted: 0, choice: 0, tenantSalt, adapter: "", priority: 0 },
+      sampling: {
+        ...{ seedHi: 0, seedLo: 0, temperature: 0, topK: 0, topP: 1, minP: 0 },
+        ...{ presencePenalty: 0, frequencyPenalty: 0, repetitionPenalty: 1 },
+        ...{ logitBias: [], logprobs: -1 },
+      },
+      stop: { maxTokens, minTokens: 0, stopTokenIds: [], ignoreEos: true },
+    };
+    const run = this.host.find(tokens, { adapterDigest: "", tenantSalt });
+    assert.ok(this.batcher.submit(request, run).ok);
+    this.requests.push(request);
+    this.said.set(stream, []);
+    return stream;
+  }
+
+  step(): void {
+    const decodes = this.batcher.planDecode();
+    this.#apply();
+    for (const one of decodes) {
+      this.cache.add(one.slot!, one.tokens.length - 1, one.tokens.at(-1)!);
+    }
+    for (const one of decodes) {
+      this.batcher.decoded(one, logitsOf(this.cache.tokens(one.slot!)));
+    }
+    const isRoom = this.batcher.makeRoom([0, 1, 2, Infinity][this.#draw(4)]);
+    this.#apply();
+    if (isRoom && this.#restore()) this.#prefill();
+    this.#settle();
+  }
+
+  finish(): void {
+    for (let steps = 0; !this.batcher.idle; steps++) {
+      assert.ok(steps < 2000, "still busy");
+      this.step();
+    }
+  }
+
+  /** Runs one prompt alone and says what came from where. */
+  run(tokens: readonly number[], more: { maxTokens?: number; tenantSalt?: string } = {}) {
+    const stream = this.submit(tokens, more);
+    this.finish();
+    return this.cached.get(stream)!;
+  }
+
+  check(): void {
+    for (const request of this.requests) {
+      if (!this.ended.has(request.stream)) continue;
+      const said = this.said.get(request.stream)!;
+      const wanted = expected(request, 40).slice(0, said.length);
+      assert.deepEqual(said, wanted, `stream ${request.stream}`);
+    }
+  }
+
+  #restore(): boolean {
+    for (let plan = this.batcher.planRestore(); plan; plan = this.batcher.planRestore()) {
+      this.#apply();
+      const { block } = this.host.bySlot.get(plan.host)!;
+      assert.ok(this.host.open.has(plan.sequence.host!.lease), "the lease is over");
+      assert.deepEqual([...block.tokens], plan.tokens);
+      assert.deepEqual([block.hi, block.lo, block.index], [plan.hi, plan.lo, plan.index]);
+      if (plan.index > 0) {
+        assert.deepEqual([block.parentHi, block.parentLo], [plan.parentHi, plan.parentLo]);
+      }
+      const isRefused = this.#draw(10) === 0 || (this.#deterministic && block.decoded);
+      if (!isRefused) {
+        const start = plan.index * blockSize;
+        plan.tokens.forEach((token, i) => this.cache.add(plan.slot, start + i, token));
+        this.restored += 1;
+      }
+      this.batcher.restored(plan, isRefused ? undefined : { decoded: block.decoded });
+      if (this.#draw(3) === 0) return false;
+    }
+    return true;
+  }
+
+  #prefill(): void {
+    const chunk = this.batcher.planPrefill();
+    this.#apply();
+    if (chunk === undefined) return;
+    const { sequence, start, end, last } = chunk;
+    for (let at = start; at < end; at++) this.cache.add(sequence.slot!, at, sequence.tokens[at]);
+    const logits = last ? logitsOf(this.cache.tokens(sequence.slot!)) : undefined;
+    this.batcher.prefilled(chunk, logits);
+  }
+
+  #apply(): void {
+    this.cache.apply(this.batcher.kv.takeOps());
+    for (const block of this.cache.offloaded.splice(0)) {
+      this.offered += 1;
+      if (this.#draw(8) > 0) this.host.keep(block);
+    }
+  }
+
+  #settle(): void {
+    this.#apply();
+    for (const { stream, tokens, extra } of this.batcher.takeOutputs()) {
+      this.said.get(stream)!.push(...tokens);
+      if (extra?.cached !== undefined) this.cached.set(stream, extra.cached);
+      if (extra?.end !== undefined) this.ended.add(stream);
+    }
+    this.router.apply(this.batcher.kv.takeEvents());
+    for (const run of this.batcher.takeReleased()) {
+      assert.ok(this.host.open.delete(run.lease), "a lease ends twice");
+    }
+    this.batcher.checkIntegrity();
+    assert.deepEqual(this.router.blocks, EventReplay.of(this.batcher.kv.snapshot()));
+  }
+}
+
+Deno.test("what comes back from a host tier says what a loop without any cache says, whatever happens", () => {
+  let restored = 0;
+  fc.assert(
+    fc.property(
+      fc.array(
+        fc.record({
+          seed: fc.nat(3),
+          length: fc.integer({ min: 1, max: 32 }),
+          maxTokens: fc.integer({ min: 1, max: 6 }),
+          tenantSalt: fc.constantFrom("", "", "a"),
+          steps: fc.nat(12),
+          act: fc.nat(9),
+        }),
+        { minLength: 3, maxLength: 25 },
+      ),
+      fc.array(fc.nat(), { minLength: 30, maxLength: 30 }),
+      fc.boolean(),
+      (rounds, numbers, deterministic) => {
+        let at = 0;
+        const rig = new Rig((n) => numbers[at++ % numbers.length] % n, deterministic);
+        for (const { seed, length, maxTokens, tenantSalt, steps, act } of rounds) {
+          const tokens = Array.from({ length }, (_, i) => (seed * 5 + i * (seed + 1)) % vocabSize);
+          const stream = rig.submit(tokens, { maxTokens, tenantSalt });
+          for (let i = 0; i < steps; i++) rig.step();
+          if (act === 0) rig.batcher.cancel(stream);
+          const gone = act < 4 ? rig.host.evict(act * 7) : undefined;
+          if (gone !== undefined) rig.batcher.kv.forgetHosted([gone]);
+        }
+        rig.finish();
+        rig.check();
+        assert.equal(rig.host.open.size, 0, "a lease is never released");
+        assert.equal(rig.ended.size, rig.requests.length);
+        restored += rig.restored;
+      },
+    ),
+    { numRuns: 400 },
+  );
+  assert.ok(restored > 300, `only ${restored} blocks came back`);
+});
+
+/** Rolls that neither refuse, drop nor delay anything. */
+const calm = (n: number) => n - 1;
+const promptOf = (first: number) => Array.from({ length: 30 }, (_, i) => (first + i) % vocabSize);
+
+Deno.test("a prompt driven out comes back whole, at most floor((n-1)/blockSize) blocks, counted as host", () => {
+  const rig = new Rig(calm);
+  assert.deepEqual(rig.run(promptOf(1)), { device: 0, host: 0, disk: 0 });
+  rig.run(promptOf(2));
+  rig.run(promptOf(3));
+  assert.deepEqual(rig.run(promptOf(1)), { device: 0, host: 28, disk: 0 });
+  rig.check();
+});
+
+Deno.test("blocks of one tenant never come back for another", () => {
+  const rig = new Rig(calm);
+  for (const first of [1, 2, 3]) rig.run(promptOf(first), { tenantSalt: "a" });
+  assert.deepEqual(rig.run(promptOf(1), { tenantSalt: "b" }), { device: 0, host: 0, disk: 0 });
+  assert.equal(rig.run(promptOf(1), { tenantSalt: "a" }).host, 28);
+});
+
+Deno.test("a block that came back is not offered again while the tier has it, and is when it is gone", () => {
+  const rig = new Rig(calm);
+  for (const first of [1, 2, 3, 1, 2, 3]) rig.run(promptOf(first));
+  rig.offered = 0;
+  for (const first of [1, 2, 3]) rig.run(promptOf(first));
+  // Of eight blocks each only the one that is computed anew, with the output in it.
+  assert.equal(rig.offered, 3);
+  rig.run(promptOf(1));
+  for (let slot = rig.host.evict(0); slot !== undefined; slot = rig.host.evict(0)) {
+    rig.batcher.kv.forgetHosted([slot]);
+  }
+  rig.offered = 0;
+  rig.run(promptOf(4));
+  rig.run(promptOf(5));
+  assert.equal(rig.offered, 16, "all that two prompts drive out");
+});
+
+Deno.test("a lost host tier makes waiting prompts compute, and is not offered anything", () => {
+  const rig = new Rig(calm);
+  for (const first of [1, 2, 3]) rig.run(promptOf(first));
+  const stream = rig.submit(promptOf(1));
+  rig.batcher.forgetHost();
+  rig.batcher.kv.useHostTier(false);
+  rig.host.open.clear();
+  const slots = rig.host.bySlot.size;
+  rig.finish();
+  assert.equal(rig.cached.get(stream)!.host, 0);
+  assert.equal(rig.host.bySlot.size, slots);
+  rig.check();
+});
