@@ -125,9 +125,9 @@ export class Attempt implements InboxReader {
     this.#over.resolve(undefined);
   }
 
-  take(entry: StepEntry): void {
+  take(entry: StepEntry, nowMs: number): void {
     if (this.#isOver) return;
-    this.#heardMs = this.#parts.clock.nowMs();
+    this.#heardMs = nowMs;
     this.#accept();
     const { output, owner, key } = this.#options;
     const taken = output.take(entry);
@@ -204,7 +204,7 @@ export class Attempt implements InboxReader {
   #answered(payload: Uint8Array): void {
     const entries = this.#entries(payload);
     if (!entries.ok) return this.#refused(entries.error);
-    for (const entry of entries.value) this.take(entry);
+    for (const entry of entries.value) this.take(entry, this.#parts.clock.nowMs());
     if (!this.#isOver && !this.#isAccepted) {
       this.#refused(
         fail("decode_error", "Cannot run the stream: the worker's answer is not about it").error,
@@ -292,7 +292,7 @@ export class Attempt implements InboxReader {
         fail("worker_lost", "Cannot follow the stream: its worker has lost a part").error,
       );
     }
-    for (const entry of entries.value) this.take(entry);
+    for (const entry of entries.value) this.take(entry, this.#parts.clock.nowMs());
   }
 
   #tellCancel(): void {

@@ -44,7 +44,7 @@ class BusGenerator implements RunningGenerator {
     const { workers, metrics } = directory;
     const subjects = subjectsOf(context.namespace);
     const inbox = new Inbox<Attempt>({
-      ...{ bus, workers, metrics, log, subject: subjects.inbox(instance) },
+      ...{ bus, clock, workers, metrics, log, subject: subjects.inbox(instance) },
       firstTag: chance.u32(),
     });
     const ledger = new LedgerWriter({

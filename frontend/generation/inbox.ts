@@ -1,6 +1,6 @@
 import { decodeStepFrame } from "@pixii/wire";
 import type { InstanceId, StepEntry } from "@pixii/wire";
-import type { Bus, Log } from "@pixii/runtime";
+import type { Bus, Clock, Log } from "@pixii/runtime";
 import type { GenerationMetrics } from "./generation_metrics.ts";
 import type { WorkerView } from "./worker_view.ts";
 
@@ -11,14 +11,15 @@ const mostRead = 16_384;
 export interface InboxReader {
   readonly tag: number;
   readonly worker: { readonly instance: InstanceId };
-  /** One entry of a step frame, in arrival order; valid for ever. */
-  take(entry: StepEntry): void;
+  /** One entry of a step frame that came at `nowMs`, in arrival order; valid for ever. */
+  take(entry: StepEntry, nowMs: number): void;
   /** `take` threw: a bug; ends the stream. */
   broken(error: unknown): void;
 }
 
 /** This frontend's inbox: hands step-frame entries to live attempts by tag. Entries of attempts that are over are dropped. */
 export class Inbox<Reader extends InboxReader> implements Disposable {
+  readonly #clock: Clock;
   readonly #workers: WorkerView;
   readonly #metrics: GenerationMetrics;
   readonly #log: Log;
@@ -30,12 +31,14 @@ export class Inbox<Reader extends InboxReader> implements Disposable {
 
   constructor(options: {
     bus: Bus;
+    clock: Clock;
     subject: string;
     firstTag: number;
     workers: WorkerView;
     metrics: GenerationMetrics;
     log: Log;
   }) {
+    this.#clock = options.clock;
     this.#workers = options.workers;
     this.#metrics = options.metrics;
     this.#log = options.log;
@@ -103,17 +106,18 @@ export class Inbox<Reader extends InboxReader> implements Disposable {
       this.#log.warn("an inbox message is no step frame", { reason: frame.error.message });
       return;
     }
+    const nowMs = this.#clock.nowMs();
     this.#workers.heard(frame.value.worker);
     for (const entry of frame.value.entries) {
       const reader = this.#byTag.get(entry.tag);
-      if (reader?.worker.instance === frame.value.worker) this.#give(reader, entry);
+      if (reader?.worker.instance === frame.value.worker) this.#give(reader, entry, nowMs);
       else this.#metrics.unknownTags.add();
     }
   }
 
-  #give(reader: Reader, entry: StepEntry): void {
+  #give(reader: Reader, entry: StepEntry, nowMs: number): void {
     try {
-      reader.take(entry);
+      reader.take(entry, nowMs);
     } catch (error) {
       reader.broken(error);
     }
