@@ -82,8 +82,8 @@ export const frontendSpec: ServiceSpec<typeof frontendSchema> = {
   summary: "Serves the OpenAI API over HTTP for every model of the cluster",
   schema: frontendSchema,
   async start(config, context): Promise<Service> {
-    const { threads, log } = context;
-    const tokenizers = new TokenizerThreads({ threads, log: log.child("tokenizer") });
+    const { threads, clock, log } = context;
+    const tokenizers = new TokenizerThreads({ threads, clock, log: log.child("tokenizer") });
     const loadVocabulary = (json: Uint8Array) => tokenizers.load(json);
     const directory = await createModelDirectory({ context, loadVocabulary });
     if (!directory.ok) throw new StartError(directory.error.message);

@@ -1,6 +1,6 @@
 import { fail, ok } from "@pixii/wire";
 import type { Result } from "@pixii/wire";
-import type { Log, Thread, Threads } from "@pixii/runtime";
+import type { Clock, Log, Thread, Threads } from "@pixii/runtime";
 import type { Vocabulary } from "../core/vocabulary.ts";
 import { ByteLevelVocabulary } from "./byte_level_vocabulary.ts";
 import type { LongPrompts } from "./byte_level_vocabulary.ts";
@@ -11,6 +11,9 @@ import type { VocabularyTables } from "./vocabulary_tables.ts";
 const mostVocabularies = 4;
 /** Most text of prompts that wait for it, in code units; the largest prompt alone must fit. */
 const mostWaitingUnits = 64 * 1024 * 1024;
+
+/** The thread of long prompts ends when none came for this long, and what it took goes with it. */
+const idleMs = 30_000;
 
 const entry = new URL("./tokenizer_thread.ts", import.meta.url);
 
@@ -68,17 +71,23 @@ class TokenizerThread implements Disposable {
 /** Makes vocabularies on a thread of their own, and gives them another for their long prompts, started when needed. */
 export class TokenizerThreads implements Disposable {
   readonly #threads: Threads;
+  readonly #clock: Clock;
   readonly #log: Log;
   readonly #loading = new Set<TokenizerThread>();
   #long: TokenizerThread | undefined;
   /** Keys of the vocabularies that the thread of long prompts knows, the last used last. */
   readonly #known = new Set<number>();
   #nextKey = 0;
+  #waiting = 0;
   #waitingUnits = 0;
+  #idleTimer: Disposable | undefined;
   #isDisposed = false;
 
-  constructor(options: { readonly threads: Threads; readonly log: Log }) {
+  constructor(
+    options: { readonly threads: Threads; readonly clock: Clock; readonly log: Log },
+  ) {
     this.#threads = options.threads;
+    this.#clock = options.clock;
     this.#log = options.log;
   }
 
@@ -103,7 +112,7 @@ export class TokenizerThreads implements Disposable {
   [Symbol.dispose](): void {
     this.#isDisposed = true;
     for (const thread of this.#loading) thread[Symbol.dispose]();
-    this.#long?.[Symbol.dispose]();
+    this.#endLong();
   }
 
   #longPrompts(tables: VocabularyTables): LongPrompts {
@@ -129,23 +138,33 @@ export class TokenizerThreads implements Disposable {
     if (this.#waitingUnits + units > mostWaitingUnits) {
       return fail("overloaded", "Too many long prompts wait to be tokenized; try again");
     }
+    this.#waiting += 1;
     this.#waitingUnits += units;
+    this.#idleTimer?.[Symbol.dispose]();
     try {
       return await send();
     } finally {
+      this.#waiting -= 1;
       this.#waitingUnits -= units;
+      if (this.#waiting === 0 && !this.#isDisposed) {
+        this.#idleTimer = this.#clock.timer(idleMs, () => this.#endLong());
+      }
     }
+  }
+
+  #endLong(): void {
+    this.#idleTimer?.[Symbol.dispose]();
+    this.#long?.[Symbol.dispose]();
+    this.#long = undefined;
+    this.#known.clear();
   }
 
   #sendTo(
     tables: VocabularyTables,
     call: Extract<Call, { readonly key: number }>,
   ): Promise<Result<Uint32Array>> {
-    if (this.#long === undefined || this.#long.isBroken) {
-      this.#long?.[Symbol.dispose]();
-      this.#long = new TokenizerThread(this.#threads, this.#log);
-      this.#known.clear();
-    }
+    if (this.#long?.isBroken) this.#endLong();
+    this.#long ??= new TokenizerThread(this.#threads, this.#log);
     const { key } = call;
     if (!this.#known.delete(key)) this.#long.post({ op: "use", key, tables });
     this.#known.add(key);

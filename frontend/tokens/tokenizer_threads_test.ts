@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { denoThreads, recordingLog } from "@pixii/runtime";
+import { denoThreads, recordingLog, VirtualClock } from "@pixii/runtime";
 import type { Thread, Threads } from "@pixii/runtime";
 import type { Result, VocabularyArtifact } from "@pixii/wire";
 import type { Vocabulary } from "../core/vocabulary.ts";
@@ -8,7 +8,11 @@ import { loadVocabulary } from "./load_vocabulary.ts";
 import { TokenizerThreads } from "./tokenizer_threads.ts";
 
 const jsonOf = (artifact: VocabularyArtifact) => new TextEncoder().encode(JSON.stringify(artifact));
-const log = () => recordingLog("test");
+
+/** Threads' owner under a clock that stands still. */
+function tokenizersOn(threads: Threads, clock = new VirtualClock()): TokenizerThreads {
+  return new TokenizerThreads({ threads, clock, log: recordingLog("test") });
+}
 
 async function loaded(tokenizers: TokenizerThreads, artifact = smallArtifact()) {
   const vocabulary = await tokenizers.load(jsonOf(artifact));
@@ -38,7 +42,7 @@ class FailingThreads implements Threads {
 }
 
 Deno.test("load() makes the same vocabulary on a thread as at once", async () => {
-  using tokenizers = new TokenizerThreads({ threads: denoThreads(), log: log() });
+  using tokenizers = tokenizersOn(denoThreads());
   const vocabulary = await loaded(tokenizers);
   const here = atOnce();
   assert.equal(vocabulary.size, here.size);
@@ -50,7 +54,7 @@ Deno.test("load() makes the same vocabulary on a thread as at once", async () =>
 });
 
 Deno.test("load() passes on what is wrong with an artifact", async () => {
-  using tokenizers = new TokenizerThreads({ threads: denoThreads(), log: log() });
+  using tokenizers = tokenizersOn(denoThreads());
   for (const json of [jsonOf(smallArtifact({ pre: "other" })), new TextEncoder().encode("{")]) {
     const vocabulary = await tokenizers.load(json);
     assert.equal(vocabulary.ok || vocabulary.error.code, "artifact_invalid");
@@ -58,7 +62,7 @@ Deno.test("load() passes on what is wrong with an artifact", async () => {
 });
 
 Deno.test("short prompts are encoded at once, long ones on a thread, to the same ids", async () => {
-  using tokenizers = new TokenizerThreads({ threads: denoThreads(), log: log() });
+  using tokenizers = tokenizersOn(denoThreads());
   const artifacts = ["gpt-2", "llama-bpe"].map((pre) => smallArtifact({ pre, addBos: true }));
   for (const artifact of artifacts) {
     const vocabulary = await loaded(tokenizers, artifact);
@@ -78,7 +82,7 @@ Deno.test("short prompts are encoded at once, long ones on a thread, to the same
 });
 
 Deno.test("a long prompt stops at the most tokens of use on its thread too", async () => {
-  using tokenizers = new TokenizerThreads({ threads: denoThreads(), log: log() });
+  using tokenizers = tokenizersOn(denoThreads());
   const vocabulary = await loaded(tokenizers);
   const options = { parseSpecials: true, mostTokens: 100 };
   const ids = await vocabulary.encodePrompt("the world ".repeat(100_000), options);
@@ -86,7 +90,7 @@ Deno.test("a long prompt stops at the most tokens of use on its thread too", asy
 });
 
 Deno.test("the thread of long prompts forgets vocabularies that others drove out, and learns them again", async () => {
-  using tokenizers = new TokenizerThreads({ threads: denoThreads(), log: log() });
+  using tokenizers = tokenizersOn(denoThreads());
   const vocabularies: Vocabulary[] = [];
   for (let i = 0; i < 6; i++) vocabularies.push(await loaded(tokenizers));
   const text = "a".repeat(150_000);
@@ -102,10 +106,7 @@ Deno.test("what waits for a thread fails with it, and the next call starts anoth
   const real = denoThreads();
   const failing = new FailingThreads();
   const chosen = { threads: real as Threads };
-  using tokenizers = new TokenizerThreads({
-    threads: { start: (url, name) => chosen.threads.start(url, name) },
-    log: log(),
-  });
+  using tokenizers = tokenizersOn({ start: (url, name) => chosen.threads.start(url, name) });
   const vocabulary = await loaded(tokenizers);
   chosen.threads = failing;
   const text = "a".repeat(150_000);
@@ -123,10 +124,7 @@ Deno.test("what waits for a thread fails with it, and the next call starts anoth
 Deno.test("too many long prompts at once are refused", async () => {
   const failing = new FailingThreads();
   const chosen = { threads: denoThreads() as Threads };
-  using tokenizers = new TokenizerThreads({
-    threads: { start: (url, name) => chosen.threads.start(url, name) },
-    log: log(),
-  });
+  using tokenizers = tokenizersOn({ start: (url, name) => chosen.threads.start(url, name) });
   const vocabulary = await loaded(tokenizers);
   chosen.threads = failing;
   const text = "a".repeat(16 * 1024 * 1024);
@@ -140,8 +138,40 @@ Deno.test("too many long prompts at once are refused", async () => {
   for (const result of await Promise.all(asked.slice(0, 4))) assert.ok(!result.ok);
 });
 
+Deno.test("the thread of long prompts ends when none comes, and starts again", async () => {
+  const real = denoThreads();
+  const running = new Set<Thread>();
+  const clock = new VirtualClock();
+  using tokenizers = tokenizersOn({
+    start: (url, name) => {
+      const thread = real.start(url, name);
+      running.add(thread);
+      return {
+        post: (message, transfer) => thread.post(message, transfer),
+        onMessage: (handler) => thread.onMessage(handler),
+        onError: (handler) => thread.onError(handler),
+        [Symbol.dispose]: () => {
+          running.delete(thread);
+          thread[Symbol.dispose]();
+        },
+      };
+    },
+  }, clock);
+  const vocabulary = await loaded(tokenizers);
+  assert.equal(running.size, 0);
+  for (let time = 0; time < 2; time++) {
+    const ids = await vocabulary.encodePrompt("a".repeat(150_000), { parseSpecials: false });
+    assert.ok(ids.ok);
+    assert.equal(running.size, 1);
+    await clock.advance(29_000);
+    assert.equal(running.size, 1);
+    await clock.advance(2_000);
+    assert.equal(running.size, 0);
+  }
+});
+
 Deno.test("after the end nothing is loaded or encoded any more", async () => {
-  const tokenizers = new TokenizerThreads({ threads: denoThreads(), log: log() });
+  const tokenizers = tokenizersOn(denoThreads());
   const vocabulary = await loaded(tokenizers);
   tokenizers[Symbol.dispose]();
   const late = await tokenizers.load(jsonOf(smallArtifact()));
