@@ -105,6 +105,13 @@ def reference(p):
             "answer": tokenizer.decode(ids[len(prompt):]), "steps": steps}
 
 
+def lines_of(facts):
+    """JSON with one (token, log-probability) a line, as `deno fmt` leaves it."""
+    steps = ",\n".join("    [\n" + ",\n".join(f"      {json.dumps(pair)}" for pair in step) + "\n    ]" for step in facts["steps"])
+    head = "".join(f"  {json.dumps(k)}: {json.dumps(v)},\n" for k, v in facts.items() if k != "steps")
+    return f'{{\n{head}  "steps": [\n{steps}\n  ]\n}}\n'
+
+
 def main():
     p = weights()
     write(TARGET, p)
@@ -112,7 +119,7 @@ def main():
     if len(raw) > MOST_BYTES:
         raise SystemExit(f"{len(raw)} bytes: over {MOST_BYTES}")
     facts = reference(p)
-    (HERE / "reference.json").write_text(json.dumps(facts) + "\n")
+    (HERE / "reference.json").write_text(lines_of(facts))
     print(json.dumps({"bytes": len(raw), "sha256": hashlib.sha256(raw).hexdigest(), "answer": facts["answer"],
                       "parameters": int(sum(v.size for v in p.values()))}))
 
