@@ -70,6 +70,11 @@ export class Batcher {
     return this.#live.size === 0 && this.#outputs.length === 0;
   }
 
+  /** True where sequences decode. */
+  get isDecoding(): boolean {
+    return this.#running.length > 0;
+  }
+
   /** Sequences that hold a slot, those that wait, and the tokens both have to compute before their first output. */
   counts(): { readonly running: number; readonly waiting: number; readonly prefillTokens: number } {
     const current = this.#prefilling;

@@ -149,11 +149,13 @@ class Rig {
     const isRoom = this.batcher.makeRoom([0, 1, 2, Infinity][this.#draw(4)]);
     this.#apply();
     if (isRoom && this.#restore()) this.#prefill();
+    this.#apply();
+    this.batcher.kv.trim([0, 1, 2, Infinity][this.#draw(4)]);
     this.#settle();
   }
 
   finish(): void {
-    for (let steps = 0; !this.batcher.idle; steps++) {
+    for (let steps = 0; !this.batcher.idle || this.batcher.kv.hasTooMany; steps++) {
       assert.ok(steps < 2000, "still busy");
       this.step();
     }
@@ -320,4 +322,17 @@ Deno.test("a lost host tier makes waiting prompts compute, and is not offered an
   assert.equal(rig.cached.get(stream)!.host, 0);
   assert.equal(rig.host.bySlot.size, slots);
   rig.check();
+});
+
+Deno.test("kept prompts that are too many go bit by bit, and all of them to the host tier", () => {
+  let turn = 0;
+  // One block at a time, then none: as slots come in.
+  const rig = new Rig((n) => n === 4 ? Number(turn++ % 3 === 0) : n - 1);
+  for (let first = 0; first < 80; first++) {
+    rig.run(Array.from({ length: 30 }, (_, i) => (first * 13 + i * (first + 3)) % vocabSize), {
+      tenantSalt: `${first}`,
+    });
+  }
+  assert.ok(rig.batcher.kv.counts().cached <= 2, `${rig.batcher.kv.counts().cached} are kept`);
+  assert.ok(rig.offered >= 80 * 8 - 12, `${rig.offered} were offered`);
 });

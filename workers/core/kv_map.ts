@@ -233,7 +233,31 @@ export class KvMap {
     slot.lastUse = ++this.#useCount;
     slot.found = false;
     this.#policy.kept();
-    this.#trim();
+    // With a host tier the engine does it bit by bit, so that what leaves can be kept there.
+    if (!this.#hasHostTier) this.trim(Infinity);
+  }
+
+  /** True where kept prompts are to be given up: see `trim`. */
+  get hasTooMany(): boolean {
+    return this.counts().cached > this.#policy.mostBlocks && this.#oldestUnfound() !== undefined;
+  }
+
+  /**
+   * Gives up kept prompts of no use so far where there are more than the policy lets be, at most `mostBlocks` blocks;
+   * false where there is more to do.
+   */
+  trim(mostBlocks: number): boolean {
+    let left = mostBlocks;
+    while (this.counts().cached > this.#policy.mostBlocks) {
+      const oldest = this.#oldestUnfound();
+      if (oldest === undefined) return true;
+      if (left <= 0) return false;
+      const { length } = this.#slots[oldest].blocks;
+      if (length > left) this.#shorten(oldest, length - left);
+      else this.#free(oldest, true);
+      left -= length;
+    }
+    return true;
   }
 
   /** Evicts cached blocks, oldest slot and last block first, until `cells` are free. False where that is not enough. */
@@ -253,10 +277,7 @@ export class KvMap {
         this.#free(oldest, true);
         continue;
       }
-      this.#offer(oldest, end);
-      this.#ops.push({ op: "remove", slot: oldest, start: end * this.#blockSize });
-      slot.tokens.length = end * this.#blockSize;
-      this.#release(oldest, slot.blocks.splice(end).reverse());
+      this.#shorten(oldest, end);
     }
     return true;
   }
@@ -337,13 +358,17 @@ export class KvMap {
     return block;
   }
 
-  /** Gives up kept prompts of no use so far where there are more than the policy lets be. */
-  #trim(): void {
-    while (this.counts().cached > this.#policy.mostBlocks) {
-      const oldest = this.#oldestCached((slot) => !slot.found);
-      if (oldest === undefined) return;
-      this.#free(oldest, true);
-    }
+  /** Gives up the blocks of a kept slot from `end` on; at least one stays. */
+  #shorten(index: number, end: number): void {
+    const slot = this.#slots[index];
+    this.#offer(index, end);
+    this.#ops.push({ op: "remove", slot: index, start: end * this.#blockSize });
+    slot.tokens.length = end * this.#blockSize;
+    this.#release(index, slot.blocks.splice(end).reverse());
+  }
+
+  #oldestUnfound(): number | undefined {
+    return this.#oldestCached((slot) => !slot.found);
   }
 
   #oldestCached(isMeant: (slot: Slot) => boolean = () => true): number | undefined {

@@ -126,7 +126,7 @@ export class EngineLoop implements Disposable {
 
   /** True where there is nothing to compute or to report. */
   get idle(): boolean {
-    return this.#batcher.idle;
+    return this.#batcher.idle && !this.#batcher.kv.hasTooMany;
   }
 
   /** Takes a stream in. What the main isolate could not know ends it with the reason, in the next step. */
@@ -186,8 +186,10 @@ export class EngineLoop implements Disposable {
   step(): StepMessage {
     this.#host.beginStep();
     this.#decode();
-    if (this.#makeRoom() && this.#restore()) this.#prefill();
-    this.#apply();
+    const hasRoom = this.#makeRoom();
+    if (hasRoom && this.#restore()) this.#prefill();
+    const isTrim = this.#trim();
+    this.#isWaiting = !(hasRoom && isTrim) && this.#host.isOut && !this.#batcher.isDecoding;
     return this.#report();
   }
 
@@ -197,10 +199,16 @@ export class EngineLoop implements Disposable {
   }
 
   #makeRoom(): boolean {
-    const { room } = this.#host;
-    const isDone = this.#batcher.makeRoom(room);
+    const isDone = this.#batcher.makeRoom(this.#host.room);
     this.#apply();
-    this.#isWaiting = !isDone && room === 0 && this.#batcher.counts().running <= 1;
+    return isDone;
+  }
+
+  /** Gives up kept prompts that are too many, as far as the host tier can keep them. */
+  #trim(): boolean {
+    this.#apply();
+    const isDone = !this.#batcher.kv.hasTooMany || this.#batcher.kv.trim(this.#host.room);
+    this.#apply();
     return isDone;
   }
 

@@ -115,20 +115,29 @@ export class HostBlocks {
 
   /** A step begins: it has its time again. */
   beginStep(): void {
-    this.#offloadLeftBytes = offloadBytes;
+    // A block longer than that goes one at a time.
+    this.#offloadLeftBytes = Math.max(offloadBytes, this.#opened?.payloadBytes ?? 0);
     this.#restoreLeftMs = restoreMs;
   }
 
-  /** Blocks that can be kept now; 0 for a short while when there are no slots, then as many as like are dropped. */
-  get room(): number {
-    if (this.#opened === undefined) return Infinity;
-    const most = Math.max(1, Math.floor(offloadBytes / this.#opened.payloadBytes));
+  /** True for a short while when there are no slots to keep blocks in. */
+  get isOut(): boolean {
+    if (this.#opened === undefined) return false;
     if (this.#stock.length > 0) {
       this.#outSinceMs = undefined;
-      return Math.min(this.#stock.length, most);
+      return false;
     }
     this.#outSinceMs ??= this.#nowMs();
-    return this.#nowMs() - this.#outSinceMs < slotsMs ? 0 : Infinity;
+    return this.#nowMs() - this.#outSinceMs < slotsMs;
+  }
+
+  /** Blocks that can be kept in what is left of this step; where slots do not come, as many as like are dropped. */
+  get room(): number {
+    if (this.#opened === undefined) return Infinity;
+    if (this.isOut) return 0;
+    if (this.#stock.length === 0) return Infinity;
+    const affordable = Math.floor(this.#offloadLeftBytes / this.#opened.payloadBytes);
+    return Math.max(0, Math.min(this.#stock.length, affordable));
   }
 
   /** True while the step has time to take blocks back. */
