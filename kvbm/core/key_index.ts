@@ -5,7 +5,7 @@ const firstPlaces = 2_048;
 
 /**
  * Slot of a block by (layout, RouteHash): open addressing over the table's own columns, at most half full, removal by
- * shifting back. The low half of a RouteHash is uniform, so it is the place. O(1).
+ * shifting back. O(1).
  */
 export class KeyIndex {
   readonly #table: SlotTable;
@@ -77,7 +77,8 @@ export class KeyIndex {
   }
 }
 
-/** Layouts share an index: equal hashes of two layouts must not pile up. */
+/** Mixed, so that neither equal hashes of two layouts nor hashes in a row (whoever made them) pile up. */
 function place(layout: number, lo: number): number {
-  return (lo ^ Math.imul(layout, 0x9e3779b1)) >>> 0;
+  const mixed = Math.imul(lo ^ Math.imul(layout + 1, 0x9e3779b1), 0x85ebca6b);
+  return (mixed ^ (mixed >>> 15)) >>> 0;
 }
