@@ -1,5 +1,7 @@
 /** Weight of the newest outcome: some twenty are remembered. */
 const newestWeight = 0.05;
+/** What is supposed before anything is known: some twenty prompts of no use and little is kept. */
+const supposedUse = 0.3;
 /** Below this share of kept prompts that were of use, keeping them costs more than it saves. */
 const leastUse = 0.1;
 /** Share of the cache that is kept all the same. */
@@ -15,7 +17,7 @@ const trialPrompts = 256;
 export class KeepPolicy {
   readonly #smallBlocks: number;
   /** Share of kept prompts that were found again before they were given up. */
-  #use = 1;
+  #use = supposedUse;
   #trial = 0;
 
   constructor(totalBlocks: number) {
@@ -31,7 +33,7 @@ export class KeepPolicy {
   kept(): void {
     if (this.#use >= leastUse || ++this.#trial < trialPrompts) return;
     this.#trial = 0;
-    this.#use = 1;
+    this.#use = supposedUse;
   }
 
   /** A kept prompt was given up; `found`: it was of use before. */

@@ -28,7 +28,7 @@ function mapOf(): KvMap {
   return new KvMap({ slots: 30, cells: 160, blockSize });
 }
 
-Deno.test("KeepPolicy keeps everything until ten in a row say that it is of no use, and tries again", () => {
+Deno.test("KeepPolicy keeps everything until some twenty say that it is of no use, and tries again", () => {
   const policy = new KeepPolicy(40);
   let given = 0;
   while (policy.mostBlocks === Infinity) {
