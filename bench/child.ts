@@ -65,6 +65,9 @@ export function startChild(
 export interface Dev extends Child {
   /** From the start of the launcher to its ready file. */
   readonly readyMs: number;
+  readonly nats: string;
+  readonly etcd: string;
+  readonly namespace: string;
   readonly processes: readonly {
     readonly service: string;
     readonly pid: number;
@@ -90,6 +93,9 @@ export async function startDev(flags: readonly string[]): Promise<Dev> {
         url: facts.url,
         pid: child.pid,
         readyMs,
+        nats: facts.nats,
+        etcd: facts.etcd,
+        namespace: facts.namespace,
         processes: facts.processes,
         async [Symbol.asyncDispose]() {
           await child[Symbol.asyncDispose]();

@@ -4,7 +4,7 @@
  * the same client against a bare `Deno.serve`. Flags: --json, --rounds N, --only NAME, --peer dynamo (and --python PATH).
  */
 import { parseArgs } from "node:util";
-import { startDev } from "./child.ts";
+import { freePort, startChild, startDev, untilAnswer } from "./child.ts";
 import type { Dev } from "./child.ts";
 import { median, printFigure, printMachine } from "./figure.ts";
 import { loadOnce, startBare } from "./load_run.ts";
@@ -34,6 +34,21 @@ function frontendPid(dev: Dev): number {
   return found.pid;
 }
 
+/** Resident set of another frontend of the same cluster, up and idle: no request has loaded a vocabulary in it. */
+async function freshFrontendMb(dev: Dev): Promise<number> {
+  const url = `http://127.0.0.1:${freePort()}`;
+  await using child = startChild(Deno.execPath(), {
+    args: [
+      ...["run", "-A", "--no-check", new URL("../frontend/main.ts", import.meta.url).pathname],
+      ...["--nats", dev.nats, "--etcd", dev.etcd, "--namespace", dev.namespace],
+      ...["--port", new URL(url).port, "--log", "error"],
+    ],
+    url,
+  });
+  await untilAnswer(`${url}/v1/models`, { matches: /"bench"/, withinMs: 20_000 });
+  return residentMb(child.pid);
+}
+
 async function measureCase(one: ServeCase, ours: ServeTarget, peer: ServeTarget | undefined) {
   const results: Record<"ours" | "peer", Awaited<ReturnType<typeof loadOnce>>[]> = {
     ours: [],
@@ -59,7 +74,7 @@ await using dev = await startDev([
   ...["--engine", "sim", "--sim-speed", "inf", "--max-seqs", "256", "--ctx", "131072"],
   ...["--router", "kv", "--worker.max-waiting", "1024"],
 ]);
-const rssStart = residentMb(frontendPid(dev));
+const rssStart = await freshFrontendMb(dev);
 const ours: ServeTarget = { url: dev.url, model: "bench", checkTokens: true };
 await using peerServer = values.peer === "dynamo"
   ? await startDynamo({ python: values.python, folder })
