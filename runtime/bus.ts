@@ -26,6 +26,15 @@ export interface RequestOptions {
   readonly signal?: AbortSignal;
 }
 
+/** Options of a publish. */
+export interface PublishOptions {
+  /** It may wait up to `patienceMs` for other messages to leave with: reports and ledgers, not tokens. */
+  readonly isPatient?: boolean;
+}
+
+/** Longest wait of a patient message, in ms. */
+export const patienceMs = 1;
+
 /** `connected` or, while the transport reconnects for ever, `disconnected`. */
 export type BusStatus = "connected" | "disconnected";
 
@@ -41,7 +50,7 @@ export interface Bus extends AsyncDisposable {
   /** Calls `listener` on every change of status until disposed. */
   onStatus(listener: (status: BusStatus) => void): Disposable;
   /** Sends to all subscribers (one per queue group). Nobody listening is no error. */
-  publish(subject: string, payload: Uint8Array): Result<void>;
+  publish(subject: string, payload: Uint8Array, options?: PublishOptions): Result<void>;
   /** Sends and waits for one reply; `no_responders` at once where nobody serves, `timeout`, `cancelled`, `bus_unavailable` (also when the connection drops while waiting). */
   request(
     subject: string,

@@ -64,6 +64,22 @@ export function busContract(
     );
   });
 
+  test("sends patient messages soon, alone and among others, in their order", async (world) => {
+    await using caller = await world.connect();
+    await using server = await world.connect();
+    const seen: string[] = [];
+    server.subscribe("patient", ({ payload }) => void seen.push(text(payload)));
+    await server.flush();
+    caller.publish("patient", bytes("1"), { isPatient: true });
+    await eventually(() => seen.length === 1, () => `${seen}`);
+    caller.publish("patient", bytes("2"), { isPatient: true });
+    caller.publish("patient", bytes("3"));
+    caller.publish("patient", bytes("4"), { isPatient: true });
+    await caller.flush();
+    await eventually(() => seen.length === 4, () => `${seen}`);
+    assert.deepEqual(seen, ["1", "2", "3", "4"]);
+  });
+
   test("takes what a payload holds when it is sent: its buffer may be used again", async (world) => {
     await using caller = await world.connect();
     await using server = await world.connect();

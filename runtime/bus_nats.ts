@@ -2,10 +2,12 @@ import { connect, createInbox, headers } from "@nats-io/transport-node";
 import type { Msg, NatsConnection, Status } from "@nats-io/transport-node";
 import { fail, ok } from "@pixii/wire";
 import type { Result } from "@pixii/wire";
+import { patienceMs } from "./bus.ts";
 import type {
   Bus,
   BusMessage,
   BusStatus,
+  PublishOptions,
   RequestHandler,
   RequestOptions,
   Subscription,
@@ -32,8 +34,8 @@ const failureHeader = "Pixii-Failure";
 interface Outgoing {
   readonly subject: string;
   readonly payload: Uint8Array;
-  readonly reply?: string;
-  readonly failed?: boolean;
+  readonly reply: string | undefined;
+  readonly failed: boolean | undefined;
 }
 
 /** What a NATS bus is made of. */
@@ -88,6 +90,7 @@ export class NatsBus implements Bus {
   readonly #watched: Promise<void>;
   #outgoing: Outgoing[] = [];
   #turn: Disposable | undefined;
+  #patience: Disposable | undefined;
   #closed = false;
 
   constructor(connection: NatsConnection, parts: NatsBusParts) {
@@ -114,9 +117,9 @@ export class NatsBus implements Bus {
     return this.#status.listen(listener);
   }
 
-  publish(subject: string, payload: Uint8Array): Result<void> {
+  publish(subject: string, payload: Uint8Array, options?: PublishOptions): Result<void> {
     checkSubject(subject);
-    return this.#send(subject, payload);
+    return this.#send(subject, payload, options);
   }
 
   request(
@@ -174,7 +177,7 @@ export class NatsBus implements Bus {
     await this.#flushBriefly();
     for (const subscription of [...this.#subscriptions]) subscription[Symbol.dispose]();
     this.#down();
-    this.#turn?.[Symbol.dispose]();
+    this.#rest();
     await this.#connection.close();
     await this.#watched;
   }
@@ -192,14 +195,18 @@ export class NatsBus implements Bus {
   #send(
     subject: string,
     payload: Uint8Array,
-    options: { reply?: string; failed?: boolean } = {},
+    options: { reply?: string; failed?: boolean; isPatient?: boolean } = {},
   ): Result<void> {
     if (this.status === "disconnected") return busDown(`send to ${subject}`);
     const fits = checkPayload(subject, payload);
     if (!fits.ok) return fits;
     // The payload may be the caller's own buffer, used again for the next message.
-    this.#outgoing.push({ subject, payload: payload.slice(), ...options });
-    this.#turn ??= this.#clock.turn(() => this.#release());
+    const { reply, failed, isPatient } = options;
+    this.#outgoing.push({ subject, payload: payload.slice(), reply, failed });
+    if (isPatient !== true) this.#turn ??= this.#clock.turn(() => this.#release());
+    else if (this.#turn === undefined) {
+      this.#patience ??= this.#clock.timer(patienceMs, () => this.#release());
+    }
     return sent;
   }
 
@@ -208,8 +215,7 @@ export class NatsBus implements Bus {
    * of a busy frontend's time.
    */
   #release(): void {
-    this.#turn?.[Symbol.dispose]();
-    this.#turn = undefined;
+    this.#rest();
     const outgoing = this.#outgoing;
     this.#outgoing = [];
     for (const { subject, payload, reply, failed } of outgoing) {
@@ -222,6 +228,13 @@ export class NatsBus implements Bus {
         this.#log.debug("publish failed", { subject, error });
       }
     }
+  }
+
+  #rest(): void {
+    this.#turn?.[Symbol.dispose]();
+    this.#turn = undefined;
+    this.#patience?.[Symbol.dispose]();
+    this.#patience = undefined;
   }
 
   #answer(reply: string | undefined, result: Result<Uint8Array>): void {

@@ -49,7 +49,7 @@ export class WorkerRank {
       activeDigestLo: active.digestLo,
     });
     // Latest wins: a report the bus refuses is made good by the next.
-    bus.publish(subjects.load(card.instance as InstanceId), report);
+    bus.publish(subjects.load(card.instance as InstanceId), report, { isPatient: true });
     return load;
   }
 }

@@ -48,7 +48,9 @@ export class LedgerWriter implements Disposable {
     const { bus, subject, from } = this.#options;
     while (this.#pending.length > 0) {
       const entries = this.#pending.slice(0, limits.ledgerEntries);
-      if (!bus.publish(subject, encode("ledgerBatch", { from, entries })).ok) return;
+      if (!bus.publish(subject, encode("ledgerBatch", { from, entries }), { isPatient: true }).ok) {
+        return;
+      }
       this.#pending = this.#pending.slice(entries.length);
     }
   }
