@@ -4,11 +4,9 @@
  */
 import { missingParts } from "./parts.ts";
 
-const strip = (text: string) => text.replaceAll(/\x1b\[[0-9;]*m/g, "");
-
 /** Counts of `deno test`'s closing line, or nothing where the run never got there. */
 function countsOf(output: string): { passed: number; failed: number; skipped: number } | undefined {
-  const line = strip(output).split("\n").filter((one) => /^(ok|FAILED) \| \d+ passed/.test(one)).at(
+  const line = output.split("\n").filter((one) => /^(ok|FAILED) \| \d+ passed/.test(one)).at(
     -1,
   );
   if (line === undefined) return undefined;
