@@ -1,7 +1,8 @@
 /**
  * `deno task bench:engine`: the same GGUF behind Pixii and behind llama-server, both through full HTTP, one thread each,
- * eight places, no prompt cache (every prompt differs from its first word on). Runs are interleaved; the figures are
- * medians of per-round ratios. Flags: --json, --rounds N, --isl N, --osl N, --model PATH, --peer PATH of llama-server.
+ * eight places, no prompt cache (every prompt differs from its first word on). Both take turns with as many requests as
+ * places in use, since a shared machine's speed drifts within seconds; the figures are medians of per-round ratios.
+ * Flags: --json, --rounds N (of the longest case; shorter ones get more), --isl N, --osl N, --model PATH, --peer PATH.
  */
 import { parseArgs } from "node:util";
 import { chat, closedLoop, uniquePrompt } from "./chat_client.ts";
@@ -13,7 +14,7 @@ const { values } = parseArgs({
   args: Deno.args,
   options: {
     json: { type: "boolean", default: false },
-    rounds: { type: "string", default: "5" },
+    rounds: { type: "string", default: "4" },
     isl: { type: "string", default: "200" },
     osl: { type: "string", default: "64" },
     model: { type: "string" },
@@ -48,10 +49,9 @@ async function startPeer(binary: string, model: string): Promise<Child> {
 }
 
 async function measure(server: Child, model: string, c: number, seed: number): Promise<Round> {
-  const total = c === 1 ? 3 : 2 * c;
   const { tokensPerSecond, timings } = await closedLoop({
     concurrency: c,
-    total,
+    total: c,
     one: (index) =>
       chat(server.url, {
         model,
@@ -95,7 +95,7 @@ async function main(): Promise<number> {
   await measure(ours, "bench", 1, seed += 1000);
   for (const c of [1, 4, 8]) {
     const rounds: { ours: Round; peer: Round }[] = [];
-    for (let i = 0; i < Number(values.rounds); i++) {
+    for (let i = 0; i < Number(values.rounds) * Math.ceil(8 / (2 * c)); i++) {
       const first = await measure(i % 2 === 0 ? peer : ours, "bench", c, seed += 1000);
       const second = await measure(i % 2 === 0 ? ours : peer, "bench", c, seed += 1000);
       rounds.push(i % 2 === 0 ? { peer: first, ours: second } : { ours: first, peer: second });

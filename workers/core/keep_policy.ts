@@ -24,9 +24,12 @@ export class KeepPolicy {
     this.#smallBlocks = Math.ceil(totalBlocks * smallShare);
   }
 
-  /** Most blocks that only finished prompts hold. */
-  get mostBlocks(): number {
-    return this.#use < leastUse ? this.#smallBlocks : Infinity;
+  /**
+   * Most blocks that only finished prompts hold. Over a host tier always few: a block comes back from there in a third of a
+   * millisecond, while a kept one costs every step a little.
+   */
+  mostBlocks(hasHostTier: boolean): number {
+    return hasHostTier || this.#use < leastUse ? this.#smallBlocks : Infinity;
   }
 
   /** A prompt was kept. */

@@ -31,23 +31,30 @@ function mapOf(): KvMap {
 Deno.test("KeepPolicy keeps everything until some twenty say that it is of no use, and tries again", () => {
   const policy = new KeepPolicy(40);
   let given = 0;
-  while (policy.mostBlocks === Infinity) {
+  while (policy.mostBlocks(false) === Infinity) {
     policy.gaveUp(false);
     given += 1;
   }
   assert.ok(given > 10 && given < 100, `${given} prompts`);
-  assert.equal(policy.mostBlocks, 5);
+  assert.equal(policy.mostBlocks(false), 5);
   policy.gaveUp(true);
   policy.gaveUp(true);
   policy.gaveUp(true);
-  assert.equal(policy.mostBlocks, Infinity);
-  while (policy.mostBlocks === Infinity) policy.gaveUp(false);
+  assert.equal(policy.mostBlocks(false), Infinity);
+  while (policy.mostBlocks(false) === Infinity) policy.gaveUp(false);
   let kept = 0;
-  while (policy.mostBlocks !== Infinity) {
+  while (policy.mostBlocks(false) !== Infinity) {
     policy.kept();
     kept += 1;
   }
   assert.equal(kept, 256);
+});
+
+Deno.test("KeepPolicy keeps little on the device where a host tier has the rest", () => {
+  const policy = new KeepPolicy(40);
+  assert.equal(policy.mostBlocks(true), 5);
+  for (let i = 0; i < 10; i++) policy.gaveUp(true);
+  assert.deepEqual([policy.mostBlocks(true), policy.mostBlocks(false)], [5, Infinity]);
 });
 
 Deno.test("KvMap keeps little of prompts that never come again", () => {

@@ -239,7 +239,8 @@ export class KvMap {
 
   /** True where kept prompts are to be given up: see `trim`. */
   get hasTooMany(): boolean {
-    return this.counts().cached > this.#policy.mostBlocks && this.#oldestUnfound() !== undefined;
+    return this.counts().cached > this.#policy.mostBlocks(this.#hasHostTier) &&
+      this.#oldestUnfound() !== undefined;
   }
 
   /**
@@ -248,7 +249,8 @@ export class KvMap {
    */
   trim(mostBlocks: number): boolean {
     let left = mostBlocks;
-    while (this.counts().cached > this.#policy.mostBlocks) {
+    const most = this.#policy.mostBlocks(this.#hasHostTier);
+    while (this.counts().cached > most) {
       const oldest = this.#oldestUnfound();
       if (oldest === undefined) return true;
       if (left <= 0) return false;
