@@ -4,8 +4,9 @@ const newestWeight = 0.05;
 const supposedUse = 0.3;
 /** Below this share of kept prompts that were of use, keeping them costs more than it saves. */
 const leastUse = 0.1;
-/** Share of the cache that is kept all the same. */
+/** Share of the cache that is kept all the same, and where a host tier has the rest. */
 const smallShare = 1 / 8;
+const hostedShare = 1 / 32;
 /** After so many prompts kept under the small bound it is lifted, to see whether the use has changed. */
 const trialPrompts = 256;
 
@@ -16,20 +17,23 @@ const trialPrompts = 256;
  */
 export class KeepPolicy {
   readonly #smallBlocks: number;
+  readonly #hostedBlocks: number;
   /** Share of kept prompts that were found again before they were given up. */
   #use = supposedUse;
   #trial = 0;
 
   constructor(totalBlocks: number) {
     this.#smallBlocks = Math.ceil(totalBlocks * smallShare);
+    this.#hostedBlocks = Math.ceil(totalBlocks * hostedShare);
   }
 
   /**
    * Most blocks that only finished prompts hold. Over a host tier always few: a block comes back from there in a third of a
-   * millisecond, while a kept one costs every step a little.
+   * millisecond, while a kept one costs every step (llama.cpp walks all cells up to the last used one).
    */
   mostBlocks(hasHostTier: boolean): number {
-    return hasHostTier || this.#use < leastUse ? this.#smallBlocks : Infinity;
+    if (hasHostTier) return this.#hostedBlocks;
+    return this.#use < leastUse ? this.#smallBlocks : Infinity;
   }
 
   /** A prompt was kept. */

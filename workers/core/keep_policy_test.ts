@@ -52,9 +52,9 @@ Deno.test("KeepPolicy keeps everything until some twenty say that it is of no us
 
 Deno.test("KeepPolicy keeps little on the device where a host tier has the rest", () => {
   const policy = new KeepPolicy(40);
-  assert.equal(policy.mostBlocks(true), 5);
+  assert.equal(policy.mostBlocks(true), 2);
   for (let i = 0; i < 10; i++) policy.gaveUp(true);
-  assert.deepEqual([policy.mostBlocks(true), policy.mostBlocks(false)], [5, Infinity]);
+  assert.deepEqual([policy.mostBlocks(true), policy.mostBlocks(false)], [2, Infinity]);
 });
 
 Deno.test("KvMap keeps little of prompts that never come again", () => {
