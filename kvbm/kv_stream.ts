@@ -1,13 +1,9 @@
-import { encodeKvEvents, fail, limits, ok } from "@pixii/wire";
+import { encodeKvEvents, fail, kvEventBatches, limits, ok } from "@pixii/wire";
 import type { Control, InstanceId, KvEvent, ModelHash, Result, Subjects } from "@pixii/wire";
 import type { Bus, Clock } from "@pixii/runtime";
 import type { BlockPool } from "./core/block_pool.ts";
 import { SnapshotShelf } from "./snapshot_shelf.ts";
 
-/** Blocks of one message: a stored block takes 12 bytes, so a batch stays far below the message limit. */
-const mostBlocksPerBatch = 16_384;
-/** Events of one message. */
-const mostEventsPerBatch = 4_096;
 /** After changes a batch without any follows, so that a router sees that the last one was lost. */
 const tailMs = 1_000;
 
@@ -122,7 +118,7 @@ export class KvStreams implements Disposable {
   }
 
   #send(model: ModelHash, stream: Stream, events: readonly KvEvent[]): void {
-    for (const batch of batches(events)) this.#publish(model, stream, batch);
+    for (const batch of kvEventBatches(events)) this.#publish(model, stream, batch);
   }
 
   #publish(model: ModelHash, stream: Stream, events: readonly KvEvent[]): void {
@@ -143,47 +139,5 @@ export class KvStreams implements Disposable {
     const place = { dpRank: 0, tier: "host", cacheGroup: 0 } as const;
     const batch = { owner, epoch: owner, model, ...place, blockSize, number };
     return encodeKvEvents({ ...batch, events: options.events }, options.maxBytes);
-  }
-}
-
-/** Cuts events into batches of bounded size, in order. */
-function* batches(events: readonly KvEvent[]): Iterable<KvEvent[]> {
-  let batch: KvEvent[] = [];
-  let blocks = 0;
-  for (const event of events) {
-    for (const piece of pieces(event)) {
-      const size = piece.op === "cleared" ? 1 : piece.numbers.length;
-      const isFull = blocks + size > mostBlocksPerBatch || batch.length === mostEventsPerBatch;
-      if (batch.length > 0 && isFull) {
-        yield batch;
-        batch = [];
-        blocks = 0;
-      }
-      batch.push(piece);
-      blocks += size;
-    }
-  }
-  if (batch.length > 0) yield batch;
-}
-
-/** Cuts an event of more blocks than a batch takes. */
-function* pieces(event: KvEvent): Iterable<KvEvent> {
-  if (event.op === "cleared" || event.numbers.length <= mostBlocksPerBatch) {
-    return void (yield event);
-  }
-  for (let at = 0; at < event.numbers.length; at += mostBlocksPerBatch) {
-    const end = at + mostBlocksPerBatch;
-    const numbers = event.numbers.slice(at, end);
-    if (event.op === "removed") yield { op: "removed", numbers };
-    else {
-      const parent = at === 0 ? event.parent : event.numbers[at - 1];
-      yield {
-        op: "stored",
-        parent,
-        numbers,
-        hi: event.hi.slice(at, end),
-        lo: event.lo.slice(at, end),
-      };
-    }
   }
 }

@@ -22,6 +22,7 @@ export type {
   TokenLogprob,
 } from "./generate.ts";
 export * from "./ids.ts";
+export { kvEventBatches } from "./kv_event_batches.ts";
 export * from "./kv_events.ts";
 export type { LedgerBatch, LedgerEntry } from "./ledger.ts";
 export * from "./limits.ts";

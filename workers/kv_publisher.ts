@@ -1,14 +1,10 @@
-import { encode, encodeKvEvents, fail, limits, ok } from "@pixii/wire";
+import { encode, encodeKvEvents, fail, kvEventBatches, limits, ok } from "@pixii/wire";
 import type { InstanceId, KvEvent, KvEventBatch, ModelCard, Result, Subjects } from "@pixii/wire";
 import type { Bus, Clock } from "@pixii/runtime";
 import { sha256Hex } from "./digest.ts";
 import type { Engine } from "./engine.ts";
 import type { WorkerMetrics } from "./metrics.ts";
 
-/** Blocks of one message: a stored one takes 12 bytes, so a batch stays far below the message limit. */
-const mostBlocksPerBatch = 16_384;
-/** Events of one message: each takes 12 bytes besides its blocks. */
-const mostEventsPerBatch = 4_096;
 /** Steps whose event numbers are remembered, to date a snapshot: far more than lie between it and its request. */
 const mostDatedSteps = 1_024;
 /** How long a snapshot waits for the step that it is dated by. */
@@ -110,7 +106,7 @@ export class KvPublisher {
   }
 
   #send(step: number, events: readonly KvEvent[]): void {
-    for (const batch of batches(events)) {
+    for (const batch of kvEventBatches(events)) {
       this.#number += 1;
       const bytes = encodeKvEvents(this.#batch(this.#number, batch));
       // A batch the bus refuses shows as a gap in the numbers: routers then ask for a snapshot.
@@ -168,42 +164,4 @@ export function partOf(whole: Uint8Array, offset: number): Result<Uint8Array> {
   }
   const data = whole.subarray(offset, offset + limits.partBytes);
   return ok(encode("part", { offset, totalBytes: whole.byteLength, data }));
-}
-
-/** Cuts a step's events into batches of bounded size, in order. */
-function* batches(events: readonly KvEvent[]): Iterable<KvEvent[]> {
-  let batch: KvEvent[] = [];
-  let blocks = 0;
-  for (const event of events) {
-    for (const piece of piecesOf(event)) {
-      const size = piece.op === "cleared" ? 1 : piece.numbers.length;
-      const full = blocks + size > mostBlocksPerBatch || batch.length === mostEventsPerBatch;
-      if (batch.length > 0 && full) {
-        yield batch;
-        batch = [];
-        blocks = 0;
-      }
-      batch.push(piece);
-      blocks += size;
-    }
-  }
-  if (batch.length > 0) yield batch;
-}
-
-/** An event in pieces that each fit a batch; a run goes on behind the last block of the piece before. */
-function* piecesOf(event: KvEvent): Iterable<KvEvent> {
-  if (event.op === "cleared" || event.numbers.length <= mostBlocksPerBatch) {
-    yield event;
-    return;
-  }
-  for (let at = 0; at < event.numbers.length; at += mostBlocksPerBatch) {
-    const end = at + mostBlocksPerBatch;
-    const numbers = event.numbers.subarray(at, end);
-    if (event.op === "removed") yield { op: "removed", numbers };
-    else {
-      const parent = at === 0 ? event.parent : event.numbers[at - 1];
-      const [hi, lo] = [event.hi.subarray(at, end), event.lo.subarray(at, end)];
-      yield { op: "stored", parent, numbers, hi, lo };
-    }
-  }
 }
