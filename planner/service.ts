@@ -16,7 +16,7 @@ const roles = ["prefill", "decode", "both"] as const satisfies readonly LoadRepo
 
 /** What the planner does not do yet, for `/health` and the log. */
 const missing = "watches only: no forecast, no plan, moves no GPUs";
-/** Most models whose demand is kept; the one that was asked for longest ago makes room. */
+/** Most models whose demand is kept; the one known longest makes room. */
 const mostModels = 1024;
 
 /** One model as the planner sees it. */

@@ -5,7 +5,7 @@ import type { ChatMessage, Vocabulary } from "@pixii/frontend/tokens";
 import { readGguf } from "@pixii/workers/gguf";
 import { buildArtifact } from "@pixii/workers/testing";
 import type { VocabularyArtifact } from "@pixii/wire";
-import { smollm2Path } from "./parts.ts";
+import { smollm2Path } from "@pixii/workers/testing";
 import { llama31, qwen3 } from "./real_tokenizers.ts";
 
 function vocabularyOf(artifact: VocabularyArtifact): Vocabulary {

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import OpenAI from "openai";
 import { findServer } from "@pixii/runtime";
 import { startDev } from "./dev.ts";
-import { smollm2Path } from "./parts.ts";
+import { smollm2Path } from "@pixii/workers/testing";
 import { chat } from "./chat.ts";
 import { until } from "./until.ts";
 

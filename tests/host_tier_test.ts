@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { findServer } from "@pixii/runtime";
 import { bundledModel } from "@pixii/workers/testing";
 import { startDev } from "./dev.ts";
-import { smollm2Path } from "./parts.ts";
+import { smollm2Path } from "@pixii/workers/testing";
 import { type Program, type Stack, startStack } from "./stack.ts";
 import { until } from "./until.ts";
 

@@ -4,7 +4,7 @@ import type { Vocabulary } from "@pixii/frontend/tokens";
 import { readGguf, writeGguf } from "@pixii/workers/gguf";
 import { buildArtifact, bundledModel, LlamaTokenizer } from "@pixii/workers/testing";
 import fc from "fast-check";
-import { smollm2Path } from "./parts.ts";
+import { smollm2Path } from "@pixii/workers/testing";
 import { llama31, qwen3 } from "./real_tokenizers.ts";
 import type { RealTokenizer } from "./real_tokenizers.ts";
 import { areEqual, hardText, textOf } from "./token_text.ts";

@@ -1,25 +1,10 @@
 import { findServer } from "@pixii/runtime";
+import { smollm2Path } from "@pixii/workers/testing";
 
 /** A real part tests use, and how to get it where it is missing. */
 export interface MissingPart {
   readonly name: string;
   readonly how: string;
-}
-
-/** Where SmolLM2 is, if it is on this machine: `PIXII_TEST_MODEL`, else the model cache. */
-export function smollm2Path(): string | undefined {
-  const env = (name: string) => Deno.env.get(name) || undefined;
-  const xdg = env("XDG_CACHE_HOME");
-  const cache = env("PIXII_CACHE") ??
-    (xdg === undefined ? `${env("HOME")}/.cache/pixii` : `${xdg}/pixii`);
-  const path = env("PIXII_TEST_MODEL") ??
-    `${cache}/models/smollm2/SmolLM2-135M-Instruct.Q4_1.gguf`;
-  try {
-    return Deno.statSync(path).isFile ? path : undefined;
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return undefined;
-    throw error;
-  }
 }
 
 /** The real parts this machine lacks. */

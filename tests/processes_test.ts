@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import OpenAI from "openai";
 import { findServer } from "@pixii/runtime";
-import { smollm2Path } from "./parts.ts";
+import { smollm2Path } from "@pixii/workers/testing";
 import { startStack } from "./stack.ts";
 import { chat } from "./chat.ts";
 import { until } from "./until.ts";

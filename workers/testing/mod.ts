@@ -7,3 +7,4 @@ export { buildArtifact } from "../artifact/build_artifact.ts";
 export type { BuiltArtifact } from "../artifact/build_artifact.ts";
 export { LlamaTokenizer } from "../llama/tokenizer_testing.ts";
 export { bundledModel } from "./models.ts";
+export { smollm2Path } from "./smollm2_testing.ts";
