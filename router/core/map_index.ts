@@ -3,6 +3,9 @@ import type { IndexBudget } from "./index_budget.ts";
 import { overlapStride } from "./prefix_index.ts";
 import type { ApplyOutcome, OwnerSlot, PrefixIndex, TierOwners } from "./prefix_index.ts";
 
+/** Most blocks of one event of a snapshot. */
+const mostRun = 4_096;
+
 /** One block hash and who holds it. Hashes that share their low half are chained. */
 interface Entry {
   readonly hi: number;
@@ -93,6 +96,25 @@ export class MapIndex implements PrefixIndex {
       if (!this.#find(list.hi[i], list.lo[i])?.copies.has(slot)) return i;
     }
     return list.lo.length;
+  }
+
+  holds(slot: OwnerSlot, list: HashList, out: Uint8Array): void {
+    for (let i = 0; i < list.lo.length; i++) {
+      out[i] = this.#find(list.hi[i], list.lo[i])?.copies.has(slot) ? 1 : 0;
+    }
+  }
+
+  *snapshot(slot: OwnerSlot): Iterable<KvEvent> {
+    const owner = this.#owner(slot);
+    const numbers = Uint32Array.from(owner.keys());
+    const entries = [...owner.values()];
+    for (let at = 0; at < numbers.length; at += mostRun) {
+      const run = entries.slice(at, at + mostRun);
+      yield {
+        ...{ op: "stored", parent: 0, numbers: numbers.subarray(at, at + mostRun) },
+        ...{ hi: Uint32Array.from(run, ({ hi }) => hi), lo: Uint32Array.from(run, ({ lo }) => lo) },
+      };
+    }
   }
 
   overlaps(list: HashList, candidates: readonly TierOwners[], out: Uint32Array): void {

@@ -44,6 +44,21 @@ Deno.test("longestPrefix() counts the blocks from the start without a hole", () 
   assert.equal(index.longestPrefix(a, list), 0);
 });
 
+Deno.test("holds() tells of each block, holes or not; snapshot() gives the same membership again", () => {
+  const index = new MapIndex(new IndexBudget(100));
+  const [a, b] = [index.open(), index.open()];
+  const list = listOf([1, 2, 3, 4]);
+  index.apply(a, [stored([7, 8, 9], [1, 3, 3])]);
+  const said = new Uint8Array(4).fill(9);
+  index.holds(a, list, said);
+  assert.deepEqual([...said], [1, 0, 1, 0]);
+  assert.equal(index.apply(b, [...index.snapshot(a)]).anomalies, 0);
+  index.apply(b, [removed(7, 8)]);
+  index.holds(b, list, said);
+  assert.deepEqual([...said], [0, 0, 1, 0]);
+  assert.deepEqual([...index.snapshot(index.open())], []);
+});
+
 Deno.test("a membership ends with its last copy", () => {
   const index = new MapIndex(new IndexBudget(100));
   const a = index.open();

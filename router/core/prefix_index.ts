@@ -43,6 +43,16 @@ export interface PrefixIndex {
   /** How many blocks from the start of `list` the owner holds without a hole. */
   longestPrefix(owner: OwnerSlot, list: HashList): number;
   /**
+   * `out[i]` becomes 1 where the owner holds block i of `list`, which goes on from the start of a prompt, and 0 where it
+   * does not; holes are no end. `out` has a byte per block. O(blocks of the list).
+   */
+  holds(owner: OwnerSlot, list: HashList, out: Uint8Array): void;
+  /**
+   * All that an owner holds, as `stored` events: applied to an owner without blocks they give the same membership, under
+   * the same numbers. Runs as long as they are known; a parent that is not known is 0. O(its blocks).
+   */
+  snapshot(owner: OwnerSlot): Iterable<KvEvent>;
+  /**
    * For each candidate j, the blocks from the start of `list` that it holds in some tier without a hole, each counted
    * for the best tier that has it: `out[3 j]` device, `out[3 j + 1]` host, `out[3 j + 2]` disk. `out` holds at least
    * 3 values per candidate. O(longest overlap x candidates), without an allocation per block.
