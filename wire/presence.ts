@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { count, finite, instanceId, label, modelHash, modelName, u16, u32 } from "./field.ts";
 import { serviceNames } from "./subjects.ts";
+import { workerProfile } from "./worker_profile.ts";
 
 /** `/instances/<service>/<id>`: one running program. */
 export const instanceRecord = z.object({
@@ -45,6 +46,8 @@ export const modelCard = z.object({
   eosTokenIds: z.array(u32).max(64),
   /** The worker's kvbm, if any: the router joins its tiers. */
   kvbm: instanceId.optional(),
+  /** How long it takes, where that was measured: what the router predicts with. One it cannot read is none. */
+  profile: workerProfile.optional().catch(undefined),
   /** Seconds since 1970 when the weights were made or loaded: `/v1/models`' `created`. */
   createdAt: count,
 });

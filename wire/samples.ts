@@ -2,12 +2,14 @@ import type { Message, MessageName } from "./codec.ts";
 import { encode, messageNames } from "./codec.ts";
 import type { InstanceId, ModelHash, RequestId } from "./ids.ts";
 import { encodeKvEvents } from "./kv_events.ts";
+import type { ModelCard } from "./presence.ts";
 import { encodeRecord } from "./record.ts";
 import { encodeRouteRequest } from "./route_request.ts";
 import { StepFrameWriter } from "./step_frame.ts";
 import { layoutHash } from "./store_key.ts";
 import { encodeStoreRows } from "./store_rows.ts";
 import { payloadOffset, writeStoredBlock } from "./stored_block.ts";
+import { sampleProfile } from "./worker_profile_testing.ts";
 
 const requestId = "00112233445566778899aabbccddeeff" as RequestId;
 const instance = "0123456789abcdef" as InstanceId;
@@ -219,32 +221,10 @@ export function sampleBytes(): Map<string, Uint8Array> {
       status: "ready",
     })),
   );
+  files.set("model.v1.json", text.encode(encodeRecord("model", sampleCard)));
   files.set(
-    "model.v1.json",
-    text.encode(encodeRecord("model", {
-      name: "org/name",
-      hash: model,
-      instance,
-      engine: "llama",
-      role: "both",
-      modelDigest: "ab",
-      contextLength: 8192,
-      blockSize: 64,
-      totalBlocks: 128,
-      kvBytesPerToken: 23_040,
-      layoutFingerprint: "f",
-      reuse: "blocks",
-      dpSize: 1,
-      tpSize: 1,
-      slidingWindow: 0,
-      maxSeqs: 8,
-      vocabSize: 49_152,
-      artifactDigest: "cd",
-      artifactBytes: 10,
-      eosTokenIds: [2],
-      kvbm: instance,
-      createdAt: 1_700_000_000,
-    })),
+    "model.profile.v1.json",
+    text.encode(encodeRecord("model", { ...sampleCard, profile: sampleProfile })),
   );
   files.set(
     "kvbm.v1.json",
@@ -258,6 +238,32 @@ export function sampleBytes(): Map<string, Uint8Array> {
   );
   return files;
 }
+
+/** What a worker serves, without what only some have. */
+const sampleCard: ModelCard = {
+  name: "org/name",
+  hash: model,
+  instance,
+  engine: "llama",
+  role: "both",
+  modelDigest: "ab",
+  contextLength: 8192,
+  blockSize: 64,
+  totalBlocks: 128,
+  kvBytesPerToken: 23_040,
+  layoutFingerprint: "f",
+  reuse: "blocks",
+  dpSize: 1,
+  tpSize: 1,
+  slidingWindow: 0,
+  maxSeqs: 8,
+  vocabSize: 49_152,
+  artifactDigest: "cd",
+  artifactBytes: 10,
+  eosTokenIds: [2],
+  kvbm: instance,
+  createdAt: 1_700_000_000,
+};
 
 /** CRC-32 (ISO-HDLC) bit by bit: slow, and all a sample needs. */
 export function plainCrc32(bytes: Uint8Array): number {
