@@ -11,15 +11,13 @@ import type {
 } from "@pixii/wire";
 import { eligibleRanks } from "./eligibility.ts";
 import type { Liveness } from "./liveness.ts";
-import { priceKv } from "./kv_cost.ts";
-import type { KvWeights } from "./kv_cost.ts";
+import { choose } from "./choose.ts";
+import type { ChoiceInput, PolicyWeights } from "./choose.ts";
 import type { Model } from "./model.ts";
 import { overlapStride } from "./prefix_index.ts";
 import type { PrefixIndex } from "./prefix_index.ts";
-import { pickAny, pickCheapest, pickSoftmax, pickTwo } from "./pick.ts";
 import type { Draw } from "./pick.ts";
 import type { Rank } from "./rank.ts";
-import { addTerm } from "./scored.ts";
 import type { Scored } from "./scored.ts";
 import type { Sessions } from "./sessions.ts";
 
@@ -30,7 +28,7 @@ const mostCandidates = 16;
 export interface DecisionGround {
   readonly router: InstanceId;
   readonly policy: PolicyName;
-  readonly kv: KvWeights;
+  readonly weights: PolicyWeights;
   readonly hungStepMs: number;
   readonly liveness: Liveness;
   readonly sessions: Sessions;
@@ -79,8 +77,12 @@ export function decide(
   };
   const all = overlapsOf(eligible.value, request, ground, model);
   const session = sessionRank(all, model, request, options);
-  const { looked, chosen } = choose(all, { policy, request, kv: ground.kv, session, draw });
-  const { rank } = chosen;
+  const input: ChoiceInput = {
+    ...{ policy, isl: request.isl, weights: ground.weights },
+    sessionPlace: session === undefined ? undefined : all.indexOf(session),
+  };
+  const { looked, chosen } = choose(all, input, draw);
+  const rank = eligible.value[all.indexOf(chosen)];
   const record: DecisionRecord = {
     ...{ requestId: request.requestId, attempt: request.attempt, leg: request.leg },
     ...{ model: model.name, policy, router: ground.router, atMs: moment.nowMs },
@@ -135,66 +137,6 @@ function sessionRank(
   const isFull = ({ rank }: Scored) => rank.load.requests >= rank.card.maxSeqs;
   if (known === undefined) return undefined;
   return isFull(known) && !candidates.every(isFull) ? undefined : known;
-}
-
-interface Choice {
-  /** The candidates that were looked at, priced. */
-  readonly looked: readonly Scored[];
-  readonly chosen: Scored;
-}
-
-function choose(
-  all: readonly Scored[],
-  options: {
-    readonly policy: PolicyName;
-    readonly request: RouteRequest;
-    readonly kv: KvWeights;
-    readonly session: Scored | undefined;
-    readonly draw: Draw;
-  },
-): Choice {
-  const { policy, session, draw, kv } = options;
-  const looked = policy === "power-of-two" && session === undefined ? pickTwo(all, draw) : all;
-  price(looked, options);
-  if (session !== undefined) {
-    // The term lifts it to the best, so that terms still sum to a cost that explains the choice.
-    const least = Math.min(...looked.map((one) => one.cost));
-    addTerm(session, "affinity", least - session.cost);
-    return { looked, chosen: session };
-  }
-  switch (policy) {
-    case "kv":
-      if (kv.temperature > 0) {
-        return { looked, chosen: pickSoftmax(looked, kv.temperature, draw) };
-      }
-      return { looked, chosen: pickCheapest(looked, draw) };
-    case "random":
-      return { looked, chosen: pickAny(looked, draw) };
-    case "round-robin":
-    case "power-of-two":
-      // The first of equals: it waits the longest, or was drawn first.
-      return { looked, chosen: pickCheapest(looked, () => 0) };
-    case "least-loaded":
-    case "direct":
-      return { looked, chosen: pickCheapest(looked, draw) };
-  }
-}
-
-function price(
-  candidates: readonly Scored[],
-  options: {
-    readonly policy: PolicyName;
-    readonly request: RouteRequest;
-    readonly kv: KvWeights;
-  },
-): void {
-  const { policy, request, kv } = options;
-  if (policy === "kv") return priceKv(candidates, request.isl, kv);
-  if (policy === "random") return;
-  for (const one of candidates) {
-    if (policy === "round-robin") addTerm(one, "turn", one.rank.lastTurn);
-    else addTerm(one, "active", one.rank.load.requests);
-  }
 }
 
 /** At most 16, the cheapest first and the chosen one before its equals, always among them. */

@@ -9,6 +9,7 @@ import type {
   Result,
   RouteRequest,
 } from "@pixii/wire";
+import type { PolicyWeights } from "./choose.ts";
 import { decide } from "./decide.ts";
 import type { Decision, DecisionGround, DecisionMoment } from "./decide.ts";
 import { DecisionLog } from "./decision_log.ts";
@@ -49,6 +50,7 @@ export class RouterState implements DecisionGround {
   readonly router: InstanceId;
   readonly policy: PolicyName;
   readonly kv: KvWeights;
+  readonly weights: PolicyWeights;
   readonly hungStepMs: number;
   readonly liveness = new Liveness();
   readonly ledger = new Ledger();
@@ -62,6 +64,7 @@ export class RouterState implements DecisionGround {
     this.router = rules.router;
     this.policy = rules.policy;
     this.kv = rules.kv;
+    this.weights = { kv: rules.kv };
     this.hungStepMs = rules.hungStepMs;
     this.sessions = new Sessions(rules.sessionTtlMs);
     this.decisions = new DecisionLog(rules.keptDecisions);

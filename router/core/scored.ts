@@ -1,9 +1,25 @@
-import type { Overlap } from "@pixii/wire";
-import type { Rank } from "./rank.ts";
+import type { ModelCard, Overlap, WorkerRank } from "@pixii/wire";
+
+/**
+ * All that pricing and picking may read of a rank. What is here is kept with every decision (`decision_inputs.ts`), so
+ * that it can be made again: a number that a new policy needs is added here and there.
+ */
+export interface PricedRank {
+  readonly key: string;
+  readonly worker: WorkerRank;
+  readonly card: Pick<ModelCard, "blockSize" | "maxSeqs">;
+  readonly load: {
+    readonly prefillTokens: number;
+    readonly blocks: number;
+    readonly requests: number;
+  };
+  /** The model's turn at which it was last chosen, from 1; 0 for never. */
+  readonly lastTurn: number;
+}
 
 /** One candidate of a decision. */
 export interface Scored {
-  readonly rank: Rank;
+  readonly rank: PricedRank;
   /** In blocks of the rank's own size. */
   readonly overlap: Overlap;
   /** They sum to `cost`. */
