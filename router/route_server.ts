@@ -1,0 +1,99 @@
+import { decodeRouteRequest, encode, fail, routerQueue, subjects as subjectsOf } from "@pixii/wire";
+import type { Failure, ModelHash, RouteRequest, Subjects } from "@pixii/wire";
+import type { ServiceContext, Subscription } from "@pixii/runtime";
+import type { Decision } from "./core/decide.ts";
+import type { RouterState } from "./core/router_state.ts";
+import type { RouterMetrics } from "./metrics.ts";
+
+/** What the route server works with. */
+export interface RouteServerParts {
+  readonly context: ServiceContext;
+  readonly state: RouterState;
+  readonly metrics: RouterMetrics;
+}
+
+/** Serves `route.<model>` of every model that has workers. */
+export class RouteServer implements Disposable {
+  readonly #context: ServiceContext;
+  readonly #state: RouterState;
+  readonly #metrics: RouterMetrics;
+  readonly #subjects: Subjects;
+  readonly #routes = new Map<ModelHash, Subscription>();
+  readonly #draw: () => number;
+  #isClosed = false;
+
+  constructor({ context, state, metrics }: RouteServerParts) {
+    this.#context = context;
+    this.#state = state;
+    this.#metrics = metrics;
+    this.#subjects = subjectsOf(context.namespace);
+    this.#draw = () => context.chance.float();
+  }
+
+  /** Serves exactly the models that have workers; call it when they change. */
+  follow(): void {
+    const { models } = this.#state.fleet;
+    const { bus, log } = this.#context;
+    for (const [hash, subscription] of this.#routes) {
+      if (models.has(hash)) continue;
+      subscription[Symbol.dispose]();
+      this.#routes.delete(hash);
+      log.info("a model has no workers any more", { hash });
+    }
+    if (this.#isClosed) return;
+    for (const { hash, name } of models.values()) {
+      if (this.#routes.has(hash)) continue;
+      const handler = (payload: Uint8Array) => this.#route(hash, payload);
+      const subject = this.#subjects.route(hash);
+      this.#routes.set(hash, bus.serve(subject, handler, { queue: routerQueue }));
+      log.info("a model is routed", { model: name });
+    }
+  }
+
+  /** Takes no more requests. Idempotent. */
+  [Symbol.dispose](): void {
+    this.#isClosed = true;
+    for (const subscription of this.#routes.values()) subscription[Symbol.dispose]();
+    this.#routes.clear();
+  }
+
+  /** Decode, decide and book, encode: nothing waits in between, so each decision sees the one before. */
+  #route(model: ModelHash, payload: Uint8Array): Uint8Array {
+    const { clock } = this.#context;
+    const nowMs = clock.nowMs();
+    const request = decodeRouteRequest(payload);
+    if (!request.ok) return this.#refuse(request.error);
+    if (request.value.remainingMs === 0) {
+      return this.#refuse(fail("timeout", "Cannot place the request: its time is over").error);
+    }
+    const moment = { nowMs, draw: this.#draw };
+    const decision = this.#state.route(model, request.value, moment);
+    if (!decision.ok) return this.#refuse(decision.error);
+    const { rank, overlap, record } = decision.value;
+    const { blockSize } = rank.card;
+    const reply = encode("routeReply", {
+      ...{ kind: "decision", worker: rank.worker, overlap, blockSize },
+      record: encode("decisionRecord", record),
+    });
+    this.#count(request.value, decision.value);
+    this.#metrics.decisionSeconds.observe((clock.nowMs() - nowMs) / 1000);
+    return reply;
+  }
+
+  #refuse(error: Failure): Uint8Array {
+    this.#metrics.refusals.add(1, { code: error.code });
+    return encode("routeReply", { kind: "refused", error });
+  }
+
+  #count(request: RouteRequest, { overlap, record }: Decision): void {
+    const { decisions, overlapBlocks, promptBlocks, hitRate } = this.#metrics;
+    decisions.add(1, { policy: record.policy, model: record.model });
+    const blocks = Math.floor(request.isl / record.blockSize);
+    promptBlocks.add(blocks);
+    const { device, host, disk } = overlap;
+    if (device > 0) overlapBlocks.add(device, { tier: "device" });
+    if (host > 0) overlapBlocks.add(host, { tier: "host" });
+    if (disk > 0) overlapBlocks.add(disk, { tier: "disk" });
+    if (blocks > 0) hitRate.observe(Math.min(1, (device + host + disk) / blocks));
+  }
+}
