@@ -3,6 +3,7 @@ export interface ChatTiming {
   readonly outputTokens: number;
   readonly promptTokens: number;
   readonly cachedTokens: number;
+  readonly text: string;
   /** Milliseconds from sending to the first content chunk, and to the end. */
   readonly ttftMs: number;
   readonly totalMs: number;
@@ -18,6 +19,7 @@ export async function chat(url: string, body: Record<string, unknown>): Promise<
   });
   if (!response.ok) throw new Error(`${response.status}: ${await response.text()}`);
   let ttftMs = 0;
+  let answer = "";
   let usage: Record<string, any> | undefined;
   let rest = "";
   for await (const text of response.body!.pipeThrough(new TextDecoderStream())) {
@@ -28,6 +30,7 @@ export async function chat(url: string, body: Record<string, unknown>): Promise<
       const chunk = JSON.parse(line.slice(6));
       if (chunk.error !== undefined) throw new Error(JSON.stringify(chunk.error));
       if (ttftMs === 0 && chunk.choices?.[0]?.delta?.content) ttftMs = performance.now() - started;
+      answer += chunk.choices?.[0]?.delta?.content ?? "";
       if (chunk.usage) usage = chunk.usage;
     }
   }
@@ -36,6 +39,7 @@ export async function chat(url: string, body: Record<string, unknown>): Promise<
     outputTokens: usage.completion_tokens,
     promptTokens: usage.prompt_tokens,
     cachedTokens: usage.prompt_tokens_details?.cached_tokens ?? 0,
+    text: answer,
     ttftMs,
     totalMs: performance.now() - started,
   };
