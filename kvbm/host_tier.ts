@@ -133,6 +133,10 @@ function answerTo(
   streams: KvStreams,
 ): Result<Uint8Array> {
   if (message.op === "snapshot") return streams.freeze(message);
+  if (message.op === "audit") return streams.audit(message);
   if (message.op === "snapshot-part") return streams.part(message.id, message.offset);
-  return fail("not_found", `Cannot do ${message.op}: this program only gives snapshots`);
+  return fail(
+    "not_found",
+    `Cannot do ${message.op}: this program gives snapshots and answers audits`,
+  );
 }

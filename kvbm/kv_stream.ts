@@ -1,4 +1,4 @@
-import { encodeKvEvents, fail, kvEventBatches, limits, ok } from "@pixii/wire";
+import { encode, encodeKvEvents, fail, kvEventBatches, limits, ok, u32sOf } from "@pixii/wire";
 import type { Control, InstanceId, KvEvent, ModelHash, Result, Subjects } from "@pixii/wire";
 import type { Bus, Clock } from "@pixii/runtime";
 import type { BlockPool } from "./core/block_pool.ts";
@@ -97,6 +97,27 @@ export class KvStreams implements Disposable {
     const events = [...stream.layouts].flatMap((layout) => this.#parts.pool.snapshot(layout));
     const bytes = this.#encode(model, stream, { events, maxBytes: limits.assembledBytes });
     return ok(this.#shelf.put(bytes, { epoch: this.#parts.owner, number: stream.number }));
+  }
+
+  /** Which of these blocks a model's stream tells of; the reply to `audit`. O(slots). */
+  audit({ model, dpRank, tier, hi, lo }: Extract<Control, { op: "audit" }>): Result<Uint8Array> {
+    const stream = this.#streams.get(model);
+    if (stream === undefined || tier !== "host" || dpRank !== 0) {
+      return fail("not_found", "Cannot answer the audit: this program has no such tier or model");
+    }
+    if (hi.byteLength !== lo.byteLength) {
+      return fail("invalid_request", "Cannot answer the audit: hi and lo must have equal lengths");
+    }
+    this.publish();
+    const { owner: epoch, pool } = this.#parts;
+    const asked = { hi: u32sOf(hi), lo: u32sOf(lo) };
+    const held = Uint8Array.from(asked.hi, () => 0);
+    for (const layout of stream.layouts) {
+      held.forEach((_, i) => {
+        if (pool.keys.find(layout, asked.hi[i], asked.lo[i]) !== 0) held[i] = 1;
+      });
+    }
+    return ok(encode("auditAnswer", { epoch, number: stream.number, held }));
   }
 
   /** Part of a frozen snapshot. */

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import {
+  bytesOfU32s,
   decode,
   decodeKvEvents,
   decodeRecord,
@@ -164,8 +165,14 @@ Deno.test({
     assert.ok(batch.ok && batch.value.number === head.value.number);
     const [event] = batch.value.events;
     assert.ok(event.op === "stored" && event.lo[0] === 9 && event.hi[0] === 8);
+    const blocks = { hi: bytesOfU32s(Uint32Array.of(8, 8)), lo: bytesOfU32s(Uint32Array.of(9, 7)) };
+    const audit = { op: "audit", model, dpRank: 0, tier: "host", ...blocks } as const;
+    const answer = decode("auditAnswer", await ask(audit));
+    assert.ok(answer.ok);
+    assert.deepEqual([answer.value.number, ...answer.value.held], [head.value.number, 1, 0]);
     for (
       const wrong of [
+        { ...audit, tier: "device" },
         { op: "snapshot", model, tier: "disk" },
         { op: "snapshot", model: modelHashOf("other"), tier: "host" },
         { op: "snapshot-part", id: 77, offset: 0 },

@@ -1,6 +1,6 @@
 import { Packr, Unpackr } from "msgpackr";
 import type { z } from "zod";
-import { control, part, snapshotHead } from "./control.ts";
+import { auditAnswer, control, part, snapshotHead } from "./control.ts";
 import { entryExtra, generateRequest, refusal } from "./generate.ts";
 import { ledgerBatch } from "./ledger.ts";
 import { loadReport } from "./load.ts";
@@ -27,6 +27,7 @@ const kinds = {
   storeHello: { kind: 26, fields: storeHello },
   storeWelcome: { kind: 27, fields: storeWelcome },
   decisionRecord: { kind: 28, fields: decisionRecord },
+  auditAnswer: { kind: 30, fields: auditAnswer },
 } as const;
 
 /** Names of the MessagePack messages. */

@@ -2,6 +2,9 @@ import { z } from "zod";
 import { bytes, count, instanceId, label, modelHash, streamKey, u16, u32 } from "./field.ts";
 import { tiers } from "./kv_events.ts";
 
+/** Most blocks of one audit. */
+export const mostAuditBlocks = 256;
+
 /** Everything sent to `ctl.<id>`, told apart by `op`. */
 export const control = z.discriminatedUnion("op", [
   /** End this stream; published, no reply; cancelling an unknown stream is no error. */
@@ -27,8 +30,25 @@ export const control = z.discriminatedUnion("op", [
     dpRank: u16.optional(),
     tier: z.enum(tiers).optional(),
   }),
-  /** router -> owner, request: the reply is a `Part` of the frozen snapshot `id`. */
+  /** router -> whoever froze it, request: the reply is a `Part` of the frozen snapshot `id`. */
   z.object({ op: z.literal("snapshot-part"), id: u32, offset: count }),
+  /**
+   * router -> owner, request: which of these blocks does the source hold? The reply is an `AuditAnswer`, or a refusal.
+   * At most `mostAuditBlocks` RouteHashes, in two lists of u32 LE of equal length.
+   */
+  z.object({
+    op: z.literal("audit"),
+    model: modelHash,
+    dpRank: u16,
+    tier: z.enum(tiers),
+    hi: bytes(4, 4 * mostAuditBlocks),
+    lo: bytes(4, 4 * mostAuditBlocks),
+  }),
+  /**
+   * router -> router, request: freezes what the asked one knows (index and ledger); the reply is a `SnapshotHead` of a
+   * bundle of `ledgerBatch` and `kvEvents` messages; its epoch is the asked router and its number that one's state version.
+   */
+  z.object({ op: z.literal("peer-snapshot"), from: instanceId }),
 ]);
 /** A control message. */
 export type Control = z.infer<typeof control>;
@@ -55,3 +75,14 @@ export const snapshotHead = z.object({
 });
 /** A frozen snapshot of an owner's blocks. */
 export type SnapshotHead = z.infer<typeof snapshotHead>;
+
+/** Which of the blocks that an audit asked for the owner holds. */
+export const auditAnswer = z.object({
+  /** It is true after the event batch of this number, in this epoch. */
+  epoch: instanceId,
+  number: count,
+  /** A byte per block that was asked for, in order: 1 = held. */
+  held: bytes(1, mostAuditBlocks),
+});
+/** Which of the blocks that an audit asked for the owner holds. */
+export type AuditAnswer = z.infer<typeof auditAnswer>;

@@ -9,7 +9,15 @@
 export * from "./artifact.ts";
 export { decode, encode, messageNameOf, messageNames } from "./codec.ts";
 export type { Message, MessageName } from "./codec.ts";
-export type { Control, Part, SnapshotHead } from "./control.ts";
+export { mostAuditBlocks } from "./control.ts";
+export type { AuditAnswer, Control, Part, SnapshotHead } from "./control.ts";
+export { mostExcludedNamed, readDecisionLine, readDecisionReport } from "./decision_report.ts";
+export type {
+  DecisionLine,
+  DecisionOutcome,
+  DecisionReport,
+  RankInputs,
+} from "./decision_report.ts";
 export * from "./error.ts";
 export { finishReasons } from "./generate.ts";
 export type {
@@ -21,12 +29,14 @@ export type {
   StopRule,
   TokenLogprob,
 } from "./generate.ts";
+export * from "./hash_probe.ts";
 export * from "./ids.ts";
 export { kvEventBatches } from "./kv_event_batches.ts";
 export * from "./kv_events.ts";
 export type { LedgerBatch, LedgerEntry } from "./ledger.ts";
 export * from "./limits.ts";
 export type { LoadReport } from "./load.ts";
+export * from "./message_bundle.ts";
 export type { InstanceRecord, ModelCard } from "./presence.ts";
 export type { KvbmCard } from "./kvbm_card.ts";
 export * from "./record.ts";
@@ -48,6 +58,7 @@ export * from "./store_key.ts";
 export * from "./store_rows.ts";
 export * from "./stored_block.ts";
 export * from "./subjects.ts";
+export * from "./u32s.ts";
 export { workerProfile } from "./worker_profile.ts";
 export type { WorkerProfile } from "./worker_profile.ts";
 export * from "./worker_times.ts";

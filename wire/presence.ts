@@ -44,6 +44,10 @@ export const modelCard = z.object({
   artifactBytes: count,
   /** Tokens that end a generation. */
   eosTokenIds: z.array(u32).max(64),
+  /** `hashProbe` of the worker's own block hashes: proves that they name the same blocks as everybody's. */
+  hashProbe: label.optional(),
+  /** False where the engine publishes no KV events although it reuses blocks: the router then goes by its own decisions. */
+  kvEvents: z.boolean().optional(),
   /** The worker's kvbm, if any: the router joins its tiers. */
   kvbm: instanceId.optional(),
   /** How long it takes, where that was measured: what the router predicts with. One it cannot read is none. */

@@ -80,6 +80,7 @@ export const sampleMessages: { readonly [Name in MessageName]: Message<Name> } =
   control: { op: "renew", frontend: instance, streams: [[7, 3], [8, 0]] },
   part: { offset: 524_224, totalBytes: 600_000, data: new Uint8Array([1, 2, 3]) },
   snapshotHead: { id: 3, epoch: instance, number: 12, totalBytes: 44, digest: "ab".repeat(32) },
+  auditAnswer: { epoch: instance, number: 12, held: new Uint8Array([1, 0, 1]) },
   routeReply: {
     kind: "decision",
     worker,
@@ -144,6 +145,14 @@ export const sampleMessages: { readonly [Name in MessageName]: Message<Name> } =
     slotBytes: 1_478_656,
     mostReserved: 16,
   },
+};
+
+const moreControls: Readonly<Record<string, Message<"control">>> = {
+  audit: {
+    ...{ op: "audit", model, dpRank: 1, tier: "host" },
+    ...{ hi: new Uint8Array([1, 0, 0, 0]), lo: new Uint8Array([2, 0, 0, 0]) },
+  },
+  peer: { op: "peer-snapshot", from: instance },
 };
 
 /** Bytes (or text, for registry records) of one sample of every message kind, by golden file name. */
@@ -236,6 +245,13 @@ export function sampleBytes(): Map<string, Uint8Array> {
       poolBytes: 536_870_912,
     })),
   );
+  files.set(
+    "model.probe.v1.json",
+    text.encode(encodeRecord("model", { ...sampleCard, hashProbe: "ef", kvEvents: false })),
+  );
+  for (const [name, message] of Object.entries(moreControls)) {
+    files.set(`control.${name}.v1.bin`, encode("control", message));
+  }
   return files;
 }
 

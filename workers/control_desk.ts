@@ -1,4 +1,4 @@
-import { decode, encode, fail } from "@pixii/wire";
+import { decode, encode, fail, u32sOf } from "@pixii/wire";
 import type { Control, Failure, ModelCard } from "@pixii/wire";
 import type { Clock } from "@pixii/runtime";
 import type { StreamBook } from "./core/stream_book.ts";
@@ -14,6 +14,7 @@ export interface DeskParts {
 }
 
 type Snapshot = Extract<Control, { op: "snapshot" }>;
+type Audit = Extract<Control, { op: "audit" }>;
 
 /** Answers everything sent to a worker's control subject. */
 export class ControlDesk {
@@ -66,7 +67,24 @@ export class ControlDesk {
         const part = ranks[id % ranks.length].kv.part(id, offset);
         return part.ok ? part.value : part.error;
       }
+      case "audit":
+        return await this.#audit(message);
+      case "peer-snapshot":
+        return fail("not_found", "Cannot give a peer snapshot: this program is a worker").error;
     }
+  }
+
+  async #audit({ model, dpRank, tier, hi, lo }: Audit): Promise<Uint8Array | Failure> {
+    const { card, outlet: { ranks } } = this.#parts;
+    if (model !== card.hash || tier !== "device" || dpRank >= ranks.length) {
+      const text = `Cannot audit rank ${dpRank}, tier ${tier}: this worker has no such blocks`;
+      return fail("not_found", text).error;
+    }
+    if (hi.byteLength !== lo.byteLength) {
+      return fail("invalid_request", "Cannot audit: hi and lo must have equal lengths").error;
+    }
+    const { kv, engine } = ranks[dpRank];
+    return await kv.audit(engine, { hi: u32sOf(hi), lo: u32sOf(lo) });
   }
 
   async #snapshot({ model, dpRank = 0, tier = "device" }: Snapshot): Promise<Uint8Array | Failure> {

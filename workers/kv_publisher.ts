@@ -1,6 +1,16 @@
 import { encode, encodeKvEvents, fail, kvEventBatches, limits, ok } from "@pixii/wire";
-import type { InstanceId, KvEvent, KvEventBatch, ModelCard, Result, Subjects } from "@pixii/wire";
+import type {
+  Failure,
+  HashList,
+  InstanceId,
+  KvEvent,
+  KvEventBatch,
+  ModelCard,
+  Result,
+  Subjects,
+} from "@pixii/wire";
 import type { Bus, Clock } from "@pixii/runtime";
+import { heldOf } from "./core/held_blocks.ts";
 import { sha256Hex } from "./digest.ts";
 import type { Engine } from "./engine.ts";
 import type { WorkerMetrics } from "./metrics.ts";
@@ -12,10 +22,22 @@ const snapshotStepMs = 10_000;
 /** Snapshots kept for their readers, and for how long. */
 const mostSnapshots = 4;
 const keepSnapshotMs = 30_000;
+/** Audits that wait at a time; more are refused. */
+const mostAudits = 16;
+/** When a refused audit may come again. */
+const auditRetryMs = 1_000;
 
 interface Frozen {
   readonly bytes: Uint8Array;
+  readonly number: number;
+  readonly head: Uint8Array;
   readonly untilMs: number;
+}
+
+/** Blocks held, as `stored` events, and the number of the batch after which that is so. */
+interface Dated {
+  readonly number: number;
+  readonly kvEvents: readonly KvEvent[];
 }
 
 /**
@@ -38,6 +60,10 @@ export class KvPublisher {
   #step = 0;
   #nextId: number;
   #waiting: { step: number; resolve: () => void }[] = [];
+  /** One at a time, however many ask: all who wait get the same. */
+  #dating: Promise<Dated> | undefined;
+  #freezing: Promise<Uint8Array> | undefined;
+  #audits = 0;
 
   constructor(
     options: {
@@ -68,32 +94,25 @@ export class KvPublisher {
     for (const one of due) one.resolve();
   }
 
-  /** Freezes the engine's blocks; the reply to `snapshot`. */
-  async freeze(engine: Engine): Promise<Uint8Array> {
-    const snapshot = await engine.snapshot();
-    await this.#published(snapshot.step);
-    const number = this.#numberAfter(snapshot.step);
-    const bytes = encodeKvEvents(
-      this.#batch(number, snapshot.kvEvents),
-      limits.assembledBytes,
-    );
-    const nowMs = this.#options.clock.nowMs();
-    for (const [id, frozen] of this.#snapshots) {
-      if (frozen.untilMs < nowMs || this.#snapshots.size >= mostSnapshots) {
-        this.#snapshots.delete(id);
-      }
+  /** Freezes the engine's blocks; the reply to `snapshot`. Who asks meanwhile, or before anything changed, gets the same. */
+  freeze(engine: Engine): Promise<Uint8Array> {
+    return this.#freezing ??= this.#freeze(engine).finally(() => this.#freezing = undefined);
+  }
+
+  /** Which of these blocks the engine holds; the reply to `audit`. O(blocks held). */
+  async audit(engine: Engine, list: HashList): Promise<Uint8Array | Failure> {
+    if (this.#audits >= mostAudits) {
+      const text = `Cannot answer the audit: ${mostAudits} wait already; ask later`;
+      return fail("rate_limited", text, { retryAfterMs: auditRetryMs }).error;
     }
-    const id = this.#nextId;
-    // The number alone says whose snapshot it is.
-    this.#nextId += this.#options.card.dpSize;
-    this.#snapshots.set(id, { bytes, untilMs: nowMs + keepSnapshotMs });
-    return encode("snapshotHead", {
-      id,
-      epoch: this.#options.card.instance,
-      number,
-      totalBytes: bytes.byteLength,
-      digest: await sha256Hex(bytes),
-    });
+    this.#audits += 1;
+    try {
+      const { number, kvEvents } = await this.#dated(engine);
+      const epoch = this.#options.card.instance;
+      return encode("auditAnswer", { epoch, number, held: heldOf(kvEvents, list) });
+    } finally {
+      this.#audits -= 1;
+    }
   }
 
   /** Part of a frozen snapshot. */
@@ -103,6 +122,44 @@ export class KvPublisher {
       return fail("not_found", `Cannot read snapshot ${id}: it is gone; ask for a new one`);
     }
     return partOf(frozen.bytes, offset);
+  }
+
+  async #freeze(engine: Engine): Promise<Uint8Array> {
+    const { number, kvEvents } = await this.#dated(engine);
+    const nowMs = this.#options.clock.nowMs();
+    for (const [id, frozen] of this.#snapshots) {
+      if (frozen.untilMs < nowMs) this.#snapshots.delete(id);
+      // Its reader has the whole time that a new one would give.
+      else if (frozen.number === number && frozen.untilMs - nowMs > keepSnapshotMs / 2) {
+        return frozen.head;
+      }
+    }
+    for (const id of this.#snapshots.keys()) {
+      if (this.#snapshots.size >= mostSnapshots) this.#snapshots.delete(id);
+    }
+    const bytes = encodeKvEvents(this.#batch(number, kvEvents), limits.assembledBytes);
+    const id = this.#nextId;
+    // The number alone says whose snapshot it is.
+    this.#nextId += this.#options.card.dpSize;
+    const head = encode("snapshotHead", {
+      id,
+      epoch: this.#options.card.instance,
+      number,
+      totalBytes: bytes.byteLength,
+      digest: await sha256Hex(bytes),
+    });
+    this.#snapshots.set(id, { bytes, number, head, untilMs: nowMs + keepSnapshotMs });
+    return head;
+  }
+
+  #dated(engine: Engine): Promise<Dated> {
+    return this.#dating ??= this.#date(engine).finally(() => this.#dating = undefined);
+  }
+
+  async #date(engine: Engine): Promise<Dated> {
+    const { step, kvEvents } = await engine.snapshot();
+    await this.#published(step);
+    return { number: this.#numberAfter(step), kvEvents };
   }
 
   #send(step: number, events: readonly KvEvent[]): void {

@@ -165,13 +165,16 @@ Deno.test("KvPublisher serves a frozen snapshot in parts with its digest, whatev
 Deno.test("KvPublisher keeps few snapshots and not for long; ids say the rank", async () => {
   const { publisher, clock } = publisherOf({ dpRank: 1, dpSize: 4 });
   const heads: SnapshotHead[] = [];
-  for (let i = 0; i < 5; i++) heads.push(headOf(await publisher.freeze(snapshotOnly(0, []))));
+  for (let step = 1; step <= 5; step++) {
+    publisher.publish(step, [stored(0, step)]);
+    heads.push(headOf(await publisher.freeze(snapshotOnly(step, []))));
+  }
   assert.ok(heads.every((head) => head.id % 4 === 1));
   const oldest = publisher.part(heads[0].id, 0);
   assert.ok(!oldest.ok && oldest.error.code === "not_found");
   assert.ok(publisher.part(heads[4].id, 0).ok);
   await clock.advance(30_001);
-  await publisher.freeze(snapshotOnly(0, []));
+  await publisher.freeze(snapshotOnly(5, []));
   assert.ok(!publisher.part(heads[4].id, 0).ok);
 });
 
@@ -183,4 +186,43 @@ Deno.test("partOf() gives the rest at its end and refuses an offset behind it", 
   assert.ok(part.ok && part.value.data.byteLength === 0);
   const over = partOf(whole, 11);
   assert.ok(!over.ok && over.error.code === "invalid_request");
+});
+
+Deno.test("KvPublisher answers an audit as of a batch, and all who ask at once by one look", async () => {
+  const { publisher } = publisherOf();
+  let looks = 0;
+  const run = stored(0, 1, 3);
+  const engine = {
+    snapshot: () => {
+      looks += 1;
+      return Promise.resolve({ step: 2, kvEvents: [run] });
+    },
+  } as unknown as Engine;
+  publisher.publish(1, [run]);
+  publisher.publish(2, []);
+  publisher.publish(3, [stored(3, 4)]);
+  const list = { hi: Uint32Array.of(3, 6, 12), lo: Uint32Array.of(1, 2, 4) };
+  const asked = Array.from({ length: 20 }, () => publisher.audit(engine, list));
+  const answers = await Promise.all(asked);
+  assert.equal(looks, 1);
+  const refused = answers.filter((answer) => !(answer instanceof Uint8Array));
+  assert.deepEqual(refused.map((answer) => "code" in answer && answer.code), [
+    ...Array(4).fill("rate_limited"),
+  ]);
+  const answer = decode("auditAnswer", answers[0] as Uint8Array);
+  assert.ok(answer.ok);
+  assert.deepEqual([answer.value.epoch, answer.value.number], [worker, 1]);
+  assert.deepEqual([...answer.value.held], [1, 1, 0]);
+});
+
+Deno.test("KvPublisher gives a flood of snapshot requests one snapshot, and a new one after a change", async () => {
+  const { publisher } = publisherOf();
+  publisher.publish(1, [stored(0, 1)]);
+  const engine = snapshotOnly(1, [stored(0, 1)]);
+  const heads = await Promise.all(Array.from({ length: 50 }, () => publisher.freeze(engine)));
+  heads.push(await publisher.freeze(engine));
+  assert.equal(new Set(heads.map((head) => headOf(head).id)).size, 1);
+  publisher.publish(2, [stored(1, 2)]);
+  const next = await publisher.freeze(snapshotOnly(2, [stored(0, 1, 2)]));
+  assert.deepEqual([headOf(next).number, headOf(next).id === headOf(heads[0]).id], [2, false]);
 });

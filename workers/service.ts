@@ -1,4 +1,4 @@
-import { fail, modelHashOf, ok } from "@pixii/wire";
+import { fail, hashProbe, modelHashOf, ok } from "@pixii/wire";
 import type { ModelCard, Result } from "@pixii/wire";
 import type { Service, ServiceContext, ServiceSpec } from "@pixii/runtime";
 import { workerSchema } from "./config.ts";
@@ -91,8 +91,11 @@ export async function startWorkerShell(
   context: ServiceContext,
   options: { readonly name: string; readonly hangMs: number; readonly store?: ShellStore },
 ): Promise<WorkerShell> {
+  const known = engines[0].card();
   const card: ModelCard = {
-    ...engines[0].card(),
+    ...known,
+    // Proves to routers that its block hashes are theirs.
+    hashProbe: known.hashProbe ?? hashProbe(known),
     name: options.name,
     hash: modelHashOf(options.name),
     instance: context.instance,
