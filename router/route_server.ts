@@ -5,6 +5,9 @@ import type { Decision } from "./core/decide.ts";
 import type { RouterState } from "./core/router_state.ts";
 import type { RouterMetrics } from "./metrics.ts";
 
+/** The record stays here, in the ring: who wants it asks this router (`/v1/pixii/decisions/{id}`). */
+const noRecord = new Uint8Array();
+
 /** What the route server works with. */
 export interface RouteServerParts {
   readonly context: ServiceContext;
@@ -66,14 +69,14 @@ export class RouteServer implements Disposable {
     if (request.value.remainingMs === 0) {
       return this.#refuse(fail("timeout", "Cannot place the request: its time is over").error);
     }
-    const moment = { nowMs, draw: this.#draw };
+    const moment = { nowMs, wallMs: clock.wallMs(), draw: this.#draw };
     const decision = this.#state.route(model, request.value, moment);
     if (!decision.ok) return this.#refuse(decision.error);
-    const { rank, overlap, record } = decision.value;
+    const { rank, overlap } = decision.value;
     const { blockSize } = rank.card;
+    const { worker } = rank;
     const reply = encode("routeReply", {
-      ...{ kind: "decision", worker: rank.worker, overlap, blockSize },
-      record: encode("decisionRecord", record),
+      ...{ kind: "decision", worker, overlap, blockSize, record: noRecord },
     });
     this.#count(request.value, decision.value);
     this.#metrics.decisionSeconds.observe((clock.nowMs() - nowMs) / 1000);
@@ -85,10 +88,10 @@ export class RouteServer implements Disposable {
     return encode("routeReply", { kind: "refused", error });
   }
 
-  #count(request: RouteRequest, { overlap, record }: Decision): void {
+  #count(request: RouteRequest, { rank, overlap, trace }: Decision): void {
     const { decisions, overlapBlocks, promptBlocks, hitRate } = this.#metrics;
-    decisions.add(1, { policy: record.policy, model: record.model });
-    const blocks = Math.floor(request.isl / record.blockSize);
+    decisions.add(1, { policy: trace.policy, model: trace.place.model.name });
+    const blocks = Math.floor(request.isl / rank.card.blockSize);
     promptBlocks.add(blocks);
     const { device, host, disk } = overlap;
     if (device > 0) overlapBlocks.add(device, { tier: "device" });

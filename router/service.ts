@@ -4,6 +4,7 @@ import type { Health, Service, ServiceContext, ServiceSpec } from "@pixii/runtim
 import { routerSchema, rulesOf } from "./config.ts";
 import type { RouterConfig } from "./config.ts";
 import { RouterState } from "./core/router_state.ts";
+import { decisionRoutes } from "./decision_views.ts";
 import { setGauges, sourceCounts } from "./gauges.ts";
 import { routerMetrics } from "./metrics.ts";
 import type { RouterMetrics } from "./metrics.ts";
@@ -11,12 +12,12 @@ import { watchRegistry } from "./registry_watch.ts";
 import { RouteServer } from "./route_server.ts";
 import { SnapshotKeeper } from "./snapshot_keeper.ts";
 import { StateFeed } from "./state_feed.ts";
-import { decisionsView, indexView, rankState, workersView } from "./views.ts";
+import { indexView, rankState, workersView } from "./views.ts";
 
 /** The shell: events, reports, ledger and cards in (`StateFeed`, `watchRegistry`), decisions out (`RouteServer`). */
 class Router implements Service {
   readonly adminRoutes = {
-    "/decisions": (url: URL) => decisionsView(this.#state, url),
+    ...decisionRoutes(() => this.#state),
     "/index": () => indexView(this.#state),
     "/workers": () => workersView(this.#state, this.#context.clock.nowMs()),
   };

@@ -13,6 +13,7 @@ import {
 } from "@pixii/wire";
 import type {
   DecisionRecord,
+  DecisionReport,
   InstanceId,
   LedgerEntry,
   ModelHash,
@@ -24,7 +25,6 @@ import { startService, VirtualClock } from "@pixii/runtime";
 import type { Bus, RunningService } from "@pixii/runtime";
 import { testHost } from "@pixii/runtime/testing";
 import type { TestHost } from "@pixii/runtime/testing";
-import type { KeptDecision } from "./core/decision_log.ts";
 import { routerSpec } from "./service.ts";
 import {
   cardOf,
@@ -123,8 +123,17 @@ class World implements AsyncDisposable {
     return this.#view(router, "/workers") as readonly RankView[];
   }
 
-  decisions(query = ""): readonly KeptDecision[] {
-    return this.#view(0, `/decisions${query}`) as readonly KeptDecision[];
+  decisions(query = ""): readonly DecisionReport[] {
+    return this.#view(0, `/decisions${query}`) as readonly DecisionReport[];
+  }
+
+  /** The record of a request, from whichever router made the decision. */
+  recordOf({ requestId }: RouteRequest): DecisionRecord {
+    const found = this.routers.flatMap((_, router) =>
+      this.#view(router, `/decisions?request=${requestId}`) as readonly DecisionReport[]
+    );
+    assert.equal(found.length, 1);
+    return found[0].record;
   }
 
   async metric(pattern: RegExp): Promise<number> {
@@ -168,13 +177,6 @@ function factOf(op: "first-token" | "complete", request: RouteRequest): LedgerEn
   return { op, requestId, attempt, leg };
 }
 
-/** The decision record in a reply. */
-function recordOf(reply: Extract<RouteReply, { kind: "decision" }>): DecisionRecord {
-  const record = decode("decisionRecord", reply.record);
-  assert.ok(record.ok, JSON.stringify(record));
-  return record.value;
-}
-
 Deno.test("router places requests by prefix, books them and shows why", async () => {
   await using world = await World.open();
   for (const number of [1, 2, 3]) await world.worker(number);
@@ -184,13 +186,13 @@ Deno.test("router places requests by prefix, books them and shows why", async ()
   assert.ok(reply.kind === "decision");
   assert.deepEqual([reply.worker.instance, reply.blockSize], [instanceOf(2), 16]);
   assert.deepEqual(reply.overlap, { device: 3, host: 0, disk: 0 });
-  assert.equal(recordOf(reply).router, world.routers[0].instance);
+  assert.equal(reply.record.byteLength, 0);
   assert.deepEqual(world.ranks()[1].ledger, {
     ...{ bookings: 1, prefillTokens: 16, blocks: 4, otherRequests: 0 },
   });
   const [kept] = world.decisions();
-  assert.deepEqual(kept.record, recordOf(reply));
-  assert.deepEqual([kept.priority, kept.frontend], [7, frontend]);
+  assert.equal(kept.record.router, world.routers[0].instance);
+  assert.deepEqual([kept.hints?.priority, kept.frontend], [7, frontend]);
   assert.equal(world.decisions(`?request=${request.requestId}`).length, 1);
   assert.equal(world.decisions(`?request=${requestOf(999)}`).length, 0);
   assert.equal(world.decisions("?request=nonsense").length, 0);
@@ -218,9 +220,8 @@ Deno.test("router follows stores, removals and copies", async () => {
   assert.equal(await world.placed(), 1);
   one.remove(hashesOf(1, 4));
   await world.clock.advance(1);
-  const { reply } = await world.ask();
-  assert.ok(reply.kind === "decision");
-  assert.deepEqual(recordOf(reply).candidates.map((each) => each.overlap.device), [2, 0]);
+  const { request } = await world.ask();
+  assert.deepEqual(world.recordOf(request).candidates.map((each) => each.overlap.device), [2, 0]);
 });
 
 Deno.test("a lost batch is seen by the next one and made good by a snapshot in parts", async () => {
@@ -352,9 +353,9 @@ Deno.test("a model is routed from its first card to its last", async () => {
   const one = await world.worker(1);
   await world.worker(2, { name: "other", hash: other });
   assert.equal(await world.placed(), 1);
-  const { reply } = await world.ask({}, other);
+  const { request, reply } = await world.ask({}, other);
   assert.ok(reply.kind === "decision" && reply.worker.instance === instanceOf(2));
-  assert.equal(recordOf(reply).model, "other");
+  assert.equal(world.recordOf(request).model, "other");
   one.script.isSilent = true;
   await one.leave();
   await world.clock.advance(1_250);
@@ -461,7 +462,7 @@ Deno.test("two routers share the work and agree on the ledger", async () => {
   for (let i = 0; i < 40; i++) {
     const { request, reply } = await world.ask({ seed: i % 5 });
     assert.ok(reply.kind === "decision", JSON.stringify(reply));
-    routers.add(recordOf(reply).router);
+    routers.add(world.recordOf(request).router);
     const worker = world.workers[parseInt(reply.worker.instance, 16) - 1];
     await world.tell(bookOf(request, reply.worker, 64 - 16 * reply.overlap.device));
     worker.streams.add(streamKeyText(request));

@@ -1,13 +1,8 @@
-import { isRequestId } from "@pixii/wire";
 import type { InstanceId, LoadReport, WorkerRank } from "@pixii/wire";
-import type { KeptDecision } from "./core/decision_log.ts";
 import type { EventSource } from "./core/event_source.ts";
 import type { StreamState } from "./core/event_stream.ts";
 import type { Rank } from "./core/rank.ts";
 import type { RouterState } from "./core/router_state.ts";
-
-/** Decisions that `/decisions` answers unless `limit` asks for fewer or more. */
-const usualDecisions = 100;
 
 /** Whether a rank takes new work, and why not. */
 export type RankState = "live" | "suspect" | "dead" | "hung" | "draining" | "stranger";
@@ -78,15 +73,6 @@ export function workersView(state: RouterState, nowMs: number): readonly RankVie
       };
     })
   );
-}
-
-/** The last decisions, newest first; `?request=ID` those of one request, `?limit=N` at most so many. */
-export function decisionsView({ decisions }: RouterState, url: URL): readonly KeptDecision[] {
-  const limit = Number(url.searchParams.get("limit") ?? usualDecisions);
-  const most = Number.isInteger(limit) && limit >= 0 ? limit : usualDecisions;
-  const request = url.searchParams.get("request");
-  if (request === null) return decisions.latest(most);
-  return isRequestId(request) ? decisions.latest(most, request) : [];
 }
 
 /** Whether a rank takes new work. */

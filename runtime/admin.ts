@@ -4,6 +4,7 @@ import type { InstanceId, ServiceName } from "@pixii/wire";
 import type { Log } from "./log.ts";
 import type { Metrics } from "./metrics.ts";
 import { mergeExpositions } from "./metrics_prometheus.ts";
+import { RouteAnswer } from "./service.ts";
 import type { Health, Service } from "./service.ts";
 import { StartError } from "./start_error.ts";
 
@@ -16,6 +17,8 @@ export interface AdminPart {
   /** Asked at each request, since a service has its routes only once it runs. */
   routes(): NonNullable<Service["adminRoutes"]>;
 }
+
+type AdminRoutes = NonNullable<Service["adminRoutes"]>;
 
 /** Where an admin server listens. */
 export interface AdminAddress {
@@ -118,8 +121,21 @@ async function answerPart(
   if (path === "/live") return c.json({ status: "live" });
   if (path === "/metrics") return metricsAnswer(c, await part.metrics.text());
   const routes = part.routes();
-  if (!Object.hasOwn(routes, path)) return notFound(c);
-  return c.json(await routes[path](url) as Record<string, unknown>);
+  const name = routeName(routes, path);
+  if (name === undefined) return notFound(c);
+  const answer = await routes[name](url);
+  if (!(answer instanceof RouteAnswer)) return c.json(answer as Record<string, unknown>);
+  return c.json(answer.body, answer.status as 404);
+}
+
+/** The route of a path: of that name, or the longest that ends in `/*` and is above it. */
+function routeName(routes: AdminRoutes, path: string): string | undefined {
+  if (Object.hasOwn(routes, path)) return path;
+  for (let at = path.lastIndexOf("/"); at > 0; at = path.lastIndexOf("/", at - 1)) {
+    const name = `${path.slice(0, at)}/*`;
+    if (Object.hasOwn(routes, name)) return name;
+  }
+  return undefined;
 }
 
 interface PartHealth extends Health {

@@ -4,6 +4,7 @@ import { AdminServer } from "./admin.ts";
 import type { AdminPart } from "./admin.ts";
 import { recordingLog } from "./log_recording.ts";
 import { createMetrics } from "./metrics_prometheus.ts";
+import { RouteAnswer } from "./service.ts";
 import type { Health } from "./service.ts";
 import { StartError } from "./start_error.ts";
 
@@ -17,6 +18,8 @@ function partOf(name: ServiceName, health: () => Health["status"]): AdminPart {
     health: () => ({ status: health(), details: { workers: 2 } }),
     routes: () => ({
       "/plan": (url) => ({ acts: false, depth: url.searchParams.get("depth") }),
+      "/plan/*": (url) =>
+        url.pathname.endsWith("/7") ? { step: 7 } : new RouteAnswer(404, { gone: 1 }),
       "/broken": () => {
         throw new Error("no such luck");
       },
@@ -49,6 +52,8 @@ Deno.test("AdminServer answers for a service that is alone at the root and below
     assert.deepEqual(await get(`${base}/live`), [200, '{"status":"live"}']);
     assert.match((await get(`${base}/metrics`))[1], /^pixii_planner_seen_total\{.*\} 1$/m);
     assert.deepEqual(await get(`${base}/plan?depth=3`), [200, '{"acts":false,"depth":"3"}']);
+    assert.deepEqual(await get(`${base}/plan/a/7`), [200, '{"step":7}']);
+    assert.deepEqual(await get(`${base}/plan/8`), [404, '{"gone":1}']);
     assert.equal((await get(`${base}/nothing`))[0], 404);
     assert.equal((await get(`${base}/plan`, { method: "POST" }))[0], 405);
     const [broken, text] = await get(`${base}/broken`);

@@ -34,10 +34,24 @@ export interface Health {
   readonly details: Readonly<Record<string, unknown>>;
 }
 
+/** An admin route's answer with a status of its own. */
+export class RouteAnswer {
+  readonly status: number;
+  readonly body: Readonly<Record<string, unknown>>;
+
+  constructor(status: number, body: Readonly<Record<string, unknown>>) {
+    this.status = status;
+    this.body = body;
+  }
+}
+
 /** A running service. */
 export interface Service extends AsyncDisposable {
   health(): Health;
-  /** Extra GET routes of the admin port, by path (`/plan`), each returning JSON. */
+  /**
+   * Extra GET routes of the admin port, by path (`/plan`), each returning JSON, or a `RouteAnswer` where the status is
+   * not 200. A name that ends in `/*` takes every path below it.
+   */
   readonly adminRoutes?: Readonly<Record<string, (url: URL) => unknown | Promise<unknown>>>;
   /** Takes no new work, finishes what runs; resolves when idle or when `signal` aborts. */
   drain(signal: AbortSignal): Promise<void>;

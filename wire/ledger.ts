@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { instanceId, modelHash, streamKey, u32, workerRank } from "./field.ts";
+import { instanceId, label, modelHash, streamKey, u32, workerRank } from "./field.ts";
 import { limits } from "./limits.ts";
 
 /** One fact of a stream's life; idempotent by stream key and op. */
@@ -15,9 +15,23 @@ export const ledgerEntry = z.discriminatedUnion("op", [
     prefillTokens: u32,
     /** Blocks the sequence holds while it runs. */
     blocks: u32,
+    /** The session it belongs to, and how long that stays here: so that every router keeps it together. */
+    session: label.optional(),
+    sessionTtlMs: u32.optional(),
   }),
-  z.object({ op: z.literal("first-token"), ...streamKey.shape }),
-  z.object({ op: z.literal("complete"), ...streamKey.shape }),
+  z.object({
+    op: z.literal("first-token"),
+    ...streamKey.shape,
+    /** Prompt tokens that the engine took from its caches. */
+    cachedTokens: u32.optional(),
+  }),
+  z.object({
+    op: z.literal("complete"),
+    ...streamKey.shape,
+    outputTokens: u32.optional(),
+    /** Why it ended at this worker: `stop`, `length`, `cancelled`, or an error's code. */
+    reason: z.string().max(64).optional(),
+  }),
 ]);
 /** One fact of a stream's life. */
 export type LedgerEntry = z.infer<typeof ledgerEntry>;

@@ -11,6 +11,8 @@ import {
   u32,
   workerRank,
 } from "./field.ts";
+import { mostPlacementTerms, placementTerm } from "./placement_term.ts";
+import { routeWeights } from "./route_weights.ts";
 
 /** How a worker is picked. */
 export const policies = [
@@ -24,6 +26,9 @@ export const policies = [
 /** How a worker is picked. */
 export type PolicyName = typeof policies[number];
 
+/** Whether a session may leave its worker. */
+export const sessionModes = ["soft", "hard"] as const;
+
 /** What a client may ask of the router, from headers and `nvext`. */
 export const routeHints = z.object({
   /** This worker and no other (policy `direct` needs it). */
@@ -32,8 +37,28 @@ export const routeHints = z.object({
   policy: z.enum(policies).optional(),
   priority: z.number().int().min(-1000).max(1000).optional(),
   session: label.optional(),
+  /** `hard`: refused where the session's worker is gone; `soft` (default): another takes over. */
+  sessionMode: z.enum(sessionModes).optional(),
+  /** How long the session stays with its worker after this request; without it the router's own time. */
+  sessionTtlMs: u32.optional(),
+  /** Every one must be among the worker's labels. */
+  require: z.array(placementTerm).max(mostPlacementTerms).optional(),
+  /** Taints of workers that do not keep this request away; `*` is all. */
+  tolerate: z.array(z.string().max(128)).max(mostPlacementTerms).optional(),
+  /** LoRA adapter by name: workers that have it loaded are preferred. */
+  adapter: label.optional(),
+  /** Whose share of a full cluster the request takes. */
+  tenant: z.string().max(128).optional(),
+  /** Weights of the policy for this request alone. */
+  weights: routeWeights.optional(),
+  /** Longest wait in the router's queue; 0 = refuse instead of waiting. */
+  queueMs: u32.optional(),
+  /** Pins the prefill phase where it is split off. */
+  prefillWorker: instanceId.optional(),
   allow: z.array(instanceId).max(256).optional(),
   deny: z.array(instanceId).max(256).optional(),
+  /** The client's own `x-request-id`, by which a decision is found again. */
+  clientId: z.string().max(128).optional(),
 });
 /** What a client may ask of the router. */
 export type RouteHints = z.infer<typeof routeHints>;
@@ -79,7 +104,7 @@ export const decisionRecord = z.object({
 /** Why this worker. */
 export type DecisionRecord = z.infer<typeof decisionRecord>;
 
-/** router -> frontend. A later `queued` kind may join: frontends treat an unknown kind as `router_unavailable`. */
+/** router -> frontend. Frontends treat an unknown kind as `router_unavailable`. */
 export const routeReply = z.discriminatedUnion("kind", [
   z.object({
     kind: z.literal("decision"),
@@ -88,8 +113,20 @@ export const routeReply = z.discriminatedUnion("kind", [
     blockSize: u32,
     /** An encoded `decisionRecord`: read only by whoever explains the decision, so the way of a request does not pay for it. */
     record: bytes(),
+    /** Who could compute the prompt, where splitting it off was found to pay. No engine hands over yet. */
+    prefill: z.object({ worker: workerRank, overlap }).optional(),
   }),
   z.object({ kind: z.literal("refused"), error: failure }),
+  /**
+   * It waits: every worker that could take it is full. `RouteNotice`s follow on the frontend's `notices`: beats, and the
+   * answer; `cancel-route` to the router ends it. A router without a beat for `limits.queueSilentMs` is down.
+   */
+  z.object({
+    kind: z.literal("queued"),
+    router: instanceId,
+    /** Requests ahead of it as things are; fairness and priority may change that. */
+    ahead: u32,
+  }),
 ]);
 /** router -> frontend. */
 export type RouteReply = z.infer<typeof routeReply>;

@@ -89,6 +89,7 @@ export const sampleMessages: { readonly [Name in MessageName]: Message<Name> } =
     record: encode("decisionRecord", sampleRecord),
   },
   decisionRecord: sampleRecord,
+  routeNotice: { kind: "waiting", router: instance, streams: [key] },
   routeHints: {
     worker: instance,
     dpRank: 0,
@@ -148,6 +149,7 @@ export const sampleMessages: { readonly [Name in MessageName]: Message<Name> } =
 };
 
 const moreControls: Readonly<Record<string, Message<"control">>> = {
+  route: { op: "cancel-route", ...key },
   audit: {
     ...{ op: "audit", model, dpRank: 1, tier: "host" },
     ...{ hi: new Uint8Array([1, 0, 0, 0]), lo: new Uint8Array([2, 0, 0, 0]) },
@@ -176,6 +178,44 @@ export function sampleBytes(): Map<string, Uint8Array> {
         list: { hi: new Uint32Array([1, 2]), lo: new Uint32Array([3, 0xffffffff]) },
       }],
       hints: sampleMessages.routeHints,
+    }),
+  );
+  files.set(
+    "routeHints.queue.v1.bin",
+    encode("routeHints", {
+      ...{ session: "s", sessionMode: "hard", sessionTtlMs: 60_000, adapter: "a", tenant: "t" },
+      ...{ require: ["zone=a"], tolerate: ["*"], queueMs: 500, prefillWorker: instance },
+      weights: { "kv.temperature": 0.5 },
+    }),
+  );
+  files.set(
+    "routeReply.queued.v1.bin",
+    encode("routeReply", { kind: "queued", router: instance, ahead: 3 }),
+  );
+  files.set(
+    "routeReply.prefill.v1.bin",
+    encode("routeReply", {
+      ...{ kind: "decision", worker, overlap: { device: 2, host: 1, disk: 0 }, blockSize: 64 },
+      record: new Uint8Array([1]),
+      prefill: { worker, overlap: { device: 0, host: 0, disk: 0 } },
+    }),
+  );
+  files.set(
+    "routeNotice.answer.v1.bin",
+    encode("routeNotice", { kind: "answer", router: instance, ...key, reply: new Uint8Array([1]) }),
+  );
+  files.set(
+    "routeHints.client.v1.bin",
+    encode("routeHints", { ...sampleMessages.routeHints, clientId: "my-id.7" }),
+  );
+  files.set(
+    "ledgerBatch.outcome.v1.bin",
+    encode("ledgerBatch", {
+      from: instance,
+      entries: [
+        { op: "first-token", ...key, cachedTokens: 128 },
+        { op: "complete", ...key, outputTokens: 16, reason: "length" },
+      ],
     }),
   );
   const writer = new StepFrameWriter();
@@ -232,6 +272,20 @@ export function sampleBytes(): Map<string, Uint8Array> {
   );
   files.set("model.v1.json", text.encode(encodeRecord("model", sampleCard)));
   files.set(
+    "model.probe.v1.json",
+    text.encode(encodeRecord("model", { ...sampleCard, hashProbe: "ef", kvEvents: false })),
+  );
+  files.set(
+    "model.labels.v1.json",
+    text.encode(encodeRecord("model", {
+      ...sampleCard,
+      ...{ labels: ["zone=a"], taints: ["batch"], adapters: ["a"] },
+    })),
+  );
+  for (const [name, message] of Object.entries(moreControls)) {
+    files.set(`control.${name}.v1.bin`, encode("control", message));
+  }
+  files.set(
     "model.profile.v1.json",
     text.encode(encodeRecord("model", { ...sampleCard, profile: sampleProfile })),
   );
@@ -245,13 +299,6 @@ export function sampleBytes(): Map<string, Uint8Array> {
       poolBytes: 536_870_912,
     })),
   );
-  files.set(
-    "model.probe.v1.json",
-    text.encode(encodeRecord("model", { ...sampleCard, hashProbe: "ef", kvEvents: false })),
-  );
-  for (const [name, message] of Object.entries(moreControls)) {
-    files.set(`control.${name}.v1.bin`, encode("control", message));
-  }
   return files;
 }
 

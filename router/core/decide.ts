@@ -1,6 +1,5 @@
 import { fail, ok } from "@pixii/wire";
 import type {
-  Candidate,
   DecisionRecord,
   InstanceId,
   ModelHash,
@@ -13,6 +12,9 @@ import { eligibleRanks } from "./eligibility.ts";
 import type { Liveness } from "./liveness.ts";
 import { choose } from "./choose.ts";
 import type { ChoiceInput, PolicyWeights } from "./choose.ts";
+import { DecisionInputs } from "./decision_inputs.ts";
+import { DecisionTrace } from "./decision_trace.ts";
+import type { Excluded } from "./decision_trace.ts";
 import type { Model } from "./model.ts";
 import { overlapStride } from "./prefix_index.ts";
 import type { PrefixIndex } from "./prefix_index.ts";
@@ -20,9 +22,6 @@ import type { Draw } from "./pick.ts";
 import type { Rank } from "./rank.ts";
 import type { Scored } from "./scored.ts";
 import type { Sessions } from "./sessions.ts";
-
-/** Most candidates of a record. */
-const mostCandidates = 16;
 
 /** What a decision rests on besides the model and the request. */
 export interface DecisionGround {
@@ -39,6 +38,10 @@ export interface DecisionGround {
 /** When a decision is made, and with what luck: random numbers in [0, 1), as many as it asks for. */
 export interface DecisionMoment {
   readonly nowMs: number;
+  /** Milliseconds since 1970, for people. */
+  readonly wallMs?: number;
+  /** How long the request waited in the router's queue. */
+  readonly queuedMs?: number;
   readonly draw: Draw;
 }
 
@@ -47,6 +50,9 @@ export interface Decision {
   readonly rank: Rank;
   /** What it holds of the prompt, in blocks of its own size. */
   readonly overlap: Overlap;
+  /** All it was made from, as numbers. */
+  readonly trace: DecisionTrace;
+  /** The trace in words, made when it is asked for: not on the way of a request. */
   readonly record: DecisionRecord;
 }
 
@@ -66,7 +72,9 @@ export function decide(
       { param: "worker" },
     );
   }
-  const judges = { ...ground, nowMs: moment.nowMs };
+  const { liveness, hungStepMs } = ground;
+  const excluded: Excluded[] = [];
+  const judges = { liveness, hungStepMs, nowMs: moment.nowMs, excluded };
   const eligible = eligibleRanks(model, request, judges);
   if (!eligible.ok) return eligible;
   const chance: number[] = [];
@@ -82,16 +90,32 @@ export function decide(
     sessionPlace: session === undefined ? undefined : all.indexOf(session),
   };
   const { looked, chosen } = choose(all, input, draw);
-  const rank = eligible.value[all.indexOf(chosen)];
-  const record: DecisionRecord = {
-    ...{ requestId: request.requestId, attempt: request.attempt, leg: request.leg },
-    ...{ model: model.name, policy, router: ground.router, atMs: moment.nowMs },
-    ...{ isl: request.isl, blockSize: rank.card.blockSize },
-    candidates: bestFirst(looked, chosen),
-    ...{ eligible: all.length, chosen: rank.worker, chance },
-    stateVersion: ground.stateVersion,
-  };
-  return ok({ rank, overlap: chosen.overlap, record });
+  const chosenAt = all.indexOf(chosen);
+  const trace = new DecisionTrace({
+    ...{ request, input, chance, excluded, chosen: chosenAt },
+    place: {
+      ...{ model, router: ground.router, atMs: moment.nowMs, stateVersion: ground.stateVersion },
+      ...{ wallMs: moment.wallMs, queuedMs: moment.queuedMs },
+    },
+    inputs: DecisionInputs.take(eligible.value, all, looked),
+  });
+  return ok(new Placed(eligible.value[chosenAt], chosen.overlap, trace));
+}
+
+class Placed implements Decision {
+  readonly rank: Rank;
+  readonly overlap: Overlap;
+  readonly trace: DecisionTrace;
+
+  constructor(rank: Rank, overlap: Overlap, trace: DecisionTrace) {
+    this.rank = rank;
+    this.overlap = overlap;
+    this.trace = trace;
+  }
+
+  get record(): DecisionRecord {
+    return this.trace.record;
+  }
 }
 
 /** The candidates with what each holds of the prompt. */
@@ -137,15 +161,4 @@ function sessionRank(
   const isFull = ({ rank }: Scored) => rank.load.requests >= rank.card.maxSeqs;
   if (known === undefined) return undefined;
   return isFull(known) && !candidates.every(isFull) ? undefined : known;
-}
-
-/** At most 16, the cheapest first and the chosen one before its equals, always among them. */
-function bestFirst(looked: readonly Scored[], chosen: Scored): Candidate[] {
-  const order = (one: Scored) => one === chosen ? 0 : 1;
-  const sorted = [...looked].sort((a, b) => a.cost - b.cost || order(a) - order(b));
-  const best = sorted.slice(0, mostCandidates);
-  if (!best.includes(chosen)) best[best.length - 1] = chosen;
-  return best.map(({ rank, overlap, terms, cost }) => ({
-    ...{ worker: rank.worker, overlap, terms, cost },
-  }));
 }

@@ -1,5 +1,6 @@
 import { fail, ok } from "@pixii/wire";
 import type { Result, RouteRequest } from "@pixii/wire";
+import type { Excluded } from "./decision_trace.ts";
 import type { Liveness } from "./liveness.ts";
 import type { Model } from "./model.ts";
 import type { Rank } from "./rank.ts";
@@ -27,6 +28,8 @@ export interface Judges {
   readonly nowMs: number;
   /** A step older than this: the engine hangs. */
   readonly hungStepMs: number;
+  /** Takes every rank that falls out, and why, for the decision's record. */
+  readonly excluded?: Excluded[];
 }
 
 /** The ranks that may take the request, at least one; or `no_worker` with how many fell out and why, or `context_length_exceeded`. */
@@ -40,7 +43,10 @@ export function eligibleRanks(
   for (const rank of model.ranks) {
     const reason = whyNot(rank, request, judges);
     if (reason === undefined) eligible.push(rank);
-    else counts.set(reason, (counts.get(reason) ?? 0) + 1);
+    else {
+      counts.set(reason, (counts.get(reason) ?? 0) + 1);
+      judges.excluded?.push({ rank, reason });
+    }
   }
   if (eligible.length > 0) return ok(eligible);
   const fallen = reasons.filter((reason) => counts.has(reason));

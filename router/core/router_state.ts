@@ -129,6 +129,7 @@ export class RouterState implements DecisionGround {
   entry(entry: LedgerEntry, nowMs: number): EntryResult {
     const result = this.ledger.apply(entry, nowMs);
     if (result === "applied") this.#stateVersion += 1;
+    this.decisions.learn(entry, nowMs);
     return result;
   }
 
@@ -145,11 +146,11 @@ export class RouterState implements DecisionGround {
     this.streams.checkIntegrity();
     this.ledger.checkIntegrity();
     this.fleet.checkIntegrity();
+    this.decisions.checkIntegrity();
   }
 
   #book(request: RouteRequest, decision: Decision, nowMs: number): void {
-    const { rank, record } = decision;
-    const { overlap } = decision;
+    const { rank, overlap } = decision;
     const { blockSize } = rank.card;
     const known = (overlap.device + overlap.host + overlap.disk) * blockSize;
     this.ledger.decide(request, {
@@ -162,9 +163,6 @@ export class RouterState implements DecisionGround {
     if (hints?.session !== undefined) {
       this.sessions.put(rank.card.hash, hints.session, { rank: rank.key, nowMs });
     }
-    this.decisions.push({
-      ...{ record, frontend: request.frontend, priority: hints?.priority ?? 0 },
-      ...{ session: hints?.session, remainingMs: request.remainingMs },
-    });
+    this.decisions.push(decision.trace);
   }
 }
