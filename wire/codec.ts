@@ -5,6 +5,7 @@ import { entryExtra, generateRequest, refusal } from "./generate.ts";
 import { ledgerBatch } from "./ledger.ts";
 import { loadReport } from "./load.ts";
 import { decisionRecord, routeHints, routeReply } from "./route.ts";
+import { routeNotice } from "./route_notice.ts";
 import { storeHello, storeWelcome } from "./store_hello.ts";
 import { checkHeader, wireVersion } from "./header.ts";
 import { checkMessagePack } from "./message_pack.ts";
@@ -27,6 +28,7 @@ const kinds = {
   storeHello: { kind: 26, fields: storeHello },
   storeWelcome: { kind: 27, fields: storeWelcome },
   decisionRecord: { kind: 28, fields: decisionRecord },
+  routeNotice: { kind: 29, fields: routeNotice },
   auditAnswer: { kind: 30, fields: auditAnswer },
 } as const;
 

@@ -9,6 +9,8 @@ export const mostAuditBlocks = 256;
 export const control = z.discriminatedUnion("op", [
   /** End this stream; published, no reply; cancelling an unknown stream is no error. */
   z.object({ op: z.literal("cancel"), ...streamKey.shape }),
+  /** frontend -> router, published: this queued route request is no longer wanted; an unknown one is no error. */
+  z.object({ op: z.literal("cancel-route"), ...streamKey.shape }),
   /** frontend -> worker every 500 ms, published: the frontend's live streams here and how far it has read each. */
   z.object({
     op: z.literal("renew"),

@@ -28,6 +28,10 @@ export const limits = {
   suspectMs: 750,
   /** Silent for this long: migrate. */
   deadMs: 3_000,
+  /** A router tells of the requests that wait in its queue this often. */
+  queueBeatMs: 500,
+  /** A router that told nothing of a waiting request for this long is down. */
+  queueSilentMs: 1_750,
   /** Streams in flight wait this long for the bus before they end with an error. */
   reconnectWaitMs: 5_000,
   /** Longest model name, in UTF-8 bytes. */

@@ -7,6 +7,7 @@
  * @module
  */
 export * from "./artifact.ts";
+export { ChurnMap } from "./churn_map.ts";
 export { decode, encode, messageNameOf, messageNames } from "./codec.ts";
 export type { Message, MessageName } from "./codec.ts";
 export { mostAuditBlocks } from "./control.ts";
@@ -30,6 +31,7 @@ export type {
   TokenLogprob,
 } from "./generate.ts";
 export * from "./hash_probe.ts";
+export * from "./hint_fit.ts";
 export * from "./ids.ts";
 export { kvEventBatches } from "./kv_event_batches.ts";
 export * from "./kv_events.ts";
@@ -41,7 +43,8 @@ export type { InstanceRecord, ModelCard } from "./presence.ts";
 export type { KvbmCard } from "./kvbm_card.ts";
 export * from "./record.ts";
 export * from "./result.ts";
-export { policies } from "./route.ts";
+export { isPlacementTerm, mostPlacementTerms, termMatches } from "./placement_term.ts";
+export { policies, sessionModes } from "./route.ts";
 export type {
   Candidate,
   DecisionRecord,
@@ -51,7 +54,11 @@ export type {
   RouteReply,
 } from "./route.ts";
 export * from "./route_hash.ts";
+export { mostNoticeStreams } from "./route_notice.ts";
+export type { RouteNotice } from "./route_notice.ts";
 export * from "./route_request.ts";
+export { weightBounds, weightNames, weightProblem } from "./route_weights.ts";
+export type { RouteWeights, WeightName } from "./route_weights.ts";
 export * from "./step_frame.ts";
 export type { StoreHello, StoreWelcome } from "./store_hello.ts";
 export * from "./store_key.ts";

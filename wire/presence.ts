@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { count, finite, instanceId, label, modelHash, modelName, u16, u32 } from "./field.ts";
+import { mostPlacementTerms, placementTerm } from "./placement_term.ts";
 import { serviceNames } from "./subjects.ts";
 import { workerProfile } from "./worker_profile.ts";
 
@@ -48,6 +49,12 @@ export const modelCard = z.object({
   hashProbe: label.optional(),
   /** False where the engine publishes no KV events although it reuses blocks: the router then goes by its own decisions. */
   kvEvents: z.boolean().optional(),
+  /** What a request may require: `key` or `key=value`. */
+  labels: z.array(placementTerm).max(mostPlacementTerms).optional(),
+  /** Keeps requests away that do not tolerate each: `key` or `key=value`. */
+  taints: z.array(placementTerm).max(mostPlacementTerms).optional(),
+  /** LoRA adapters it has loaded, by name. */
+  adapters: z.array(label).max(256).optional(),
   /** The worker's kvbm, if any: the router joins its tiers. */
   kvbm: instanceId.optional(),
   /** How long it takes, where that was measured: what the router predicts with. One it cannot read is none. */

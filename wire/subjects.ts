@@ -18,6 +18,7 @@ export function subjects(namespace: string): Subjects {
     ledger: `${root}.ledger`,
     generate: (worker) => `${root}.gen.${worker}`,
     control: (instance) => `${root}.ctl.${instance}`,
+    notices: (frontend) => `${root}.notices.${frontend}`,
     inbox: (frontend) => `${root}.inbox.${frontend}`,
     kvEvents: (owner) => `${root}.kv.${owner}`,
     allKvEvents: `${root}.kv.*`,
@@ -36,6 +37,8 @@ export interface Subjects {
   generate(worker: InstanceId): string;
   /** cancel, renew, resume, artifact, snapshot, role of one instance. */
   control(instance: InstanceId): string;
+  /** Word of routers to one frontend about its requests that wait. */
+  notices(frontend: InstanceId): string;
   /** Step frames to one frontend. */
   inbox(frontend: InstanceId): string;
   /** KV events of one owner. */
