@@ -7,7 +7,9 @@ export interface AgentShape {
   /** System prompts, each shared by every so-manieth session. */
   readonly systems: number;
   readonly systemWords: number;
-  /** Words of what a session says in a turn: a question, then the outputs of its tools. */
+  /** Words of the task that a session begins with. */
+  readonly taskWords: number;
+  /** Words of what it says in every later turn: an output of a tool. */
   readonly turnWords: number;
 }
 
@@ -34,7 +36,10 @@ export function agentSessions(shape: AgentShape, seed: number): readonly AgentSe
     system: systems[session % shape.systems],
     says: Array.from(
       { length: shape.turns },
-      (_, turn) => `Step ${turn + 1} of task ${session + 1}: ${words.take(shape.turnWords)}`,
+      (_, turn) =>
+        `Step ${turn + 1} of task ${session + 1}: ${
+          words.take(turn === 0 ? shape.taskWords : shape.turnWords)
+        }`,
     ),
   }));
 }

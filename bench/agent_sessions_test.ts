@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { agentSessions, turnOrder } from "./agent_sessions.ts";
 
-const shape = { sessions: 6, turns: 3, systems: 2, systemWords: 20, turnWords: 10 };
+const shape = { sessions: 6, turns: 3, systems: 2, systemWords: 20, taskWords: 30, turnWords: 10 };
 
 Deno.test("agentSessions() is the same for a seed, and shares its system prompts", () => {
   const sessions = agentSessions(shape, 7);

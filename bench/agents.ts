@@ -20,11 +20,12 @@ const help = `deno task bench:agents [FLAGS]
   --sessions N        agent sessions (12)
   --turns N           turns of each (5)
   --systems N         shared system prompts (3)
-  --system-words N    words of a system prompt (400)
-  --turn-words N      words of what a session says in a turn (70)
+  --system-words N    words of a system prompt (600)
+  --task-words N      words of the task that a session begins with (300)
+  --turn-words N      words of what it says in every later turn (30)
   --osl N             tokens of a reply (32)
   --concurrency N     sessions at a time (4)
-  --kv-cells N        KV cells of a worker (4096)
+  --kv-cells N        KV cells of a worker (6144)
   --kv-host SIZE      host tier, shared by both workers (0: each worker has only its own cache, as on two hosts)
   --seed N            of the sessions (1)
   --model NAME        model under test (smollm2)`;
@@ -38,11 +39,12 @@ const { values } = parseArgs({
     sessions: { type: "string", default: "12" },
     turns: { type: "string", default: "5" },
     systems: { type: "string", default: "3" },
-    "system-words": { type: "string", default: "400" },
-    "turn-words": { type: "string", default: "70" },
+    "system-words": { type: "string", default: "600" },
+    "task-words": { type: "string", default: "300" },
+    "turn-words": { type: "string", default: "30" },
     osl: { type: "string", default: "32" },
     concurrency: { type: "string", default: "4" },
-    "kv-cells": { type: "string", default: "4096" },
+    "kv-cells": { type: "string", default: "6144" },
     "kv-host": { type: "string", default: "0" },
     seed: { type: "string", default: "1" },
     model: { type: "string", default: "smollm2" },
@@ -57,6 +59,7 @@ const shape: AgentShape = {
   turns: Number(values.turns),
   systems: Number(values.systems),
   systemWords: Number(values["system-words"]),
+  taskWords: Number(values["task-words"]),
   turnWords: Number(values["turn-words"]),
 };
 

@@ -77,6 +77,11 @@ export const workerSchema = {
     placeholder: "FOLDER",
     help: "where the model's digest is remembered; empty = it is computed at every start",
   }),
+  "profile": option.text({
+    fallback: "",
+    placeholder: "PATH",
+    help: "what `deno task profile` measured of this worker: goes on its card, for the router",
+  }),
   "hang-timeout": option.duration({
     fallback: 60_000,
     min: 1_000,
@@ -94,7 +99,8 @@ export const workerSchema = {
   "sim.profile": option.text({
     fallback: "",
     placeholder: "PATH",
-    help: "JSON file with step times; empty = the polynomials of Dynamo's mocker",
+    help:
+      "measured step times, as `deno task profile` writes them; empty = Dynamo mocker's polynomials",
   }),
   "sim.block-size": option.integer({
     fallback: 64,
@@ -119,6 +125,18 @@ export const workerSchema = {
     min: 1,
     max: 1_048_576,
     help: "tokens of one step over all sequences; longer prompts are computed in chunks",
+  }),
+  "sim.chunk-tokens": option.integer({
+    fallback: 0,
+    min: 0,
+    max: 1_048_576,
+    help: "tokens of one prompt in a step; 0 = as many as the step has (64 = llama's)",
+  }),
+  "sim.max-prefills": option.integer({
+    fallback: 0,
+    min: 0,
+    max: 4096,
+    help: "prompts that are computed at a time; 0 = any number (1 = llama's)",
   }),
 } as const;
 

@@ -1,11 +1,12 @@
 import { fail, hashProbe, modelHashOf, ok } from "@pixii/wire";
-import type { ModelCard, Result } from "@pixii/wire";
+import type { ModelCard, Result, WorkerProfile } from "@pixii/wire";
 import type { Service, ServiceContext, ServiceSpec } from "@pixii/runtime";
 import { workerSchema } from "./config.ts";
 import type { WorkerConfig } from "./config.ts";
 import type { Engine } from "./engine.ts";
 import { openLlamaEngine } from "./llama/engine.ts";
 import { openSimEngines } from "./sim/open.ts";
+import { profileForCard } from "./profile_file.ts";
 import { openHostStore } from "./kv_store/open_store.ts";
 import { hostTierMetrics } from "./metrics.ts";
 import { WorkerShell } from "./worker_shell.ts";
@@ -48,6 +49,8 @@ async function openSims(
     blocks: config["sim.blocks"],
     hostBlocks: config["sim.host-blocks"],
     batchTokens: config["sim.batch-tokens"],
+    chunkTokens: config["sim.chunk-tokens"],
+    maxPrefills: config["sim.max-prefills"],
     speed: config["sim.speed"],
     profile: config["sim.profile"],
     clock: context.clock,
@@ -89,13 +92,19 @@ async function openLlama(
 export async function startWorkerShell(
   engines: readonly Engine[],
   context: ServiceContext,
-  options: { readonly name: string; readonly hangMs: number; readonly store?: ShellStore },
+  options: {
+    readonly name: string;
+    readonly hangMs: number;
+    readonly store?: ShellStore;
+    readonly profile?: WorkerProfile;
+  },
 ): Promise<WorkerShell> {
   const known = engines[0].card();
   const card: ModelCard = {
     ...known,
     // Proves to routers that its block hashes are theirs.
     hashProbe: known.hashProbe ?? hashProbe(known),
+    ...(options.profile === undefined ? {} : { profile: options.profile }),
     name: options.name,
     hash: modelHashOf(options.name),
     instance: context.instance,
@@ -118,11 +127,16 @@ export const workerSpec: ServiceSpec<typeof workerSchema> = {
     const name = config["served-name"] === "" ? stemOf(config.model) : config["served-name"];
     context.log.info("model loaded", { model: name, file: stemOf(config.model) });
     const [engine] = engines.value;
+    const profile = await profileForCard(config.profile, engine.card());
+    if (!profile.ok) throw new StartError(profile);
     const choice = { kvbm: config.kvbm, model: modelHashOf(name) };
     const store = await openHostStore(engine, context, choice);
     if (engine.hostTier !== undefined) hostTierMetrics(context.metrics, engine.hostTier.totals);
     const hangMs = config["hang-timeout"];
-    return await startWorkerShell(engines.value, context, { name, hangMs, store });
+    return await startWorkerShell(engines.value, context, {
+      ...{ name, hangMs, store },
+      profile: profile.value,
+    });
   },
 };
 

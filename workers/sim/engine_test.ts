@@ -4,6 +4,7 @@ import type { StepBatch } from "../engine.ts";
 import { promptOf, requestOf } from "./core/scheduler_testing.ts";
 import type { Ask } from "./core/scheduler_testing.ts";
 import type { SimEngine } from "./engine.ts";
+import { flatProfile } from "./profile_testing.ts";
 import { openSims } from "./open_testing.ts";
 import type { SimOptions } from "./open.ts";
 
@@ -76,12 +77,14 @@ Deno.test("SimEngine is so many times faster than the model, and takes a profile
   await fast.clock.advance(1000);
   near(fast.times(), [prefillMs(100) / 4]);
   const profile = await Deno.makeTempFile();
-  await Deno.writeTextFile(profile, '{"version":1,"stepMs":1,"prefillTokenMs":2,"decodeMs":8}');
+  await Deno.writeTextFile(profile, JSON.stringify(flatProfile({ prefillMs: 2, decodeMs: 9 })));
   await using slow = await Scene.open({ speed: 1, profile });
+  await using twice = await Scene.open({ speed: 2, profile });
   await Deno.remove(profile);
+  assert.deepEqual(twice.engines[0].card().profile?.decode.ms, [[4.5]], "the card says what it is");
   slow.submit({ stream: 1, tokens: promptOf(100), stop: { maxTokens: 2 } });
   await slow.clock.advance(1000);
-  near(slow.times(), [201, 210]);
+  near(slow.times(), [200, 209]);
 });
 
 Deno.test("SimEngine reports the age of its step, what is left to compute, and modelled rates", async () => {

@@ -1,13 +1,14 @@
-import { fail, ok } from "@pixii/wire";
-import type { Result } from "@pixii/wire";
+import { fail, ok, WorkerTimes } from "@pixii/wire";
+import type { Result, WorkerProfile } from "@pixii/wire";
 import type { Clock } from "@pixii/runtime";
 import { sha256Hex } from "../digest.ts";
 import type { EngineCard } from "../engine.ts";
 import { mockerTime, profileTime } from "./core/step_time.ts";
 import type { StepShape, StepTime } from "./core/step_time.ts";
+import { readProfile } from "../profile_file.ts";
+import { scaledProfile } from "./core/scaled_profile.ts";
 import { Driver } from "./driver.ts";
 import { SimEngine } from "./engine.ts";
-import { parseProfile } from "./profile_text.ts";
 import { readVocabulary } from "./vocabulary.ts";
 import type { SimVocabulary } from "./vocabulary.ts";
 
@@ -31,6 +32,10 @@ export interface SimOptions {
   readonly hostBlocks: number;
   /** Most tokens of one step. */
   readonly batchTokens: number;
+  /** Most tokens of one prompt in a step; 0 = `batchTokens`. */
+  readonly chunkTokens: number;
+  /** Most prompts in work at a time; 0 = any number. */
+  readonly maxPrefills: number;
   /** > 0; Infinity = no waiting. */
   readonly speed: number;
   /** File with a time profile; empty = the default polynomials. */
@@ -42,39 +47,48 @@ export interface SimOptions {
 export async function openSimEngines(options: SimOptions): Promise<Result<readonly SimEngine[]>> {
   const vocabulary = await readVocabulary(options.path);
   if (!vocabulary.ok) return vocabulary;
-  const time = await timeOf(options.profile);
+  const time = await timeOf(options);
   if (!time.ok) return time;
-  const card = await cardOf(vocabulary.value, options);
-  if (!card.ok) return card;
+  const plainCard = await cardOf(vocabulary.value, options);
+  if (!plainCard.ok) return plainCard;
+  const { profile } = time.value;
+  const card: EngineCard = { ...plainCard.value, ...(profile === undefined ? {} : { profile }) };
   const driver = new Driver(options.clock);
   const { blocks, blockSize, hostBlocks, batchTokens, maxSeqs, maxWaiting, speed } = options;
+  const chunkTokens = options.chunkTokens || batchTokens;
+  const maxPrefills = options.maxPrefills || Infinity;
   const { plain, vocabSize, artifact } = vocabulary.value;
-  const { contextLength, eosTokenIds } = card.value;
+  const { contextLength, eosTokenIds } = card;
   return ok(Array.from({ length: options.ranks }, () =>
     new SimEngine({
-      card: card.value,
+      card,
       artifact: artifact.bytes,
       scheduler: {
-        ...{ blocks, blockSize, hostBlocks, batchTokens, maxSeqs, maxWaiting },
+        ...{ blocks, blockSize, hostBlocks, maxSeqs, maxWaiting },
+        ...{ batchTokens, chunkTokens, maxPrefills },
         ...{ contextLength, vocabSize, eosTokenIds, plain },
       },
-      time: time.value,
+      time: time.value.time,
       speed,
       clock: options.clock,
       driver,
     })));
 }
 
-async function timeOf(path: string): Promise<Result<(shape: StepShape) => StepTime>> {
-  if (path === "") return ok(mockerTime);
-  let text: string;
-  try {
-    text = await Deno.readTextFile(path);
-  } catch (error) {
-    return fail("not_found", `Cannot read the profile ${path}: ${(error as Error).message}`);
-  }
-  const profile = parseProfile(text, path);
-  return profile.ok ? ok(profileTime(profile.value)) : profile;
+/** How long steps take, and what the card says about it where that was measured. */
+interface SimTime {
+  readonly time: (shape: StepShape) => StepTime;
+  readonly profile: WorkerProfile | undefined;
+}
+
+async function timeOf({ profile: path, speed }: SimOptions): Promise<Result<SimTime>> {
+  if (path === "") return ok({ time: mockerTime, profile: undefined });
+  const profile = await readProfile(path);
+  if (!profile.ok) return profile;
+  return ok({
+    time: profileTime(new WorkerTimes(profile.value)),
+    profile: speed === Infinity ? undefined : scaledProfile(profile.value, speed),
+  });
 }
 
 async function cardOf(vocabulary: SimVocabulary, options: SimOptions): Promise<Result<EngineCard>> {

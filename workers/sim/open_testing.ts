@@ -17,6 +17,8 @@ export function simOptions(options: Partial<SimOptions> = {}): SimOptions {
     blocks: 128,
     hostBlocks: 0,
     batchTokens: 256,
+    chunkTokens: 0,
+    maxPrefills: 0,
     speed: Infinity,
     profile: "",
     clock: systemClock(),

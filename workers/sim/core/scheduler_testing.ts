@@ -17,6 +17,8 @@ export function schedulerOptions(options: Partial<SchedulerOptions> = {}): Sched
     blockSize: 4,
     hostBlocks: 0,
     batchTokens: 64,
+    chunkTokens: Infinity,
+    maxPrefills: Infinity,
     maxSeqs: 8,
     maxWaiting: 1000,
     contextLength: 256,

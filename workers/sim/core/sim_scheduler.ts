@@ -1,3 +1,4 @@
+import { ChurnMap } from "@pixii/wire";
 import type { Failure, KvEvent } from "@pixii/wire";
 import { refusalOf } from "../../core/admission.ts";
 import type { EngineRequest } from "../../engine.ts";
@@ -13,6 +14,10 @@ import type { PlainTokens } from "./token_source.ts";
 export interface SchedulerOptions extends CacheSizes {
   /** Most tokens of one step over all sequences. */
   readonly batchTokens: number;
+  /** Most tokens of one prompt in a step. */
+  readonly chunkTokens: number;
+  /** Most prompts that are computed at a time: a step never holds parts of more. */
+  readonly maxPrefills: number;
   readonly maxSeqs: number;
   readonly maxWaiting: number;
   /** Most tokens of a sequence; at most what all blocks hold. */
@@ -35,19 +40,23 @@ type Mutable<T> = { -readonly [K in keyof T]: T[K] };
 
 /**
  * Scheduling as vLLM does it, as a pure state machine. A step has a budget of tokens: running sequences take theirs
- * first, in order of admission; what is left goes to waiting ones, whose prompts may be cut (chunked prefill). A running
- * sequence that finds no block takes those of the last in rank, which waits again and is computed again later. `plan`
+ * first, in order of admission; what is left goes to waiting ones, whose prompts may be cut (chunked prefill, at most
+ * `chunkTokens` a step). A waiting prompt starts where all of its blocks can be had, and not in a step that preempts. A
+ * running sequence that finds no block takes those of the last in rank, which waits again, before those that came later,
+ * and is computed again. With `chunkTokens` 64 and `maxPrefills` 1 it is the scheduler of the llama engine. `plan`
  * decides a step and takes its blocks, `commit` makes its tokens; between them the step's time passes.
  */
 export class SimScheduler {
   readonly #options: SchedulerOptions;
   readonly #cache: SequenceCache;
-  readonly #live = new Map<number, SimSequence>();
+  readonly #live = new ChurnMap<number, SimSequence>();
   readonly #waiting = new SimLine();
   readonly #running: SimSequence[] = [];
   readonly #cancelled: SimSequence[] = [];
   readonly #outputs: StreamOutput[] = [];
   readonly #shape: Mutable<StepShape>;
+  /** Prompts of which the planned step computes a part. */
+  #prefills = 0;
   #arrivals = 0;
   #preemptions = 0;
 
@@ -56,6 +65,7 @@ export class SimScheduler {
     this.#cache = new SequenceCache(options);
     this.#shape = {
       prefillTokens: 0,
+      prefillContext: 0,
       decodeSequences: 0,
       activeTokens: 0,
       capacityTokens: options.blocks * options.blockSize,
@@ -102,6 +112,7 @@ export class SimScheduler {
   plan(): StepShape {
     const shape = this.#shape;
     shape.prefillTokens =
+      shape.prefillContext =
       shape.decodeSequences =
       shape.activeTokens =
       shape.hostTokens =
@@ -118,10 +129,13 @@ export class SimScheduler {
     }
     for (const sequence of this.#running) {
       if (sequence.planned === 0) continue;
-      if (sequence.planned === 1 && sequence.length - sequence.computed === 1) {
+      if (isDecoding(sequence)) {
         shape.decodeSequences += 1;
         shape.activeTokens += sequence.length;
-      } else shape.prefillTokens += sequence.planned;
+      } else {
+        shape.prefillTokens += sequence.planned;
+        shape.prefillContext += sequence.planned * sequence.computed;
+      }
     }
     return shape;
   }
@@ -202,12 +216,13 @@ export class SimScheduler {
 
   /** Gives running sequences their tokens; answers what is left of the budget. */
   #planRunning(): number {
-    const { batchTokens, blockSize } = this.#options;
+    const { batchTokens, blockSize, maxPrefills } = this.#options;
     let budget = batchTokens;
+    this.#prefills = 0;
     for (let i = 0; i < this.#running.length; i++) {
       const sequence = this.#running[i];
-      if (sequence.isCancelled) continue;
-      const wanted = Math.min(sequence.length - sequence.computed, budget);
+      if (sequence.isCancelled || (isPrefill(sequence) && this.#prefills >= maxPrefills)) continue;
+      const wanted = this.#partOf(sequence, budget);
       while (sequence.computed + wanted > sequence.blocks.length * blockSize) {
         if (this.#cache.grow(sequence)) continue;
         const victim = this.#lastInRank();
@@ -217,16 +232,22 @@ export class SimScheduler {
         if (victim === sequence) break;
       }
       if (!sequence.isRunning) continue;
+      if (isPrefill(sequence)) this.#prefills += 1;
       sequence.planned = wanted;
       budget -= wanted;
     }
     return budget;
   }
 
+  /** How many tokens of a sequence a step with this budget computes. */
+  #partOf(sequence: SimSequence, budget: number): number {
+    return Math.min(sequence.length - sequence.computed, this.#options.chunkTokens, budget);
+  }
+
   /** Starts the first that waits, with what is cached of its prompt; nothing where it has no place. */
   #admit(budget: number): SimSequence | undefined {
-    const { blockSize, maxSeqs } = this.#options;
-    if (this.#running.length >= maxSeqs) return undefined;
+    const { blockSize, maxSeqs, maxPrefills } = this.#options;
+    if (this.#running.length >= maxSeqs || this.#prefills >= maxPrefills) return undefined;
     const sequence = this.#waiting.first;
     if (sequence === undefined) return undefined;
     const match = this.#cache.match(sequence);
@@ -239,7 +260,8 @@ export class SimScheduler {
     const host = this.#cache.attach(sequence, match) * blockSize;
     this.#shape.hostTokens += host;
     sequence.cached ??= { device: match.blocks * blockSize, host };
-    const wanted = Math.min(sequence.length - sequence.computed, budget);
+    this.#prefills += 1;
+    const wanted = this.#partOf(sequence, budget);
     while (sequence.computed + wanted > sequence.blocks.length * blockSize) {
       if (!this.#cache.grow(sequence)) throw new Error("a prompt that fits found no block");
     }
@@ -297,4 +319,14 @@ export class SimScheduler {
     this.#cache.release(sequence);
     sequence.isRunning = false;
   }
+}
+
+/** It has tokens to compute besides the one that it said last. */
+function isPrefill(sequence: SimSequence): boolean {
+  return !sequence.isIntroduced || sequence.length - sequence.computed > 1;
+}
+
+/** The planned part of it is the one token that it said last. */
+function isDecoding(sequence: SimSequence): boolean {
+  return sequence.planned === 1 && sequence.length - sequence.computed === 1;
 }

@@ -29,6 +29,15 @@ Deno.test("SimScheduler cuts prompts by the step's budget, decodes first", () =>
   assert.deepEqual(pick(rig.step()), [0, 2]);
 });
 
+Deno.test("SimScheduler computes at most so much of a prompt in a step, and so many prompts at a time", () => {
+  const rig = new Rig({ chunkTokens: 8, maxPrefills: 1 });
+  rig.submit({ stream: 1, tokens: promptOf(20), stop: { maxTokens: 20 } });
+  rig.submit({ stream: 2, tokens: promptOf(10, 2), stop: { maxTokens: 20 } });
+  const shapes = Array.from({ length: 6 }, () => rig.step());
+  assert.deepEqual(shapes.map(pick), [[8, 0], [8, 0], [4, 0], [8, 1], [2, 1], [0, 2]]);
+  assert.deepEqual(shapes.map((shape) => shape.prefillContext), [0, 64, 64, 0, 16, 0]);
+});
+
 Deno.test("SimScheduler reuses what others have computed, at most floor((n-1)/blockSize) blocks", () => {
   const rig = new Rig();
   const tokens = promptOf(17);

@@ -1,7 +1,11 @@
+import type { WorkerTimes } from "@pixii/wire";
+
 /** What one step computes, as far as its time depends on it. */
 export interface StepShape {
   /** Prompt tokens computed, over all sequences of the step. */
   readonly prefillTokens: number;
+  /** Tokens that lie before those, each of them counted: their sum over `prefillTokens` is the mean context. */
+  readonly prefillContext: number;
   /** Sequences that decode one token. */
   readonly decodeSequences: number;
   /** Tokens of context that those sequences attend to. */
@@ -17,35 +21,6 @@ export interface StepTime {
   readonly prefillMs: number;
   readonly decodeMs: number;
 }
-
-/**
- * Coefficients of a step's time, each a number of milliseconds >= 0. A step takes `stepMs`, plus, where it computes
- * prompts, `prefillMs + prefillTokenMs n + prefillTokenSquaredMs n^2` for n prompt tokens, plus, where it decodes,
- * `decodeMs + decodeSequenceMs s + decodeContextTokenMs c` for s sequences over c tokens of context, plus `hostTokenMs`
- * per token brought back from the host tier.
- */
-export interface TimeProfile {
-  readonly stepMs: number;
-  readonly prefillMs: number;
-  readonly prefillTokenMs: number;
-  readonly prefillTokenSquaredMs: number;
-  readonly decodeMs: number;
-  readonly decodeSequenceMs: number;
-  readonly decodeContextTokenMs: number;
-  readonly hostTokenMs: number;
-}
-
-/** Names of a profile's coefficients. */
-export const profileFields = [
-  "stepMs",
-  "prefillMs",
-  "prefillTokenMs",
-  "prefillTokenSquaredMs",
-  "decodeMs",
-  "decodeSequenceMs",
-  "decodeContextTokenMs",
-  "hostTokenMs",
-] as const satisfies readonly (keyof TimeProfile)[];
 
 /** 128 KiB of KV a token (an 8 B llama in f16) over 64 GB/s, the rate that Dynamo's mocker takes for transfers. */
 const defaultHostTokenMs = 131_072 / 64e9 * 1000;
@@ -63,13 +38,20 @@ export function mockerTime(shape: StepShape): StepTime {
   return { prefillMs: prefillMs + hostTokens * defaultHostTokenMs, decodeMs };
 }
 
-/** The time function of a profile. `stepMs` is counted to the half that is there, to prefill where both are. */
-export function profileTime(profile: TimeProfile): (shape: StepShape) => StepTime {
-  return ({ prefillTokens: n, decodeSequences, activeTokens, hostTokens }) => {
-    const prefillMs = n === 0 ? 0 : profile.stepMs + profile.prefillMs +
-      profile.prefillTokenMs * n + profile.prefillTokenSquaredMs * n * n;
-    const decodeMs = decodeSequences === 0 ? 0 : (n === 0 ? profile.stepMs : 0) + profile.decodeMs +
-      profile.decodeSequenceMs * decodeSequences + profile.decodeContextTokenMs * activeTokens;
-    return { prefillMs: prefillMs + hostTokens * profile.hostTokenMs, decodeMs };
+/**
+ * The time of a measured worker. All prompts of a step count as one run of tokens behind their mean context: attention
+ * takes as long, and an engine that computes one prompt a step (llama) is met exactly.
+ */
+export function profileTime(times: WorkerTimes): (shape: StepShape) => StepTime {
+  const { blockSize } = times.profile;
+  return ({ prefillTokens: n, prefillContext, decodeSequences, activeTokens, hostTokens }) => {
+    const host = hostTokens === 0
+      ? 0
+      : times.onboardMs("host", { blocks: hostTokens / blockSize, blockSize }) ??
+        hostTokens * defaultHostTokenMs;
+    return {
+      prefillMs: (n === 0 ? 0 : times.prefillMs(n, prefillContext / n)) + host,
+      decodeMs: times.decodeStepMs(decodeSequences, activeTokens),
+    };
   };
 }

@@ -1,9 +1,12 @@
 import assert from "node:assert/strict";
+import { WorkerTimes } from "@pixii/wire";
+import { flatProfile } from "../profile_testing.ts";
 import { mockerTime, profileTime } from "./step_time.ts";
 import type { StepShape } from "./step_time.ts";
 
 const nothing: StepShape = {
   prefillTokens: 0,
+  prefillContext: 0,
   decodeSequences: 0,
   activeTokens: 0,
   capacityTokens: 1000,
@@ -26,22 +29,17 @@ Deno.test("mockerTime() is the mocker's polynomials, each half where it is done"
   near(mockerTime({ ...nothing, hostTokens: 64 }).prefillMs, 64 * 131_072 / 64e9 * 1000);
 });
 
-Deno.test("profileTime() adds what a step has, the step's own time once", () => {
-  const time = profileTime({
-    stepMs: 1,
-    prefillMs: 10,
-    prefillTokenMs: 0.1,
-    prefillTokenSquaredMs: 0.01,
-    decodeMs: 100,
-    decodeSequenceMs: 2,
-    decodeContextTokenMs: 0.5,
-    hostTokenMs: 0.25,
-  });
+Deno.test("profileTime() asks the profile for each half: all prompts as one run behind their mean context", () => {
+  const profile = {
+    ...flatProfile({ prefillMs: 0, decodeMs: 0, hostMs: 0.5 }),
+    prefill: { newTokens: [0, 100], contextTokens: [0, 1000], ms: [[0, 0], [10, 20]] },
+    decode: { sequences: [1, 3], contextTokens: [0, 100], ms: [[1, 2], [3, 4]] },
+  };
+  const time = profileTime(new WorkerTimes(profile));
   assert.deepEqual(time(nothing), { prefillMs: 0, decodeMs: 0 });
-  const decode = { ...nothing, decodeSequences: 3, activeTokens: 4 };
-  near(time(decode).decodeMs, 1 + 100 + 6 + 2);
-  near(time({ ...nothing, prefillTokens: 10 }).prefillMs, 1 + 10 + 1 + 1);
-  const both = time({ ...decode, prefillTokens: 10, hostTokens: 4 });
-  near(both.prefillMs, 13 + 1);
-  near(both.decodeMs, 108);
+  near(time({ ...nothing, decodeSequences: 2, activeTokens: 100 }).decodeMs, 2.5);
+  const both = { ...nothing, prefillTokens: 50, prefillContext: 50 * 400, hostTokens: 32 };
+  near(time(both).prefillMs, 7 + 1);
+  const unmeasured = profileTime(new WorkerTimes({ ...profile, onboardBlockMs: {} }));
+  near(unmeasured({ ...nothing, hostTokens: 64 }).prefillMs, 64 * 131_072 / 64e9 * 1000);
 });
