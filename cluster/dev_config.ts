@@ -69,7 +69,15 @@ export const devSchema = {
     ...modelBounds.ctx,
     help: "Most tokens of prompt plus output; 0 = the model's, up to 8192.",
   }),
-  router: option.choice(["kv", "round-robin", "random", "least-loaded", "power-of-two", "direct"], {
+  router: option.choice([
+    "kv",
+    "ttft",
+    "round-robin",
+    "random",
+    "least-loaded",
+    "power-of-two",
+    "direct",
+  ], {
     fallback: "kv",
     help: "How a worker is chosen.",
   }),

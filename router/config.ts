@@ -3,6 +3,7 @@ import type { InstanceId } from "@pixii/wire";
 import { commonOptions, option } from "@pixii/runtime";
 import type { ConfigOf } from "@pixii/runtime";
 import type { RouterRules } from "./core/router_state.ts";
+import { defaultTtftWeights } from "./core/ttft_cost.ts";
 
 const credit = (fallback: number, tier: string) =>
   option.number({
@@ -40,6 +41,33 @@ export const routerSchema = {
   "kv.device-credit": credit(1, "in the engine's cache"),
   "kv.host-credit": credit(0.75, "in the host's memory"),
   "kv.disk-credit": credit(0.25, "on disk"),
+  "kv.credit-decay": option.number({
+    fallback: 0,
+    min: 0,
+    max: 100,
+    help:
+      "Policy kv: how fast the credit for the engine's cache fades where prompts wait; 0 = never.",
+  }),
+  "ttft.work-weight": option.number({
+    fallback: defaultTtftWeights.workWeight,
+    min: 0,
+    max: 100,
+    help:
+      "Policy ttft: what new work costs beside the time it takes, as others will wait for it; 0 is greedy.",
+  }),
+  "ttft.sticky-backlog": option.duration({
+    fallback: defaultTtftWeights.stickyBacklogMs,
+    min: 0,
+    max: 3_600_000,
+    help: "Policy ttft: a session may leave its worker when prompts of more than this wait there.",
+  }),
+  "ttft.assumed-rate": option.number({
+    fallback: defaultTtftWeights.assumedRate,
+    min: 1,
+    max: 10_000_000,
+    help:
+      "Policy ttft: prompt tokens per second of a worker that has no profile and reports no rate.",
+  }),
   "index.max-blocks": option.integer({
     fallback: 1_000_000,
     min: 0,
@@ -81,6 +109,12 @@ export function rulesOf(config: RouterConfig, router: InstanceId): RouterRules {
       deviceCredit: config["kv.device-credit"],
       hostCredit: config["kv.host-credit"],
       diskCredit: config["kv.disk-credit"],
+      creditDecay: config["kv.credit-decay"],
+    },
+    ttft: {
+      workWeight: config["ttft.work-weight"],
+      stickyBacklogMs: config["ttft.sticky-backlog"],
+      assumedRate: config["ttft.assumed-rate"],
     },
     hungStepMs: config["liveness.hung-step"],
     sessionTtlMs: config["affinity.ttl"],

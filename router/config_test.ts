@@ -10,8 +10,9 @@ Deno.test("the defaults are the cost of the design", () => {
     ...{ indexBlocks: 1_000_000, keptDecisions: 1_024 },
     kv: {
       ...{ temperature: 0, prefillScale: 1, activeWeight: 0 },
-      ...{ deviceCredit: 1, hostCredit: 0.75, diskCredit: 0.25 },
+      ...{ deviceCredit: 1, hostCredit: 0.75, diskCredit: 0.25, creditDecay: 0 },
     },
+    ttft: { workWeight: 1, stickyBacklogMs: 1_000, assumedRate: 5_000 },
   });
 });
 

@@ -41,6 +41,14 @@ export class ChurnMap<Key, Value> {
     return this.#cells.delete(key);
   }
 
+  /** Takes the entry away that was added first. */
+  deleteFirst(): void {
+    for (const key of this.#cells.keys()) {
+      this.delete(key);
+      return;
+    }
+  }
+
   /** Takes all away. */
   clear(): void {
     for (const cell of this.#cells.values()) cell.value = undefined;

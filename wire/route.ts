@@ -17,6 +17,7 @@ import { routeWeights } from "./route_weights.ts";
 /** How a worker is picked. */
 export const policies = [
   "kv",
+  "ttft",
   "round-robin",
   "random",
   "least-loaded",

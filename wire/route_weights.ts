@@ -12,6 +12,8 @@ export const weightBounds = {
   "kv.device-credit": { min: 0, max: 10 },
   "kv.host-credit": { min: 0, max: 10 },
   "kv.disk-credit": { min: 0, max: 10 },
+  "kv.credit-decay": { min: 0, max: 100 },
+  "ttft.work-weight": { min: 0, max: 100 },
 } as const;
 
 /** Name of a weight that one request may set. */

@@ -5,10 +5,13 @@ import { pickAny, pickCheapest, pickSoftmax, pickTwo } from "./pick.ts";
 import type { Draw } from "./pick.ts";
 import { addTerm } from "./scored.ts";
 import type { Scored } from "./scored.ts";
+import { priceTtft } from "./ttft_cost.ts";
+import type { TtftWeights } from "./ttft_cost.ts";
 
 /** Weights of all policies, by policy; numbers only, so that a record can name and change each. Never changed in place. */
 export interface PolicyWeights {
   readonly kv: KvWeights;
+  readonly ttft: TtftWeights;
 }
 
 /** All that a choice rests on besides its candidates and chance; plain data, kept with the decision as it is. */
@@ -55,6 +58,7 @@ export function choose(all: readonly Scored[], input: ChoiceInput, draw: Draw): 
     case "power-of-two":
       // The first of equals: it waits the longest, or was drawn first.
       return { looked, chosen: pickCheapest(looked, () => 0) };
+    case "ttft":
     case "least-loaded":
     case "direct":
       return { looked, chosen: pickCheapest(looked, draw) };
@@ -64,6 +68,7 @@ export function choose(all: readonly Scored[], input: ChoiceInput, draw: Draw): 
 function price(candidates: readonly Scored[], input: ChoiceInput): void {
   const { policy, isl, weights } = input;
   if (policy === "kv") return priceKv(candidates, isl, weights.kv);
+  if (policy === "ttft") return priceTtft(candidates, isl, weights.ttft);
   if (policy === "random") return;
   for (const one of candidates) {
     if (policy === "round-robin") addTerm(one, "turn", one.rank.lastTurn);

@@ -19,7 +19,9 @@ import type { Model } from "./model.ts";
 import { overlapStride } from "./prefix_index.ts";
 import type { PrefixIndex } from "./prefix_index.ts";
 import type { Draw } from "./pick.ts";
+import type { BusyRules } from "./queue_rules.ts";
 import type { Rank } from "./rank.ts";
+import { weightsWith } from "./request_weights.ts";
 import type { Scored } from "./scored.ts";
 import type { Sessions } from "./sessions.ts";
 
@@ -29,6 +31,8 @@ export interface DecisionGround {
   readonly policy: PolicyName;
   readonly weights: PolicyWeights;
   readonly hungStepMs: number;
+  /** When a rank is full; without it none is. */
+  readonly busy?: BusyRules;
   readonly liveness: Liveness;
   readonly sessions: Sessions;
   readonly stateVersion: number;
@@ -72,9 +76,10 @@ export function decide(
       { param: "worker" },
     );
   }
-  const { liveness, hungStepMs } = ground;
+  const { liveness, hungStepMs, busy } = ground;
   const excluded: Excluded[] = [];
-  const judges = { liveness, hungStepMs, nowMs: moment.nowMs, excluded };
+  const boundTo = hardSessionRank(model.hash, request, { ground, nowMs: moment.nowMs });
+  const judges = { liveness, hungStepMs, busy, boundTo, nowMs: moment.nowMs, excluded };
   const eligible = eligibleRanks(model, request, judges);
   if (!eligible.ok) return eligible;
   const chance: number[] = [];
@@ -83,10 +88,14 @@ export function decide(
     chance.push(number);
     return number;
   };
+  const { ttft } = ground.weights;
+  if (policy === "ttft") {
+    for (const { load } of eligible.value) load.foresee(moment.nowMs, ttft.assumedRate);
+  }
   const all = overlapsOf(eligible.value, request, ground, model);
   const session = sessionRank(all, model, request, options);
   const input: ChoiceInput = {
-    ...{ policy, isl: request.isl, weights: ground.weights },
+    ...{ policy, isl: request.isl, weights: weightsWith(ground.weights, hints?.weights) },
     sessionPlace: session === undefined ? undefined : all.indexOf(session),
   };
   const { looked, chosen } = choose(all, input, draw);
@@ -147,6 +156,16 @@ function overlapsOf(
   return scored;
 }
 
+/** Key of the only rank that may serve the request: the one its hard session is bound to. */
+export function hardSessionRank(
+  model: ModelHash,
+  { hints }: RouteRequest,
+  at: { readonly ground: Pick<DecisionGround, "sessions">; readonly nowMs: number },
+): string | undefined {
+  if (hints?.session === undefined || hints.sessionMode !== "hard") return undefined;
+  return at.ground.sessions.find(model, hints.session, at.nowMs);
+}
+
 /** The candidate that served the request's session last, unless it is full while another is not. */
 function sessionRank(
   candidates: readonly Scored[],
@@ -159,6 +178,9 @@ function sessionRank(
   const key = options.ground.sessions.find(model.hash, session, options.moment.nowMs);
   const known = candidates.find((one) => one.rank.key === key);
   const isFull = ({ rank }: Scored) => rank.load.requests >= rank.card.maxSeqs;
-  if (known === undefined) return undefined;
+  if (known === undefined || request.hints?.sessionMode === "hard") return known;
+  const { policy, weights } = options.ground;
+  const isPredicted = (request.hints?.policy ?? policy) === "ttft";
+  if (isPredicted && known.rank.load.aheadMs > weights.ttft.stickyBacklogMs) return undefined;
   return isFull(known) && !candidates.every(isFull) ? undefined : known;
 }

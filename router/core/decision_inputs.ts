@@ -9,7 +9,15 @@ export type PricedCard = Pick<ModelCard, "blockSize" | "maxSeqs" | "profile">;
  * The numbers that pricing reads of a rank, beside its card and the overlap: names as they are shown, in the order in
  * which they are kept. A number that a policy begins to read is added here, in `take` and in `rankOf`.
  */
-const loadNames = ["prefillTokens", "blocks", "requests", "lastTurn"] as const;
+const loadNames = [
+  "prefillTokens",
+  "blocks",
+  "requests",
+  "lastTurn",
+  "waiting",
+  "aheadMs",
+  "prefillRate",
+] as const;
 
 /** Columns of a row: device, host, disk, the numbers of `loadNames`, the cost. */
 const width = 3 + loadNames.length + 1;
@@ -20,7 +28,7 @@ export const inputBytes: number = 8 * width + 16;
 
 /**
  * What the candidates of a decision looked like when it was made: numbers in one typed array, and references to what
- * never changes. Costs 8 stores per candidate on the way of a request; words are made of it only when somebody asks.
+ * never changes. Costs 11 stores per candidate on the way of a request; words are made of it only when somebody asks.
  */
 export class DecisionInputs {
   readonly #workers: readonly { readonly worker: WorkerRank }[];
@@ -57,7 +65,10 @@ export class DecisionInputs {
       numbers[at + 4] = load.blocks;
       numbers[at + 5] = load.requests;
       numbers[at + 6] = lastTurn;
-      numbers[at + 7] = hasCost || looked.includes(all[i]) ? cost : NaN;
+      numbers[at + 7] = load.waiting;
+      numbers[at + 8] = load.aheadMs;
+      numbers[at + 9] = load.prefillRate;
+      numbers[at + 10] = hasCost || looked.includes(all[i]) ? cost : NaN;
     }
     return new DecisionInputs(ranks, cards, numbers);
   }
@@ -109,6 +120,7 @@ export class DecisionInputs {
 export function scoredOf(inputs: RankInputs, profiles: readonly unknown[]): Scored {
   const { worker, overlap, blockSize, maxSeqs, numbers, profile } = inputs;
   const { prefillTokens = 0, blocks = 0, requests = 0, lastTurn = 0 } = numbers;
+  const { waiting = 0, aheadMs = 0, prefillRate = 0 } = numbers;
   const card = {
     ...{ blockSize, maxSeqs },
     ...(profile === undefined ? {} : { profile: profiles[profile] as PricedCard["profile"] }),
@@ -116,7 +128,7 @@ export function scoredOf(inputs: RankInputs, profiles: readonly unknown[]): Scor
   const key = workerRankText(worker);
   const rank: PricedRank = {
     ...{ key, worker, card, lastTurn },
-    load: { prefillTokens, blocks, requests },
+    load: { prefillTokens, blocks, requests, waiting, aheadMs, prefillRate },
   };
   return { rank, overlap, terms: {}, cost: 0 };
 }

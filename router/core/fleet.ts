@@ -8,6 +8,8 @@ import type { Liveness } from "./liveness.ts";
 import { markStrangers } from "./model.ts";
 import type { Model } from "./model.ts";
 import type { Rank } from "./rank.ts";
+import type { RankLoad } from "./rank_load.ts";
+import { timesOfProfile } from "./ttft_times.ts";
 
 /** Ranks of one card that are followed; an instance with more is cut. */
 const mostRanksPerCard = 256;
@@ -40,7 +42,10 @@ export class Fleet {
     const before = this.#cards.put(key, card);
     this.#liveness.present(card.instance, nowMs);
     if (before !== undefined && isSameShape(before, card)) {
-      for (const rank of this.#ranksOf(card)) rank.card = card;
+      for (const rank of this.#ranksOf(card)) {
+        rank.card = card;
+        expectOf(rank.load, card);
+      }
     } else {
       if (before !== undefined) this.#drop(before);
       this.#add(card);
@@ -126,8 +131,10 @@ export class Fleet {
       sources.push(opened.key);
       this.#uses.set(opened.key, (this.#uses.get(opened.key) ?? 0) + 1);
     }
+    const load = this.#ledger.openRank(key);
+    expectOf(load, card);
     return {
-      ...{ key, worker, load: this.#ledger.openRank(key), owners, sources, card },
+      ...{ key, worker, load, owners, sources, card },
       ...{ report: undefined, isStranger: false, lastTurn: 0 },
     };
   }
@@ -163,6 +170,11 @@ export class Fleet {
     }
     return false;
   }
+}
+
+/** A card tells how long its ranks take, where that was measured. */
+function expectOf(load: RankLoad, { profile, blockSize }: ModelCard): void {
+  load.expect(profile === undefined ? undefined : timesOfProfile(profile), blockSize);
 }
 
 /** True where a card changed in nothing that ranks and sources are made of. */

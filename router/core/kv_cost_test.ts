@@ -74,3 +74,11 @@ Deno.test("priceKv() tells the costs of different block sizes in the smallest of
   // In blocks of 64: 2.5 - 1 to compute, 1 + 2 to hold; each is 4 blocks of 16.
   assert.deepEqual(large.terms, { prefill: 6, decode: 12, active: 0 });
 });
+
+Deno.test("with a decay the device's credit fades with what waits beyond the least loaded", () => {
+  const busy = scoredOf(1, { overlap: [4, 0, 0], booked: [[64, 4]] });
+  const idle = scoredOf(2, { overlap: [4, 0, 0] });
+  priceKv([busy, idle], 64, { ...weights, creditDecay: 1 });
+  // 64 tokens in excess are as many as the request has: half the credit.
+  assert.deepEqual([busy.terms.prefill, idle.terms.prefill], [8 - 2, 0]);
+});

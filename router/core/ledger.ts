@@ -1,4 +1,4 @@
-import { streamKeyText, workerRankText } from "@pixii/wire";
+import { ChurnMap, streamKeyText, workerRankText } from "@pixii/wire";
 import type { InstanceId, LedgerEntry, LoadReport, StreamKey } from "@pixii/wire";
 import { bookingOf } from "./booking.ts";
 import type { Booking, Claim } from "./booking.ts";
@@ -31,16 +31,16 @@ export interface SweptBookings {
  * end depends only on which entries came. Pure: time is an argument.
  */
 export class Ledger {
-  readonly #bookings = new Map<string, Booking>();
+  readonly #bookings = new ChurnMap<string, Booking>();
   readonly #loads = new Map<string, RankLoad>();
   /** Ranks that are followed; others have a load only while something is booked there. */
   readonly #open = new Set<string>();
   /** What is known of streams without a booking, so that a late one is right. */
   readonly #facts = new BoundedMap<string, "first-token" | "complete">(ledgerLimits.facts);
-  readonly #unconfirmed = new Set<Booking>();
+  readonly #unconfirmed = new ChurnMap<string, Booking>();
   readonly #present = new Set<InstanceId>();
   readonly #absentMs = new Map<InstanceId, number>();
-  readonly #byFrontend = new Map<InstanceId, Set<Booking>>();
+  readonly #byFrontend = new Map<InstanceId, ChurnMap<string, Booking>>();
 
   /** Live bookings. */
   get size(): number {
@@ -95,7 +95,7 @@ export class Ledger {
     }
     if (booking !== undefined) {
       if (booking.hasFirstToken) return "known";
-      this.#load(workerRankText(booking.claim.worker)).firstToken(booking);
+      this.#load(workerRankText(booking.claim.worker)).firstToken(booking, nowMs);
       return "applied";
     }
     if (this.#facts.get(text) !== undefined) return "known";
@@ -126,7 +126,7 @@ export class Ledger {
   /** Drops decisions nobody confirmed and bookings of frontends that are gone. */
   sweep(nowMs: number): SweptBookings {
     let unconfirmed = 0;
-    for (const booking of [...this.#unconfirmed]) {
+    for (const booking of [...this.#unconfirmed.values()]) {
       if (nowMs - booking.bookedMs < ledgerLimits.confirmMs) break;
       this.#release(booking);
       unconfirmed += 1;
@@ -135,7 +135,7 @@ export class Ledger {
     for (const [frontend, sinceMs] of [...this.#absentMs]) {
       const bookings = this.#byFrontend.get(frontend);
       if (bookings !== undefined && nowMs - sinceMs < ledgerLimits.frontendGraceMs) continue;
-      for (const booking of [...bookings ?? []]) {
+      for (const booking of [...bookings?.values() ?? []]) {
         this.#release(booking);
         orphaned += 1;
       }
@@ -169,7 +169,7 @@ export class Ledger {
     if (atRanks !== this.size || ofFrontends !== this.size) {
       throw new Error(`${this.size} bookings, ${atRanks} at ranks, ${ofFrontends} of frontends`);
     }
-    for (const booking of this.#unconfirmed) {
+    for (const booking of this.#unconfirmed.values()) {
       if (this.#bookings.get(booking.text) !== booking || booking.isConfirmed) {
         throw new Error("a booking waits for a confirmation it does not need");
       }
@@ -204,29 +204,29 @@ export class Ledger {
     if (this.#facts.get(booking.text) === "first-token") booking.hasFirstToken = true;
     this.#facts.delete(booking.text);
     this.#bookings.set(booking.text, booking);
-    if (!booking.isConfirmed) this.#unconfirmed.add(booking);
+    if (!booking.isConfirmed) this.#unconfirmed.set(booking.text, booking);
     const { worker, frontend } = booking.claim;
     this.#load(workerRankText(worker)).add(booking);
     let own = this.#byFrontend.get(frontend);
     if (own === undefined) {
-      this.#byFrontend.set(frontend, own = new Set());
+      this.#byFrontend.set(frontend, own = new ChurnMap());
       if (!this.#present.has(frontend) && !this.#absentMs.has(frontend)) {
         this.#absentMs.set(frontend, nowMs);
       }
     }
-    own.add(booking);
+    own.set(booking.text, booking);
   }
 
   #release(booking: Booking): void {
     if (!this.#bookings.delete(booking.text)) return;
-    this.#unconfirmed.delete(booking);
+    this.#unconfirmed.delete(booking.text);
     const { worker, frontend } = booking.claim;
     const rank = workerRankText(worker);
     const load = this.#load(rank);
     load.remove(booking);
     if (load.bookings === 0 && !this.#open.has(rank)) this.#loads.delete(rank);
     const own = this.#byFrontend.get(frontend);
-    own?.delete(booking);
+    own?.delete(booking.text);
     if (own?.size === 0) this.#byFrontend.delete(frontend);
   }
 

@@ -1,5 +1,8 @@
+import { ChurnMap } from "@pixii/wire";
 import type { LoadReport } from "@pixii/wire";
 import type { Booking } from "./booking.ts";
+import { PrefillLine } from "./prefill_line.ts";
+import type { TtftTimes } from "./ttft_times.ts";
 
 /** Times and bounds of the correction by load reports. */
 export const driftLimits = {
@@ -14,7 +17,10 @@ export const driftLimits = {
 
 /** What is booked at one worker rank, and what its reports tell beyond that. */
 export class RankLoad {
-  readonly #bookings = new Set<Booking>();
+  readonly #bookings = new ChurnMap<string, Booking>();
+  readonly #line = new PrefillLine();
+  #aheadMs = 0;
+  #prefillRate = 0;
   #prefillTokens = 0;
   #blocks = 0;
   #digestHi = 0;
@@ -42,6 +48,34 @@ export class RankLoad {
     return this.#prefillTokens + this.#other.prefillTokens;
   }
 
+  /** Streams booked here whose first token is not there yet. */
+  get waiting(): number {
+    return this.#line.size;
+  }
+
+  /** How long their prompts take, as `foresee` last found; 0 before. */
+  get aheadMs(): number {
+    return this.#aheadMs;
+  }
+
+  /** Prompt tokens per second of the last report; 0 = unknown. */
+  get prefillRate(): number {
+    return this.#prefillRate;
+  }
+
+  /** How long this rank takes, and its block size; from here on bookings are predicted with it. */
+  expect(times: TtftTimes | undefined, blockSize: number): void {
+    this.#line.expect(times, blockSize);
+  }
+
+  /** Predicts how long the waiting prompts take from now on; at `assumedRate` tokens per second where nothing is known. O(1). */
+  foresee(nowMs: number, assumedRate: number): void {
+    this.#aheadMs = this.#line.aheadMs(nowMs, {
+      ...{ allTokens: this.prefillTokens, otherTokens: this.#other.prefillTokens },
+      tokensPerSecond: this.#prefillRate > 0 ? this.#prefillRate : assumedRate,
+    });
+  }
+
   /** Blocks of running streams. */
   get blocks(): number {
     return this.#blocks + this.#other.blocks;
@@ -54,18 +88,22 @@ export class RankLoad {
 
   /** Adds a booking. */
   add(booking: Booking): void {
-    this.#bookings.add(booking);
+    this.#bookings.set(booking.text, booking);
+    if (!booking.hasFirstToken) this.#line.add(booking);
     this.#count(booking, 1);
   }
 
   /** Takes a booking away. */
   remove(booking: Booking): void {
-    if (this.#bookings.delete(booking)) this.#count(booking, -1);
+    if (!this.#bookings.delete(booking.text)) return;
+    this.#line.remove(booking, undefined);
+    this.#count(booking, -1);
   }
 
   /** The stream's prompt is computed. */
-  firstToken(booking: Booking): void {
+  firstToken(booking: Booking, nowMs: number): void {
     if (booking.hasFirstToken) return;
+    this.#line.remove(booking, nowMs);
     this.#prefillTokens -= booking.claim.prefillTokens;
     booking.hasFirstToken = true;
   }
@@ -73,6 +111,7 @@ export class RankLoad {
   /** Takes a report in; returns the bookings that are no stream of the worker, to be dropped. */
   reported(report: LoadReport, nowMs: number): Booking[] {
     this.#learnOther(report);
+    this.#prefillRate = report.prefillRate;
     const { activeStreams, activeDigestHi, activeDigestLo } = report;
     const isSame = activeStreams === this.#bookings.size && activeDigestHi === this.#digestHi &&
       activeDigestLo === this.#digestLo;
@@ -97,9 +136,11 @@ export class RankLoad {
   /** Throws where the sums are not those of the bookings. */
   checkIntegrity(): void {
     const sum = { prefillTokens: 0, blocks: 0, hi: 0, lo: 0 };
-    for (const { claim, hasFirstToken, hashHi, hashLo } of this.#bookings) {
+    let waiting = 0;
+    for (const { claim, hasFirstToken, hashHi, hashLo } of this.#bookings.values()) {
       sum.prefillTokens += hasFirstToken ? 0 : claim.prefillTokens;
       sum.blocks += claim.blocks;
+      waiting += hasFirstToken ? 0 : 1;
       sum.hi = (sum.hi ^ hashHi) >>> 0;
       sum.lo = (sum.lo ^ hashLo) >>> 0;
     }
@@ -109,6 +150,7 @@ export class RankLoad {
     if (sum.hi !== this.#digestHi || sum.lo !== this.#digestLo) {
       throw new Error("the digest of a rank is not that of its bookings");
     }
+    if (waiting !== this.#line.size) throw new Error("a rank's line is not that of its bookings");
   }
 
   #count(booking: Booking, sign: 1 | -1): void {
@@ -120,7 +162,9 @@ export class RankLoad {
   }
 
   #old(nowMs: number): Booking[] {
-    return [...this.#bookings].filter((one) => nowMs - one.bookedMs >= driftLimits.youngMs);
+    return [...this.#bookings.values()].filter((one) =>
+      nowMs - one.bookedMs >= driftLimits.youngMs
+    );
   }
 
   /** Old bookings, the likeliest to be lost first: the one whose absence explains the digest, then by age. */

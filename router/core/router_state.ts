@@ -1,4 +1,4 @@
-import { fail } from "@pixii/wire";
+import { fail, workerRankText } from "@pixii/wire";
 import type {
   InstanceId,
   KvEventBatch,
@@ -10,7 +10,7 @@ import type {
   RouteRequest,
 } from "@pixii/wire";
 import type { PolicyWeights } from "./choose.ts";
-import { decide } from "./decide.ts";
+import { decide, hardSessionRank } from "./decide.ts";
 import type { Decision, DecisionGround, DecisionMoment } from "./decide.ts";
 import { DecisionLog } from "./decision_log.ts";
 import type { GapCause, StreamChange } from "./event_stream.ts";
@@ -21,14 +21,20 @@ import type { KvWeights } from "./kv_cost.ts";
 import { Ledger } from "./ledger.ts";
 import type { EntryResult, SweptBookings } from "./ledger.ts";
 import { Liveness } from "./liveness.ts";
+import type { BusyRules } from "./queue_rules.ts";
 import { Sessions } from "./sessions.ts";
+import { defaultTtftWeights } from "./ttft_cost.ts";
+import type { TtftWeights } from "./ttft_cost.ts";
 
 /** How a router decides. */
 export interface RouterRules {
   readonly router: InstanceId;
   readonly policy: PolicyName;
   readonly kv: KvWeights;
+  readonly ttft?: TtftWeights;
   readonly hungStepMs: number;
+  /** When a rank is full; without it none is. */
+  readonly busy?: BusyRules;
   readonly sessionTtlMs: number;
   /** Block copies of all indexes. */
   readonly indexBlocks: number;
@@ -52,6 +58,7 @@ export class RouterState implements DecisionGround {
   readonly kv: KvWeights;
   readonly weights: PolicyWeights;
   readonly hungStepMs: number;
+  readonly busy: BusyRules | undefined;
   readonly liveness = new Liveness();
   readonly ledger = new Ledger();
   readonly streams: EventStreams;
@@ -64,8 +71,9 @@ export class RouterState implements DecisionGround {
     this.router = rules.router;
     this.policy = rules.policy;
     this.kv = rules.kv;
-    this.weights = { kv: rules.kv };
+    this.weights = { kv: rules.kv, ttft: rules.ttft ?? defaultTtftWeights };
     this.hungStepMs = rules.hungStepMs;
+    this.busy = rules.busy;
     this.sessions = new Sessions(rules.sessionTtlMs);
     this.decisions = new DecisionLog(rules.keptDecisions);
     this.streams = new EventStreams(rules.indexBlocks);
@@ -130,7 +138,16 @@ export class RouterState implements DecisionGround {
     const result = this.ledger.apply(entry, nowMs);
     if (result === "applied") this.#stateVersion += 1;
     this.decisions.learn(entry, nowMs);
+    if (entry.op === "book" && entry.session !== undefined && result !== "late") {
+      const use = { rank: workerRankText(entry.worker), nowMs, ttlMs: entry.sessionTtlMs };
+      this.sessions.put(entry.model, entry.session, use);
+    }
     return result;
+  }
+
+  /** Key of the only rank that may serve the request: the one its hard session is bound to. */
+  boundTo(model: ModelHash, request: RouteRequest, nowMs: number): string | undefined {
+    return hardSessionRank(model, request, { ground: this, nowMs });
   }
 
   /** Drops what is over by now: cards that left, decisions nobody confirmed, bookings of frontends that are gone. */
@@ -161,7 +178,8 @@ export class RouterState implements DecisionGround {
     this.#stateVersion += 1;
     const { hints } = request;
     if (hints?.session !== undefined) {
-      this.sessions.put(rank.card.hash, hints.session, { rank: rank.key, nowMs });
+      const use = { rank: rank.key, nowMs, ttlMs: hints.sessionTtlMs };
+      this.sessions.put(rank.card.hash, hints.session, use);
     }
     this.decisions.push(decision.trace);
   }

@@ -7,11 +7,17 @@ import type { ModelCard, Overlap, WorkerRank } from "@pixii/wire";
 export interface PricedRank {
   readonly key: string;
   readonly worker: WorkerRank;
-  readonly card: Pick<ModelCard, "blockSize" | "maxSeqs">;
+  readonly card: Pick<ModelCard, "blockSize" | "maxSeqs" | "profile">;
   readonly load: {
     readonly prefillTokens: number;
     readonly blocks: number;
     readonly requests: number;
+    /** Requests whose first token is not there yet. */
+    readonly waiting: number;
+    /** How long the prompts of those take from now on, in milliseconds; known where the policy asks for it, else 0. */
+    readonly aheadMs: number;
+    /** Prompt tokens per second that the worker last reported; 0 = unknown. */
+    readonly prefillRate: number;
   };
   /** The model's turn at which it was last chosen, from 1; 0 for never. */
   readonly lastTurn: number;

@@ -1,0 +1,74 @@
+import { ChurnMap } from "@pixii/wire";
+import type { Booking } from "./booking.ts";
+import type { TtftTimes } from "./ttft_times.ts";
+
+/**
+ * The streams of one rank whose prompts are not computed yet, in the order of booking: the first is taken to be under
+ * way. Tells how long they take. Pure: time is an argument.
+ */
+export class PrefillLine {
+  readonly #line = new ChurnMap<string, Booking>();
+  /** What was predicted for each when it came, in milliseconds. */
+  readonly #ms = new ChurnMap<string, number>();
+  #sumMs = 0;
+  /** Since when the first is under way; undefined where that is not known. */
+  #headSinceMs: number | undefined;
+  #times: TtftTimes | undefined;
+  #blockSize = 1;
+
+  /** Streams in the line. */
+  get size(): number {
+    return this.#line.size;
+  }
+
+  /** How long this rank takes, and its block size; from here on streams are predicted with it. Undefined = not known. */
+  expect(times: TtftTimes | undefined, blockSize: number): void {
+    this.#times = times;
+    this.#blockSize = blockSize;
+  }
+
+  /** A stream joins at the end. */
+  add(booking: Booking): void {
+    const { prefillTokens, blocks } = booking.claim;
+    const cached = Math.max(0, blocks * this.#blockSize - prefillTokens);
+    const ms = this.#times?.prefillMs(prefillTokens, cached) ?? 0;
+    if (this.#line.size === 0) this.#headSinceMs = booking.bookedMs;
+    this.#line.set(booking.text, booking);
+    this.#ms.set(booking.text, ms);
+    this.#sumMs += ms;
+  }
+
+  /** A stream leaves, its prompt computed or given up; the next is under way from then on. Others are ignored. */
+  remove(booking: Booking, nowMs: number | undefined): void {
+    if (!this.#line.delete(booking.text)) return;
+    const ms = this.#ms.get(booking.text) ?? 0;
+    this.#ms.delete(booking.text);
+    // Sums of fractions drift; an empty line begins anew.
+    this.#sumMs = this.#line.size === 0 ? 0 : this.#sumMs - ms;
+    this.#headSinceMs = nowMs;
+  }
+
+  /**
+   * Milliseconds until all of the line is computed. `otherTokens` wait there without a booking, `allTokens` with them;
+   * where the rank has no times, its tokens pass at `tokensPerSecond`. O(1).
+   */
+  aheadMs(nowMs: number, { allTokens, otherTokens, tokensPerSecond }: {
+    readonly allTokens: number;
+    readonly otherTokens: number;
+    readonly tokensPerSecond: number;
+  }): number {
+    const tokenMs = 1000 / tokensPerSecond;
+    const times = this.#times;
+    const other = otherTokens > 0 ? times?.prefillMs(otherTokens, 0) ?? 0 : 0;
+    const wholeMs = times === undefined ? allTokens * tokenMs : this.#sumMs + other;
+    let doneMs = 0;
+    for (const head of this.#line.values()) {
+      const headMs = times === undefined
+        ? head.claim.prefillTokens * tokenMs
+        : this.#ms.get(head.text) ?? 0;
+      doneMs = Math.min(headMs, nowMs - (this.#headSinceMs ?? nowMs));
+      break;
+    }
+    return Math.max(0, wholeMs - Math.max(0, doneMs));
+  }
+}

@@ -1,0 +1,79 @@
+import { addTerm } from "./scored.ts";
+import type { PricedRank, Scored } from "./scored.ts";
+import { timesOfProfile, timesOfRate } from "./ttft_times.ts";
+import type { TtftTimes } from "./ttft_times.ts";
+
+/** Weights of policy `ttft`. */
+export interface TtftWeights {
+  /**
+   * What a millisecond of new work costs beside the time it takes: others will wait for it. 0 is greedy: the request's own
+   * first token and nothing else.
+   */
+  readonly workWeight: number;
+  /** A session leaves its worker when more than this waits there, in milliseconds. */
+  readonly stickyBacklogMs: number;
+  /** Prompt tokens per second of a worker of which nothing is known yet. */
+  readonly assumedRate: number;
+}
+
+/** The weights that measured best on the traces; docs/routing.md has the table. */
+export const defaultTtftWeights: TtftWeights = {
+  workWeight: 1,
+  stickyBacklogMs: 1_000,
+  assumedRate: 5_000,
+};
+
+/** Prompt tokens of one engine step: a longer prompt takes several, and each of them decodes for everybody else, too. */
+const chunkTokens = 512;
+
+/** Bytes of a block pass at host and disk speed in about this share of the time that computing it takes, where nobody measured. */
+const assumedOnboardShare = { host: 0.05, disk: 0.2 } as const;
+
+/** The times of a rank: its measured profile, else the rate it reports, else the assumed one. */
+export function timesOf(rank: PricedRank, weights: TtftWeights): TtftTimes {
+  const { profile } = rank.card;
+  if (profile !== undefined) return timesOfProfile(profile);
+  return timesOfRate(rank.load.prefillRate > 0 ? rank.load.prefillRate : weights.assumedRate);
+}
+
+/**
+ * Prices the candidates in milliseconds until the first token: `queue` = prompts ahead of it, `prefill` = its own tokens
+ * that no tier holds, `transfer` = blocks brought back from host and disk, `interference` = decode steps that those take
+ * part in, and `work` = `workWeight` times the new work, which the worker's other requests will wait for. A session's
+ * worker is preferred by `decide`, not here.
+ */
+export function priceTtft(candidates: readonly Scored[], isl: number, weights: TtftWeights): void {
+  for (const one of candidates) {
+    const { rank, overlap } = one;
+    const { load, card } = rank;
+    const { blockSize } = card;
+    const times = timesOf(rank, weights);
+    const below = overlap.host + overlap.disk;
+    const cached = Math.min(isl - 1, (overlap.device + below) * blockSize);
+    const fresh = Math.max(1, isl - Math.max(0, cached));
+    const prefill = times.prefillMs(fresh, isl - fresh);
+    const transfer = below === 0 ? 0 : transferMs(one, times);
+    const decoding = Math.max(0, load.requests - load.waiting);
+    const steps = Math.ceil((load.prefillTokens + fresh) / chunkTokens);
+    const interference = decoding === 0
+      ? 0
+      : steps * times.decodeStepMs(decoding, load.blocks * blockSize);
+    addTerm(one, "queue", load.aheadMs);
+    addTerm(one, "prefill", prefill);
+    addTerm(one, "transfer", transfer);
+    addTerm(one, "interference", interference);
+    addTerm(one, "work", weights.workWeight * (prefill + transfer));
+  }
+}
+
+function transferMs({ rank, overlap }: Scored, times: TtftTimes): number {
+  const { blockSize } = rank.card;
+  let ms = 0;
+  for (const tier of ["host", "disk"] as const) {
+    const blocks = overlap[tier];
+    if (blocks === 0) continue;
+    ms += times.onboardMs(tier, { blocks, blockSize }) ??
+      assumedOnboardShare[tier] * times.prefillMs(blocks * blockSize, 0);
+  }
+  return ms;
+}
