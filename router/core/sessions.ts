@@ -4,14 +4,19 @@ import { BoundedMap } from "./bounded_map.ts";
 /** Sessions remembered; over this the longest unused go. */
 const mostSessions = 65_536;
 
+/** Where a session was last. */
+interface Binding {
+  readonly rank: string;
+  /** Forgotten then. */
+  readonly untilMs: number;
+}
+
 /** Which rank served a session last. Pure: time is an argument. */
 export class Sessions {
   readonly #ttlMs: number;
-  readonly #ranks = new BoundedMap<string, { readonly rank: string; readonly usedMs: number }>(
-    mostSessions,
-  );
+  readonly #ranks = new BoundedMap<string, Binding>(mostSessions);
 
-  /** `ttlMs`: a session unused for longer is forgotten; 0 remembers none. */
+  /** `ttlMs`: a session unused for longer is forgotten unless it asks for another time; 0 remembers none that does not ask. */
   constructor(ttlMs: number) {
     this.#ttlMs = ttlMs;
   }
@@ -24,12 +29,17 @@ export class Sessions {
   /** The rank key of a session. */
   find(model: ModelHash, session: string, nowMs: number): string | undefined {
     const known = this.#ranks.get(`${model}.${session}`);
-    return known !== undefined && nowMs - known.usedMs < this.#ttlMs ? known.rank : undefined;
+    return known !== undefined && nowMs < known.untilMs ? known.rank : undefined;
   }
 
-  /** The session is now at this rank. */
-  put(model: ModelHash, session: string, use: { rank: string; nowMs: number }): void {
-    if (this.#ttlMs === 0) return;
-    this.#ranks.set(`${model}.${session}`, { rank: use.rank, usedMs: use.nowMs });
+  /** The session is now at this rank, and stays for `ttlMs` where that is said. */
+  put(
+    model: ModelHash,
+    session: string,
+    use: { readonly rank: string; readonly nowMs: number; readonly ttlMs?: number },
+  ): void {
+    const ttlMs = use.ttlMs ?? this.#ttlMs;
+    if (ttlMs === 0) return this.#ranks.delete(`${model}.${session}`);
+    this.#ranks.set(`${model}.${session}`, { rank: use.rank, untilMs: use.nowMs + ttlMs });
   }
 }
