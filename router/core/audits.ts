@@ -1,8 +1,9 @@
-import type { AuditAnswer, HashList, ModelCard, ModelHash } from "@pixii/wire";
-import { hashProbe } from "@pixii/wire";
+import type { AuditAnswer, HashList, ModelHash } from "@pixii/wire";
 import { AuditSample } from "./audit_sample.ts";
 import type { OpenStream } from "./event_streams.ts";
 import type { EventSource } from "./event_source.ts";
+import type { Doubt } from "./doubt.ts";
+import type { HashProof } from "./hash_proofs.ts";
 import { Trust } from "./trust.ts";
 import type { TrustChange, TrustState } from "./trust.ts";
 
@@ -18,16 +19,6 @@ export interface AuditRules {
 const catchUpMs = 2_000;
 /** Sources in doubt that one decision is looked through for. */
 const mostDoubtful = 4;
-
-/** Whether a worker's card proves that its block hashes are everybody's; `none`: its card says nothing. */
-export type HashProof = "proven" | "none" | "foreign";
-
-/** How much of a rank's blocks count, by tier, each from 0 to 1. */
-export interface Doubt {
-  readonly device: number;
-  readonly host: number;
-  readonly disk: number;
-}
 
 /** An audit to be asked of a source. */
 export interface AuditAsk {
@@ -282,10 +273,4 @@ export class Audits {
     this.#mix = (Math.imul(this.#mix, 1_664_525) + 1_013_904_223) >>> 0;
     return this.#mix / 4_294_967_296;
   }
-}
-
-/** Whether the card proves that its worker's block hashes are everybody's. */
-export function hashProofOf(card: ModelCard): HashProof {
-  if (card.hashProbe === undefined) return "none";
-  return card.hashProbe === hashProbe(card) ? "proven" : "foreign";
 }

@@ -15,6 +15,7 @@ import type { ChoiceInput, PolicyWeights } from "./choose.ts";
 import { DecisionInputs } from "./decision_inputs.ts";
 import { DecisionTrace } from "./decision_trace.ts";
 import type { Excluded } from "./decision_trace.ts";
+import { believed } from "./doubt.ts";
 import type { Model } from "./model.ts";
 import { overlapStride } from "./prefix_index.ts";
 import type { PrefixIndex } from "./prefix_index.ts";
@@ -148,7 +149,8 @@ function overlapsOf(
     }
     ofSize.forEach((rank, j) => {
       const at = overlapStride * j;
-      const overlap = { device: held[at], host: held[at + 1], disk: held[at + 2] };
+      const said = { device: held[at], host: held[at + 1], disk: held[at + 2] };
+      const overlap = believed(said, rank.doubt);
       const place = sizes.size === 1 ? j : ranks.indexOf(rank);
       scored[place] = { rank, overlap, terms: {}, cost: 0 };
     });

@@ -9,6 +9,7 @@ import { markStrangers } from "./model.ts";
 import type { Model } from "./model.ts";
 import type { Rank } from "./rank.ts";
 import type { RankLoad } from "./rank_load.ts";
+import type { Truth } from "./truth.ts";
 import { timesOfProfile } from "./ttft_times.ts";
 
 /** Ranks of one card that are followed; an instance with more is cut. */
@@ -21,12 +22,16 @@ export class Fleet {
   readonly #streams: EventStreams;
   readonly #ledger: Ledger;
   readonly #liveness: Liveness;
+  readonly #truth: Truth;
   readonly #cards = new CardBook(limits.deadMs);
   readonly #models = new Map<ModelHash, Model>();
   /** How many ranks a source counts for. */
   readonly #uses = new Map<string, number>();
 
-  constructor(parts: { streams: EventStreams; ledger: Ledger; liveness: Liveness }) {
+  constructor(
+    parts: { streams: EventStreams; ledger: Ledger; liveness: Liveness; truth: Truth },
+  ) {
+    this.#truth = parts.truth;
     this.#streams = parts.streams;
     this.#ledger = parts.ledger;
     this.#liveness = parts.liveness;
@@ -45,12 +50,20 @@ export class Fleet {
       for (const rank of this.#ranksOf(card)) {
         rank.card = card;
         expectOf(rank.load, card);
+        this.#prove(rank);
       }
     } else {
       if (before !== undefined) this.#drop(before);
       this.#add(card);
     }
     markStrangers(this.#models.get(card.hash)!.ranks);
+  }
+
+  /** Trust in some source has changed. O(ranks). */
+  doubtAgain(): void {
+    for (const { ranks } of this.#models.values()) {
+      for (const rank of ranks) rank.doubt = this.#truth.doubtOf(rank);
+    }
   }
 
   /** A key left the registry; its card goes with a later `sweep`. */
@@ -126,6 +139,7 @@ export class Fleet {
       if (source === undefined) continue;
       // A worker tells its number with every report; a kvbm has none.
       const opened = this.#streams.open(source, tier !== "device");
+      this.#truth.opened(opened);
       // A kvbm may be named by cards of another block size: its blocks then say nothing about this rank's.
       if (opened.stream.source.blockSize === card.blockSize) owners[tier] = opened.slot;
       sources.push(opened.key);
@@ -133,10 +147,17 @@ export class Fleet {
     }
     const load = this.#ledger.openRank(key);
     expectOf(load, card);
-    return {
+    return this.#prove({
       ...{ key, worker, load, owners, sources, card },
       ...{ report: undefined, isStranger: false, lastTurn: 0 },
-    };
+      ...{ proof: "none", doubt: undefined },
+    });
+  }
+
+  #prove(rank: Rank): Rank {
+    rank.proof = this.#truth.proofOf(rank.card);
+    rank.doubt = this.#truth.doubtOf(rank);
+    return rank;
   }
 
   #drop(card: ModelCard): void {
@@ -153,6 +174,7 @@ export class Fleet {
         if (uses > 0) this.#uses.set(key, uses);
         else {
           this.#uses.delete(key);
+          this.#truth.closed(key);
           this.#streams.close(key);
         }
       }

@@ -1,4 +1,6 @@
 import type { LoadReport, ModelCard, WorkerRank } from "@pixii/wire";
+import type { HashProof } from "./hash_proofs.ts";
+import type { Doubt } from "./doubt.ts";
 import type { TierOwners } from "./prefix_index.ts";
 import type { RankLoad } from "./rank_load.ts";
 
@@ -19,4 +21,8 @@ export interface Rank {
   isStranger: boolean;
   /** The model's turn at which it was last chosen, from 1; 0 for never. */
   lastTurn: number;
+  /** What its card proves of its block hashes. */
+  proof?: HashProof;
+  /** How much its blocks count, where not in full. */
+  doubt?: Doubt | undefined;
 }

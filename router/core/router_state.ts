@@ -22,6 +22,8 @@ import { Ledger } from "./ledger.ts";
 import type { EntryResult, SweptBookings } from "./ledger.ts";
 import { Liveness } from "./liveness.ts";
 import type { BusyRules } from "./queue_rules.ts";
+import { noTruthRules, Truth } from "./truth.ts";
+import type { TruthRules } from "./truth.ts";
 import { Sessions } from "./sessions.ts";
 import { defaultTtftWeights } from "./ttft_cost.ts";
 import type { TtftWeights } from "./ttft_cost.ts";
@@ -35,6 +37,8 @@ export interface RouterRules {
   readonly hungStepMs: number;
   /** When a rank is full; without it none is. */
   readonly busy?: BusyRules;
+  /** Nothing is audited and nothing supposed without it. */
+  readonly truth?: TruthRules;
   readonly sessionTtlMs: number;
   /** Block copies of all indexes. */
   readonly indexBlocks: number;
@@ -62,6 +66,7 @@ export class RouterState implements DecisionGround {
   readonly liveness = new Liveness();
   readonly ledger = new Ledger();
   readonly streams: EventStreams;
+  readonly truth: Truth;
   readonly fleet: Fleet;
   readonly sessions: Sessions;
   readonly decisions: DecisionLog;
@@ -77,8 +82,9 @@ export class RouterState implements DecisionGround {
     this.sessions = new Sessions(rules.sessionTtlMs);
     this.decisions = new DecisionLog(rules.keptDecisions);
     this.streams = new EventStreams(rules.indexBlocks);
-    const { streams, ledger, liveness } = this;
-    this.fleet = new Fleet({ streams, ledger, liveness });
+    const { streams, ledger, liveness, router } = this;
+    this.truth = new Truth({ streams, router, rules: rules.truth ?? noTruthRules });
+    this.fleet = new Fleet({ streams, ledger, liveness, truth: this.truth });
   }
 
   /** Changes with every event, booking and report that was applied. */
@@ -109,7 +115,9 @@ export class RouterState implements DecisionGround {
 
   /** Applies a batch of KV events; nothing where its source is not known: a report then tells of its number. */
   events(batch: KvEventBatch, nowMs: number): StreamChange | undefined {
+    this.truth.beforeBatch(batch);
     const change = this.streams.receive(batch, nowMs);
+    this.truth.afterBatch(batch, nowMs);
     if (change?.result === "applied") this.#stateVersion += 1;
     return change;
   }
@@ -117,7 +125,10 @@ export class RouterState implements DecisionGround {
   /** Puts a snapshot in the place of what is known of its source. */
   swap(key: string, snapshot: KvEventBatch, nowMs: number) {
     this.#stateVersion += 1;
-    return this.streams.get(key)?.stream.swap(snapshot, nowMs) ?? "needless" as const;
+    this.truth.beforeSwap(key);
+    const result = this.streams.get(key)?.stream.swap(snapshot, nowMs) ?? "needless" as const;
+    this.truth.afterSwap(key, nowMs);
+    return result;
   }
 
   /** Applies a load report. */
@@ -129,6 +140,7 @@ export class RouterState implements DecisionGround {
     rank.report = report;
     const { instance: owner, model, dpRank, kvEventNumber } = report;
     const key = sourceKey({ owner, model, dpRank, tier: "device" });
+    this.truth.reported(key, kvEventNumber, nowMs);
     const fell = this.streams.reported(key, kvEventNumber, nowMs);
     return { isKnown: true, fell, lost: this.ledger.reported(report, nowMs) };
   }
@@ -152,6 +164,7 @@ export class RouterState implements DecisionGround {
 
   /** Drops what is over by now: cards that left, decisions nobody confirmed, bookings of frontends that are gone. */
   sweep(nowMs: number): SweptBookings & { readonly cards: number } {
+    this.truth.sweep(nowMs);
     const cards = this.fleet.sweep(nowMs);
     const bookings = this.ledger.sweep(nowMs);
     if (cards + bookings.unconfirmed + bookings.orphaned > 0) this.#stateVersion += 1;
@@ -163,6 +176,7 @@ export class RouterState implements DecisionGround {
     this.streams.checkIntegrity();
     this.ledger.checkIntegrity();
     this.fleet.checkIntegrity();
+    this.truth.checkIntegrity();
     this.decisions.checkIntegrity();
   }
 
@@ -182,5 +196,6 @@ export class RouterState implements DecisionGround {
       this.sessions.put(rank.card.hash, hints.session, use);
     }
     this.decisions.push(decision.trace);
+    this.truth.placed(rank, request, nowMs);
   }
 }
