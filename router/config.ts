@@ -3,6 +3,7 @@ import type { InstanceId } from "@pixii/wire";
 import { commonOptions, option } from "@pixii/runtime";
 import type { ConfigOf } from "@pixii/runtime";
 import type { RouterRules } from "./core/router_state.ts";
+import { queueOptions, queueRulesOf } from "./queue_options.ts";
 import { defaultTtftWeights } from "./core/ttft_cost.ts";
 
 const credit = (fallback: number, tier: string) =>
@@ -87,6 +88,7 @@ export const routerSchema = {
     max: 86_400_000,
     help: "How long a session stays with its worker after its last request; 0 turns it off.",
   }),
+  ...queueOptions,
   "decisions.keep": option.integer({
     fallback: 1_024,
     min: 0,
@@ -117,6 +119,7 @@ export function rulesOf(config: RouterConfig, router: InstanceId): RouterRules {
       assumedRate: config["ttft.assumed-rate"],
     },
     hungStepMs: config["liveness.hung-step"],
+    busy: queueRulesOf(config).busy,
     sessionTtlMs: config["affinity.ttl"],
     indexBlocks: config["index.max-blocks"],
     keptDecisions: config["decisions.keep"],

@@ -1,3 +1,4 @@
+import type { RouteDesk } from "./core/route_desk.ts";
 import type { RouterState } from "./core/router_state.ts";
 import type { RouterMetrics } from "./metrics.ts";
 import { rankState, rankStates } from "./views.ts";
@@ -12,6 +13,15 @@ export function sourceCounts(
   const counts = { new: 0, exact: 0, behind: 0, degraded: 0 };
   for (const { stream } of streams.all()) counts[stream.state] += 1;
   return counts;
+}
+
+/** Sets the gauges of the queues. */
+export function setQueueGauges(metrics: RouterMetrics, state: RouterState, desk: RouteDesk): void {
+  for (const [hash, queue] of desk.queues) {
+    const model = state.fleet.models.get(hash)?.name ?? hash;
+    metrics.queuePending.set(queue.size, { model });
+    metrics.queuePendingTokens.set(queue.tokens, { model });
+  }
 }
 
 /** Sets the gauges: what is read off the state when somebody asks. */

@@ -7,6 +7,9 @@ const snapshotBuckets = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5];
 /** Part of a prompt's blocks that the chosen worker holds. */
 const hitBuckets = [0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1];
 
+/** Seconds that a request waits in the queue. */
+const queueBuckets = [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60];
+
 /** The router's metrics; every name is listed here once. */
 export function routerMetrics(metrics: Metrics) {
   return {
@@ -68,6 +71,25 @@ export function routerMetrics(metrics: Metrics) {
       "pixii_router_bad_messages_total",
       "Messages that could not be read",
       ["kind"],
+    ),
+    queued: metrics.counter("pixii_router_queued_total", "Requests that had to wait for a worker"),
+    queueEnded: metrics.counter(
+      "pixii_router_queue_ended_total",
+      "Waits ended: placed, cancelled, or the code they were refused with",
+      ["result"],
+    ),
+    queueSeconds: metrics.histogram(
+      "pixii_router_queue_seconds",
+      "Time that a request waited for a worker, until placed or refused",
+      queueBuckets,
+    ),
+    queuePending: metrics.gauge("pixii_router_queue_pending_requests", "Requests that wait", [
+      "model",
+    ]),
+    queuePendingTokens: metrics.gauge(
+      "pixii_router_queue_pending_isl_tokens",
+      "Prompt tokens of the requests that wait",
+      ["model"],
     ),
     workers: metrics.gauge("pixii_router_workers", "Worker ranks by state", ["state"]),
     sessions: metrics.gauge("pixii_router_sessions", "Sessions bound to a worker"),

@@ -1,8 +1,10 @@
 import { decodeRouteRequest, encode, fail, routerQueue, subjects as subjectsOf } from "@pixii/wire";
-import type { Failure, ModelHash, RouteRequest, Subjects } from "@pixii/wire";
+import type { Failure, ModelHash, RouteReply, RouteRequest, Subjects } from "@pixii/wire";
 import type { ServiceContext, Subscription } from "@pixii/runtime";
 import type { Decision } from "./core/decide.ts";
+import type { RouteDesk, RouteOutcome, Settled } from "./core/route_desk.ts";
 import type { RouterState } from "./core/router_state.ts";
+import type { Waiting } from "./core/waiting.ts";
 import type { RouterMetrics } from "./metrics.ts";
 
 /** The record stays here, in the ring: who wants it asks this router (`/v1/pixii/decisions/{id}`). */
@@ -12,22 +14,29 @@ const noRecord = new Uint8Array();
 export interface RouteServerParts {
   readonly context: ServiceContext;
   readonly state: RouterState;
+  readonly desk: RouteDesk;
   readonly metrics: RouterMetrics;
+  /** A request was told that it waits. */
+  readonly onQueued: () => void;
 }
 
 /** Serves `route.<model>` of every model that has workers. */
 export class RouteServer implements Disposable {
   readonly #context: ServiceContext;
   readonly #state: RouterState;
+  readonly #desk: RouteDesk;
+  readonly #onQueued: () => void;
   readonly #metrics: RouterMetrics;
   readonly #subjects: Subjects;
   readonly #routes = new Map<ModelHash, Subscription>();
   readonly #draw: () => number;
   #isClosed = false;
 
-  constructor({ context, state, metrics }: RouteServerParts) {
+  constructor({ context, state, desk, metrics, onQueued }: RouteServerParts) {
     this.#context = context;
     this.#state = state;
+    this.#desk = desk;
+    this.#onQueued = onQueued;
     this.#metrics = metrics;
     this.#subjects = subjectsOf(context.namespace);
     this.#draw = () => context.chance.float();
@@ -70,22 +79,38 @@ export class RouteServer implements Disposable {
       return this.#refuse(fail("timeout", "Cannot place the request: its time is over").error);
     }
     const moment = { nowMs, wallMs: clock.wallMs(), draw: this.#draw };
-    const decision = this.#state.route(model, request.value, moment);
-    if (!decision.ok) return this.#refuse(decision.error);
-    const { rank, overlap } = decision.value;
-    const { blockSize } = rank.card;
-    const { worker } = rank;
-    const reply = encode("routeReply", {
-      ...{ kind: "decision", worker, overlap, blockSize, record: noRecord },
-    });
-    this.#count(request.value, decision.value);
-    this.#metrics.decisionSeconds.observe((clock.nowMs() - nowMs) / 1000);
+    const outcome = this.#desk.route(model, request.value, moment);
+    const reply = encode("routeReply", this.#replyOf(request.value, outcome));
+    if (outcome.kind === "queued") this.#onQueued();
+    else this.#metrics.decisionSeconds.observe((clock.nowMs() - nowMs) / 1000);
     return reply;
   }
 
-  #refuse(error: Failure): Uint8Array {
+  /** The answer to a request that waited, encoded and counted. */
+  settled({ request }: Waiting, outcome: Settled["outcome"]): Uint8Array {
+    return encode("routeReply", this.#replyOf(request, outcome));
+  }
+
+  #replyOf(request: RouteRequest, outcome: RouteOutcome): RouteReply {
+    if (outcome.kind === "refused") return this.#refusal(outcome.error);
+    if (outcome.kind === "queued") {
+      const { ahead } = outcome;
+      this.#metrics.queued.add();
+      return { kind: "queued", router: this.#context.instance, ahead };
+    }
+    const { rank, overlap } = outcome.decision;
+    const { worker, card: { blockSize } } = rank;
+    this.#count(request, outcome.decision);
+    return { kind: "decision", worker, overlap, blockSize, record: noRecord };
+  }
+
+  #refusal(error: Failure): RouteReply {
     this.#metrics.refusals.add(1, { code: error.code });
-    return encode("routeReply", { kind: "refused", error });
+    return { kind: "refused", error };
+  }
+
+  #refuse(error: Failure): Uint8Array {
+    return encode("routeReply", this.#refusal(error));
   }
 
   #count(request: RouteRequest, { rank, overlap, trace }: Decision): void {

@@ -3,12 +3,16 @@ import { StartError } from "@pixii/runtime";
 import type { Health, Service, ServiceContext, ServiceSpec } from "@pixii/runtime";
 import { routerSchema, rulesOf } from "./config.ts";
 import type { RouterConfig } from "./config.ts";
+import { RouteDesk } from "./core/route_desk.ts";
 import { RouterState } from "./core/router_state.ts";
 import { decisionRoutes } from "./decision_views.ts";
-import { setGauges, sourceCounts } from "./gauges.ts";
+import { setGauges, setQueueGauges, sourceCounts } from "./gauges.ts";
 import { routerMetrics } from "./metrics.ts";
 import type { RouterMetrics } from "./metrics.ts";
 import { watchRegistry } from "./registry_watch.ts";
+import { QueueClerk } from "./queue_clerk.ts";
+import { queueRulesOf } from "./queue_options.ts";
+import { queueView } from "./queue_view.ts";
 import { RouteServer } from "./route_server.ts";
 import { SnapshotKeeper } from "./snapshot_keeper.ts";
 import { StateFeed } from "./state_feed.ts";
@@ -18,6 +22,7 @@ import { indexView, rankState, workersView } from "./views.ts";
 class Router implements Service {
   readonly adminRoutes = {
     ...decisionRoutes(() => this.#state),
+    "/queue": () => queueView(this.#desk, this.#state, this.#context.clock.nowMs()),
     "/index": () => indexView(this.#state),
     "/workers": () => workersView(this.#state, this.#context.clock.nowMs()),
   };
@@ -25,7 +30,9 @@ class Router implements Service {
   readonly #state: RouterState;
   readonly #metrics: RouterMetrics;
   readonly #snapshots: SnapshotKeeper;
+  readonly #desk: RouteDesk;
   readonly #routes: RouteServer;
+  readonly #clerk: QueueClerk;
   readonly #open = new DisposableStack();
   #isDraining = false;
 
@@ -38,7 +45,16 @@ class Router implements Service {
     this.#snapshots = this.#open.use(
       new SnapshotKeeper({ bus, clock, log, subjects: subjectsOf(namespace), state, metrics }),
     );
-    this.#routes = this.#open.use(new RouteServer({ context, state, metrics }));
+    const desk = this.#desk = new RouteDesk(state, queueRulesOf(config));
+    const onQueued = () => this.#clerk.queued();
+    this.#routes = this.#open.use(new RouteServer({ context, state, desk, metrics, onQueued }));
+    this.#clerk = this.#open.use(
+      new QueueClerk({
+        ...{ context, desk, metrics },
+        reply: (waiting, outcome) => this.#routes.settled(waiting, outcome),
+        isPresent: (frontend) => state.ledger.isPresent(frontend),
+      }),
+    );
   }
 
   /** Listens first and then reads the registry: nothing is missed in between. */
@@ -48,10 +64,12 @@ class Router implements Service {
     this.#open.use(
       new StateFeed({
         ...{ context: this.#context, state: this.#state, metrics: this.#metrics },
-        ...{ snapshots: this.#snapshots, onModels, onLoad: () => {} },
+        ...{ snapshots: this.#snapshots, onModels },
+        ...{ onLoad: () => this.#clerk.look(), onEntry: (entry) => this.#clerk.heard(entry) },
       }),
     );
     metrics.onCollect(() => setGauges(this.#metrics, this.#state, clock.nowMs()));
+    metrics.onCollect(() => setQueueGauges(this.#metrics, this.#state, this.#desk));
     const watch = await watchRegistry({
       ...{ registry, namespace, clock, log, state: this.#state, onModels },
     });
@@ -74,17 +92,19 @@ class Router implements Service {
         models: Object.fromEntries(models),
         index: { blocks, capacityBlocks, ...sourceCounts(this.#state) },
         bookings: ledger.size,
+        queue: this.#desk.size,
         policy: this.#state.policy,
         bus: this.#context.bus.status,
-        missing: "no policy ttft, no queue, no truth audit, no approximate mode yet",
+        missing: "no policy ttft, no truth audit, no approximate mode yet",
       },
     };
   }
 
-  /** Decisions take no time: nothing runs once no more requests come. */
+  /** Decisions take no time: nothing runs once no more requests come, and those that wait are sent to another router. */
   async drain(_signal: AbortSignal): Promise<void> {
     this.#isDraining = true;
     this.#routes[Symbol.dispose]();
+    this.#clerk.close();
     await this.#context.bus.flush();
   }
 

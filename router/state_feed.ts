@@ -1,5 +1,5 @@
 import { decode, decodeKvEvents, limits, subjects as subjectsOf } from "@pixii/wire";
-import type { Failure } from "@pixii/wire";
+import type { Failure, LedgerEntry } from "@pixii/wire";
 import type { ServiceContext } from "@pixii/runtime";
 import type { RouterState } from "./core/router_state.ts";
 import type { RouterMetrics } from "./metrics.ts";
@@ -20,6 +20,8 @@ export interface StateFeedParts {
   readonly snapshots: SnapshotKeeper;
   /** Cards left by themselves. */
   readonly onModels: () => void;
+  /** A ledger entry came. */
+  readonly onEntry: (entry: LedgerEntry) => void;
   /** A report or a ledger entry was applied: there may be room again. */
   readonly onLoad: () => void;
 }
@@ -88,6 +90,7 @@ export class StateFeed implements Disposable {
     for (const entry of batch.value.entries) {
       const result = state.entry(entry, nowMs);
       metrics.ledgerEntries.add(1, { op: entry.op, result });
+      this.#parts.onEntry(entry);
     }
     this.#parts.onLoad();
   }

@@ -109,6 +109,11 @@ export class Ledger {
     this.#absentMs.delete(frontend);
   }
 
+  /** True where the frontend is in the registry as far as is known. */
+  isPresent(frontend: InstanceId): boolean {
+    return this.#present.has(frontend);
+  }
+
   /** The frontend left the registry. */
   frontendLeft(frontend: InstanceId, nowMs: number): void {
     this.#present.delete(frontend);

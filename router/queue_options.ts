@@ -1,0 +1,95 @@
+import { option } from "@pixii/runtime";
+import type { ConfigOf } from "@pixii/runtime";
+import type { QueueRules } from "./core/queue_rules.ts";
+
+/** Options of the router's queue. */
+export const queueOptions = {
+  "queue.waiting-per-rank": option.integer({
+    fallback: 192,
+    min: 0,
+    max: 1_000_000,
+    help:
+      "A worker rank with so many requests beyond its max-seqs is full; below the workers' max-waiting, so that requests wait here.",
+  }),
+  "queue.busy-prefill-tokens": option.integer({
+    fallback: 0,
+    min: 0,
+    max: 1_000_000_000,
+    help:
+      "A rank with so many prompt tokens still to compute is full (active-prefill-tokens-threshold of Dynamo); 0 = no bound.",
+  }),
+  "queue.busy-blocks": option.number({
+    fallback: 0,
+    min: 0,
+    max: 100,
+    help:
+      "A rank whose running requests hold this part of its KV blocks is full (active-decode-blocks-threshold of Dynamo); 0 = no bound.",
+  }),
+  "queue.max-requests": option.integer({
+    fallback: 1_024,
+    min: 0,
+    max: 65_536,
+    help: "Requests of a model that wait while every worker is full; over it 529. 0 = none waits.",
+  }),
+  "queue.max-tokens": option.integer({
+    fallback: 8_000_000,
+    min: 0,
+    max: 1_000_000_000,
+    help: "Prompt tokens of the requests of a model that wait; over it 529.",
+  }),
+  "queue.tenant-share": option.number({
+    fallback: 0.8,
+    min: 0.001,
+    max: 1,
+    help: "Part of both that one tenant may take; over it 429.",
+  }),
+  "queue.max-wait": option.duration({
+    fallback: 60_000,
+    min: 100,
+    max: 3_600_000,
+    help: "Longest wait; then 529.",
+  }),
+  "queue.priority-step": option.duration({
+    fallback: 100,
+    min: 0,
+    max: 60_000,
+    help: "Waiting time that one point of a request's priority is worth.",
+  }),
+  "queue.aged": option.duration({
+    fallback: 10_000,
+    min: 0,
+    max: 3_600_000,
+    help: "Of those who waited longer, the oldest gets every fourth place, whatever its priority.",
+  }),
+  "queue.cached-weight": option.number({
+    fallback: 0.1,
+    min: 0,
+    max: 1,
+    help: "What a cached prompt token counts in a tenant's share, against 1 for a computed one.",
+  }),
+  "queue.output-weight": option.number({
+    fallback: 2,
+    min: 0,
+    max: 100,
+    help: "What an output token counts in a tenant's share.",
+  }),
+} as const;
+
+/** What the queue's core needs of the config. */
+export function queueRulesOf(config: ConfigOf<typeof queueOptions>): QueueRules {
+  return {
+    busy: {
+      waitingPerRank: config["queue.waiting-per-rank"],
+      prefillTokens: config["queue.busy-prefill-tokens"],
+      blocks: config["queue.busy-blocks"],
+    },
+    maxRequests: config["queue.max-requests"],
+    maxTokens: config["queue.max-tokens"],
+    tenantShare: config["queue.tenant-share"],
+    maxWaitMs: config["queue.max-wait"],
+    priorityStepMs: config["queue.priority-step"],
+    agedMs: config["queue.aged"],
+    cachedWeight: config["queue.cached-weight"],
+    outputWeight: config["queue.output-weight"],
+  };
+}
