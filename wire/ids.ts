@@ -35,6 +35,12 @@ export function streamKeyText(key: StreamKey): string {
   return `${key.requestId}.${key.attempt}.${key.leg}`;
 }
 
+/** The stream key that `streamKeyText` made a text of. */
+export function streamKeyOf(text: string): StreamKey {
+  const [requestId, attempt, leg] = text.split(".");
+  return { requestId: requestId as RequestId, attempt: Number(attempt), leg: Number(leg) };
+}
+
 /** A worker rank as one map key. */
 export function workerRankText(rank: WorkerRank): string {
   return `${rank.instance}.${rank.dpRank}`;

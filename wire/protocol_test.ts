@@ -1,6 +1,13 @@
 import assert from "node:assert/strict";
 import { errorCodes, errors, isRetryable } from "./error.ts";
-import { bytesOfHex, hexOfBytes, isInstanceId, isRequestId } from "./ids.ts";
+import {
+  bytesOfHex,
+  hexOfBytes,
+  isInstanceId,
+  isRequestId,
+  streamKeyOf,
+  streamKeyText,
+} from "./ids.ts";
 import type { InstanceId, ModelHash } from "./ids.ts";
 import { limits } from "./limits.ts";
 import { encodeRouteRequest, maxRouteBlocks } from "./route_request.ts";
@@ -66,6 +73,12 @@ Deno.test("ids: hex there and back; only their own shape is accepted", () => {
   assert.equal(hexOfBytes(bytesOfHex(hex)), hex);
   assert.ok(isInstanceId(hex) && !isInstanceId(hex.toUpperCase()) && !isInstanceId(hex + "0"));
   assert.ok(isRequestId(hex + hex) && !isRequestId(hex));
+});
+
+Deno.test("streamKeyOf() reads what streamKeyText() wrote", () => {
+  const { requestId } = sampleMessages.generateRequest;
+  const key = { requestId, attempt: 65_535, leg: 3 };
+  assert.deepEqual(streamKeyOf(streamKeyText(key)), key);
 });
 
 Deno.test("StepFrameWriter.add() says when the message is full and the rest fits the next", () => {

@@ -28,6 +28,11 @@ export class BoundedMap<Key, Value> {
     }
   }
 
+  /** All entries, the oldest first. */
+  [Symbol.iterator](): Iterator<[Key, Value]> {
+    return this.#entries[Symbol.iterator]();
+  }
+
   /** Forgets a key. */
   delete(key: Key): void {
     this.#entries.delete(key);

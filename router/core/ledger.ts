@@ -1,9 +1,12 @@
-import { ChurnMap, streamKeyText, workerRankText } from "@pixii/wire";
-import type { InstanceId, LedgerEntry, LoadReport, StreamKey } from "@pixii/wire";
+import { ChurnMap, hexOfU64, streamKeyOf, streamKeyText, workerRankText } from "@pixii/wire";
+import type { InstanceId, LedgerEntry, LoadReport, ModelHash, StreamKey } from "@pixii/wire";
 import { bookingOf } from "./booking.ts";
 import type { Booking, Claim } from "./booking.ts";
 import { BoundedMap } from "./bounded_map.ts";
 import { RankLoad } from "./rank_load.ts";
+
+/** Stands for the model of an entry whose booking does not know it; no ledger reads it. */
+const noModel = "0000000000000000" as ModelHash;
 
 /** Times and bounds of a ledger. */
 export const ledgerLimits = {
@@ -15,6 +18,8 @@ export const ledgerLimits = {
   bookings: 262_144,
   /** Streams remembered that ended, or had their first token, without a booking. */
   facts: 65_536,
+  /** Of those, the youngest are told to a router that starts. */
+  toldFacts: 4_096,
 } as const;
 
 /** What became of an entry. */
@@ -147,6 +152,32 @@ export class Ledger {
       this.#absentMs.delete(frontend);
     }
     return { unconfirmed, orphaned };
+  }
+
+  /**
+   * What every router knows: confirmed bookings and the youngest facts of streams without one, as the entries that make
+   * them again. A router's own decisions that nobody confirmed are not among them. A booking does not know its model.
+   */
+  *entries(): Iterable<LedgerEntry> {
+    for (const { text, claim, isConfirmed, hasFirstToken } of this.#bookings.values()) {
+      if (!isConfirmed) continue;
+      yield { op: "book", ...streamKeyOf(text), model: noModel, ...claim };
+      if (hasFirstToken) yield { op: "first-token", ...streamKeyOf(text) };
+    }
+    const facts = [...this.#facts].slice(-ledgerLimits.toldFacts);
+    for (const [text, op] of facts) yield { op, ...streamKeyOf(text) };
+  }
+
+  /** A digest of all confirmed bookings, 16 hex digits: equal for routers that are in step. O(bookings). */
+  digest(): string {
+    let [hi, lo] = [0, 0];
+    for (const { hashHi, hashLo, isConfirmed, hasFirstToken } of this.#bookings.values()) {
+      if (!isConfirmed) continue;
+      const turn = hasFirstToken ? 1 : 0;
+      hi ^= hashHi + turn;
+      lo ^= hashLo + turn;
+    }
+    return hexOfU64(hi, lo);
   }
 
   /** Takes a load report in; returns how many bookings it proved lost. */
