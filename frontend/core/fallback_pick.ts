@@ -1,5 +1,5 @@
-import { fail, ok } from "@pixii/wire";
-import type { InstanceId, ModelCard, Result, RouteHints, WorkerRank } from "@pixii/wire";
+import { fail, hintMisfit, ok } from "@pixii/wire";
+import type { ModelCard, Result, RouteHints, WorkerRank } from "@pixii/wire";
 
 /** One worker as the fallback sees it. */
 export interface FallbackCandidate {
@@ -31,9 +31,5 @@ export function pickFallback(
 }
 
 function isWanted(card: ModelCard, hints: RouteHints): boolean {
-  const has = (list: readonly InstanceId[] | undefined) => list?.includes(card.instance);
-  return card.role !== "prefill" &&
-    (hints.worker === undefined || hints.worker === card.instance) &&
-    (hints.dpRank === undefined || hints.dpRank < card.dpSize) &&
-    has(hints.allow) !== false && has(hints.deny) !== true;
+  return card.role !== "prefill" && hintMisfit(card, hints) === undefined;
 }

@@ -83,6 +83,7 @@ export class Attempt implements InboxReader {
     parts.ledger.add({
       ...{ op: "book", ...key, model: request.model.hash, worker: this.worker },
       ...{ frontend: parts.frontend, prefillTokens, blocks },
+      ...{ session: request.hints.session, sessionTtlMs: request.hints.sessionTtlMs },
     });
   }
 

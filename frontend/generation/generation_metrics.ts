@@ -30,6 +30,16 @@ export function generationMetrics(metrics: Metrics) {
       "Time until a router answered",
       [0.0005, 0.001, 0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1],
     ),
+    queued: metrics.counter(
+      "pixii_frontend_queued_total",
+      "Requests that waited in a router's queue, by how the wait ended",
+      ["end"],
+    ),
+    queueSeconds: metrics.histogram(
+      "pixii_frontend_queue_seconds",
+      "Time in a router's queue",
+      [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60],
+    ),
     ledgerLost: metrics.counter(
       "pixii_frontend_ledger_entries_lost_total",
       "Ledger entries dropped because the bus was away too long",

@@ -1,4 +1,4 @@
-import { fail, subjects as subjectsOf } from "@pixii/wire";
+import { ChurnMap, fail, subjects as subjectsOf } from "@pixii/wire";
 import type { ServiceContext } from "@pixii/runtime";
 import type { Attempt } from "./attempt.ts";
 import { BusLink } from "./bus_link.ts";
@@ -35,9 +35,10 @@ export function createGenerator(options: GeneratorOptions): RunningGenerator {
 class BusGenerator implements RunningGenerator {
   readonly #parts: StreamParts;
   readonly #keeper: StreamKeeper;
-  readonly #live = new Set<LiveStream>();
+  readonly #live = new ChurnMap<number, LiveStream>();
   #idle: (() => void)[] = [];
   #isDisposed = false;
+  #made = 0;
 
   constructor({ context, directory }: GeneratorOptions) {
     const { bus, clock, chance, log, instance } = context;
@@ -69,8 +70,9 @@ class BusGenerator implements RunningGenerator {
   }
 
   start(request: StreamRequest, sink: StreamSink): StreamHandle {
-    const stream = new LiveStream(this.#parts, request, sink, (ended) => this.#ended(ended));
-    this.#live.add(stream);
+    const id = ++this.#made;
+    const stream = new LiveStream(this.#parts, request, sink, () => this.#ended(id));
+    this.#live.set(id, stream);
     if (this.#isDisposed) queueMicrotask(() => stream.fail(shutDown()));
     else stream.start();
     return stream;
@@ -87,14 +89,14 @@ class BusGenerator implements RunningGenerator {
   async [Symbol.asyncDispose](): Promise<void> {
     if (this.#isDisposed) return;
     this.#isDisposed = true;
-    for (const stream of [...this.#live]) stream.fail(shutDown());
-    const { inbox, ledger, link, bus } = this.#parts;
-    for (const one of [this.#keeper, inbox, link, ledger]) one[Symbol.dispose]();
+    for (const stream of [...this.#live.values()]) stream.fail(shutDown());
+    const { inbox, ledger, link, bus, routes } = this.#parts;
+    for (const one of [this.#keeper, routes, inbox, link, ledger]) one[Symbol.dispose]();
     await bus.flush();
   }
 
-  #ended(stream: LiveStream): void {
-    this.#live.delete(stream);
+  #ended(id: number): void {
+    this.#live.delete(id);
     if (this.#live.size > 0) return;
     for (const resolve of this.#idle.splice(0)) resolve();
   }
@@ -109,7 +111,7 @@ class BusGenerator implements RunningGenerator {
       "bus_unavailable",
       "Cannot finish the stream: the message bus has been away too long; try again",
     );
-    for (const stream of [...this.#live]) stream.fail(error);
+    for (const stream of [...this.#live.values()]) stream.fail(error);
   }
 }
 

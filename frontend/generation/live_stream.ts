@@ -51,7 +51,7 @@ export class LiveStream implements StreamHandle, AttemptOwner {
   readonly #parts: StreamParts;
   readonly #request: StreamRequest;
   readonly #sink: StreamSink;
-  readonly #onEnd: (stream: LiveStream) => void;
+  readonly #onEnd: () => void;
   readonly #output: StreamOutput;
   readonly #stop = new AbortController();
   readonly #deadline: Disposable;
@@ -71,7 +71,7 @@ export class LiveStream implements StreamHandle, AttemptOwner {
     parts: StreamParts,
     request: StreamRequest,
     sink: StreamSink,
-    onEnd: (stream: LiveStream) => void,
+    onEnd: () => void,
   ) {
     this.#parts = parts;
     this.#request = request;
@@ -171,7 +171,7 @@ export class LiveStream implements StreamHandle, AttemptOwner {
   /** Where to go; nothing where the stream ended meanwhile. */
   async #place(): Promise<Placement | undefined> {
     const { clock, routes, link } = this.#parts;
-    const startMs = clock.nowMs();
+    let startMs = clock.nowMs();
     const patienceMs = this.#patienceMs();
     for (let tries = 0; !this.#isEnded; tries++) {
       const key = this.#keyNow();
@@ -182,6 +182,7 @@ export class LiveStream implements StreamHandle, AttemptOwner {
       if (answer.isKeySpent) this.#parts.ledger.add({ op: "complete", ...this.#takeKey() });
       if (answer.placed !== undefined) return answer.placed;
       const { failure } = answer;
+      if (answer.hasWaited) startMs = clock.nowMs();
       if (failure.code === "bus_unavailable") {
         // Where the outage lasts too long, the generator ends every stream.
         if (!await link.up(this.#stop.signal)) return this.#lost(failure);
@@ -259,7 +260,7 @@ export class LiveStream implements StreamHandle, AttemptOwner {
     this.#attempt?.stop();
     this.#stop.abort(over);
     this.#parts.metrics.ended.add(1, { reason });
-    this.#onEnd(this);
+    this.#onEnd();
     try {
       this.#sink.end({
         ...{ reason, error, outputTokens: this.#output.next, cached: this.#output.cached },

@@ -1,4 +1,4 @@
-import { decode, encodeRouteRequest, maxRouteBlocks, routeHashes } from "@pixii/wire";
+import { decode, encodeRouteRequest, fail, maxRouteBlocks, routeHashes } from "@pixii/wire";
 import type {
   Failure,
   InstanceId,
@@ -13,6 +13,7 @@ import type { Bus, Chance, Clock, Log } from "@pixii/runtime";
 import { pickFallback } from "../core/fallback_pick.ts";
 import type { GenerationMetrics } from "./generation_metrics.ts";
 import type { ServedModel } from "./model_directory.ts";
+import { QueueWaits } from "./queue_waits.ts";
 import type { WorkerView } from "./worker_view.ts";
 
 /** A router that has not answered within this is down. */
@@ -43,16 +44,19 @@ export interface Placement {
   readonly blocks: number;
 }
 
-/** `isKeySpent`: a router may have booked under this key without our knowing; it must be released and not used again. */
+/**
+ * `isKeySpent`: a router may have booked under this key without our knowing; it must be released and not used again.
+ * `hasWaited`: it was in a router's queue, which says nothing about how long workers have been missing.
+ */
 export type RouteAnswer =
-  & { readonly isKeySpent: boolean }
+  & { readonly isKeySpent: boolean; readonly hasWaited?: boolean }
   & ({ readonly placed: Placement } | {
     readonly placed: undefined;
     readonly failure: Failure;
   });
 
 /** Asks a router, and does without where none answers. */
-export class RouteClient {
+export class RouteClient implements Disposable {
   readonly #options: {
     readonly bus: Bus;
     readonly clock: Clock;
@@ -67,6 +71,7 @@ export class RouteClient {
     /** Our own streams now at a worker. */
     readonly inFlight: (worker: InstanceId) => number;
   };
+  readonly #waits: QueueWaits;
   #restUntilMs = -Infinity;
   #isOut = false;
 
@@ -83,6 +88,12 @@ export class RouteClient {
     inFlight: (worker: InstanceId) => number;
   }) {
     this.#options = options;
+    this.#waits = new QueueWaits(options);
+  }
+
+  /** Gives up what waits in routers' queues. */
+  [Symbol.dispose](): void {
+    this.#waits[Symbol.dispose]();
   }
 
   /** Places a stream. Fails with what the router said, `no_worker`, `bus_unavailable` or `cancelled`. */
@@ -106,7 +117,24 @@ export class RouteClient {
     if (!answer.ok) return this.#fallback(ask, answer.error.code, true);
     metrics.routeSeconds.observe((clock.nowMs() - startMs) / 1000);
     this.#back();
+    if (answer.value.kind === "queued") return this.#queued(ask, answer.value.router, signal);
     return this.#read(ask, answer.value);
+  }
+
+  /** Every worker is full: the router answers when one has room, or says why not. */
+  async #queued(ask: RouteAsk, router: InstanceId, signal: AbortSignal): Promise<RouteAnswer> {
+    const { clock, metrics } = this.#options;
+    const startMs = clock.nowMs();
+    const end = await this.#waits.wait(ask.key, router, signal);
+    metrics.queued.add(1, { end: end.kind });
+    metrics.queueSeconds.observe((clock.nowMs() - startMs) / 1000);
+    if (end.kind === "reply" && end.reply.kind !== "queued") {
+      return { ...this.#read(ask, end.reply), hasWaited: true };
+    }
+    const failure = end.kind === "cancelled"
+      ? fail("cancelled", "Cannot place the request: it was given up while it waited").error
+      : fail("router_unavailable", "Cannot place the request: its router fell silent").error;
+    return { isKeySpent: true, hasWaited: true, placed: undefined, failure };
   }
 
   #payload(ask: RouteAsk): Uint8Array {
@@ -129,7 +157,7 @@ export class RouteClient {
     });
   }
 
-  #read(ask: RouteAsk, reply: RouteReply): RouteAnswer {
+  #read(ask: RouteAsk, reply: Exclude<RouteReply, { kind: "queued" }>): RouteAnswer {
     if (reply.kind === "refused") {
       return { isKeySpent: false, placed: undefined, failure: reply.error };
     }
@@ -145,6 +173,11 @@ export class RouteClient {
   #fallback(ask: RouteAsk, reason: string, isKeySpent: boolean): RouteAnswer {
     const { workers, chance, metrics, log, inFlight } = this.#options;
     const cards = this.#options.cards(ask.model);
+    if (ask.hints.sessionMode === "hard") {
+      const text = "no router answers, and only a router knows the worker of a hard session";
+      const { error } = fail("router_unavailable", `Cannot place the request: ${text}; try again`);
+      return { isKeySpent, placed: undefined, failure: error };
+    }
     metrics.fallback.add();
     if (!this.#isOut) {
       this.#isOut = true;

@@ -1,32 +1,48 @@
-import { isInstanceId, policies } from "@pixii/wire";
-import type { PolicyName, RouteHints } from "@pixii/wire";
-import { longestSession } from "../openai/common_fields.ts";
 import { FieldError } from "../openai/field_reader.ts";
+import { hintRules } from "../openai/hint_rules.ts";
+import type { ClientHints, HintShape } from "../openai/hint_rules.ts";
 
-/** What a client asks of the router by headers: `x-pixii-worker`, `-policy`, `-session`, `-priority`. Throws `FieldError`. */
-export function hintHeaders(headers: Headers): RouteHints {
-  const worker = headers.get("x-pixii-worker") ?? undefined;
-  if (worker !== undefined && !isInstanceId(worker)) {
-    refuse("x-pixii-worker", "must be a worker id of 16 hex digits", worker);
+const unbuiltHeader = "x-pixii-adapter";
+
+/** What a client asks for by `x-pixii-*` headers (`hintRules` has their names). Throws `FieldError`. */
+export function hintHeaders(headers: Headers): ClientHints {
+  const hints: Record<string, unknown> = {};
+  for (const { hint, headers: names, shape, problem } of hintRules) {
+    for (const name of names) {
+      const text = headers.get(name);
+      if (text === null) continue;
+      const value = valueOf(text, shape);
+      const wrong = problem(value);
+      if (wrong !== undefined) refuse(name, wrong.replace("an array of", "a list of"), text);
+      hints[hint] = value;
+      break;
+    }
   }
-  const policy = headers.get("x-pixii-policy") ?? undefined;
-  if (policy !== undefined && !policies.includes(policy as PolicyName)) {
-    refuse("x-pixii-policy", `must be one of ${policies.join(", ")}`, policy);
+  if (headers.has(unbuiltHeader)) {
+    throw new FieldError(
+      "unsupported_parameter",
+      `Unsupported header '${unbuiltHeader}': serving LoRA adapters is not built yet; leave it out`,
+      unbuiltHeader,
+    );
   }
-  const session = headers.get("x-pixii-session") ?? undefined;
-  if (session !== undefined && (session === "" || session.length > longestSession)) {
-    refuse("x-pixii-session", `must be 1 to ${longestSession} characters`, session);
-  }
-  const priority = headers.get("x-pixii-priority") ?? undefined;
-  if (priority !== undefined && !(/^-?\d{1,4}$/.test(priority) && Math.abs(+priority) <= 1000)) {
-    refuse("x-pixii-priority", "must be an integer from -1000 to 1000", priority);
-  }
-  return {
-    ...(worker === undefined ? {} : { worker: worker as RouteHints["worker"] }),
-    ...(policy === undefined ? {} : { policy: policy as PolicyName }),
-    ...(session === undefined ? {} : { session }),
-    ...(priority === undefined ? {} : { priority: Number(priority) }),
-  };
+  return hints as ClientHints;
+}
+
+/** A header's text as the value that the same hint has in `nvext`. */
+function valueOf(text: string, shape: HintShape): unknown {
+  if (shape === "text") return text;
+  if (shape === "number") return numberOf(text);
+  const parts = text.split(",").map((part) => part.trim());
+  if (shape === "list") return parts;
+  return Object.fromEntries(parts.map((part) => {
+    const at = part.indexOf("=");
+    return at < 0 ? [part, NaN] : [part.slice(0, at).trim(), numberOf(part.slice(at + 1).trim())];
+  }));
+}
+
+function numberOf(text: string): number {
+  const number = /^-?(\d+\.?\d*|\.\d+)$/.test(text) ? Number(text) : NaN;
+  return number === 0 ? 0 : number;
 }
 
 function refuse(name: string, rule: string, got: string): never {
@@ -39,7 +55,7 @@ function refuse(name: string, rule: string, got: string): never {
 }
 
 /** Two sources of hints as one: what `over` says wins. */
-export function mergeHints(under: RouteHints, over: RouteHints): RouteHints {
+export function mergeHints(under: ClientHints, over: ClientHints): ClientHints {
   const said = Object.entries(over).filter(([, value]) => value !== undefined);
   return { ...under, ...Object.fromEntries(said) };
 }

@@ -51,7 +51,10 @@ async function prepareAsked(
 ): Promise<Result<PreparedRun>> {
   const { directory, clock } = parts;
   const { requestId } = call;
-  const hints = mergeHints(hintHeaders(call.request.headers), asked.request.hints);
+  const { timeoutMs, ...hints } = mergeHints(
+    hintHeaders(call.request.headers),
+    asked.request.hints,
+  );
   if (parts.isDraining()) return draining();
   const model = directory.find(asked.request.model);
   if (model === undefined) return { ok: false, error: unknownModel(asked.request.model) };
@@ -72,7 +75,7 @@ async function prepareAsked(
   if (parts.isDraining()) return draining();
   return ok({
     run: {
-      ...{ requestId, model, hints, common: asked.request },
+      ...{ requestId, model, hints, timeoutMs, common: asked.request },
       ...{ vocabulary: vocabulary.value, prompts: prompts.value },
     },
     head: headOf(asked, model, { requestId, nowMs: clock.wallMs() }),

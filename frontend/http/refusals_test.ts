@@ -85,7 +85,7 @@ const common: readonly Row[] = [
   ["nvext.worker", { nvext: { worker: "w" } }, "nvext.worker", /16 hex digits, got 'w'/],
   ["nvext.policy", { nvext: { policy: "best" } }, "nvext.policy", /one of kv, .*got 'best'/],
   ["nvext.session", { nvext: { session: "s".repeat(129) } }, "nvext.session", /1 to 128/],
-  ["nvext.priority", { nvext: { priority: 1001 } }, "nvext.priority", /at most 1000/],
+  ["nvext.priority", { nvext: { priority: 1001 } }, "nvext.priority", /-1000 to 1000/],
   ["nvext.deny", { nvext: { deny: ["x"] } }, "nvext.deny", /worker ids/],
 ];
 

@@ -58,6 +58,8 @@ export interface RunOptions {
   /** One per prompt; choices are numbered prompt by prompt. */
   readonly prompts: readonly Uint32Array[];
   readonly hints: RouteHints;
+  /** The client's own bound; the frontend's counts where it is shorter. */
+  readonly timeoutMs?: number;
 }
 
 /** Room for output beside a prompt, in tokens, or why there is none. */
@@ -119,7 +121,8 @@ export class RequestRun implements ChoiceEvents {
   start(parts: RunParts): void {
     const { requestId, model, common, prompts, hints } = this.#options;
     const seed = common.seed ?? { hi: parts.chance.u32(), lo: parts.chance.u32() };
-    const deadlineMs = parts.clock.nowMs() + parts.requestTimeoutMs;
+    const timeoutMs = Math.min(parts.requestTimeoutMs, this.#options.timeoutMs ?? Infinity);
+    const deadlineMs = parts.clock.nowMs() + timeoutMs;
     for (const choice of this.choices) {
       if (this.#isOver) return;
       const tokens = prompts[Math.floor(choice.index / common.n)];

@@ -1,14 +1,13 @@
-import { isInstanceId, policies } from "@pixii/wire";
-import type { InstanceId, RouteHints, Sampling } from "@pixii/wire";
+import type { Sampling } from "@pixii/wire";
 import { shown } from "./field_reader.ts";
 import type { FieldReader } from "./field_reader.ts";
+import { hintFields } from "./hint_fields.ts";
+import type { ClientHints } from "./hint_rules.ts";
 
 /** OpenAI's bound. */
 const mostStops = 4;
 /** Longest stop string, in characters: longer ones would hold text back for ever. */
 const longestStop = 1024;
-/** Longest session name, in characters. */
-export const longestSession = 128;
 
 /** What chat and text completions share, after validation. */
 export interface CommonRequest {
@@ -25,7 +24,7 @@ export interface CommonRequest {
   readonly ignoreEos: boolean;
   readonly stopTokenIds: readonly number[];
   readonly stops: readonly string[];
-  readonly hints: RouteHints;
+  readonly hints: ClientHints;
 }
 
 /** Field names that both endpoints know. */
@@ -141,40 +140,7 @@ function samplingOf(fields: FieldReader, logprobs: number): CommonRequest["sampl
   };
 }
 
-/** Instance ids of a list in `nvext`. */
-function instances(fields: FieldReader, name: string): InstanceId[] | undefined {
-  const value = fields.raw(name);
-  if (value === undefined) return undefined;
-  const isRight = Array.isArray(value) && value.length <= 256 &&
-    value.every((id) => typeof id === "string" && isInstanceId(id));
-  if (!isRight) fields.refuse(name, "must be an array of worker ids of 16 hex digits");
-  return value;
-}
-
-const extensionNames = new Set(["worker", "policy", "priority", "session", "allow", "deny"]);
 const streamNames = new Set(["include_usage", "include_obfuscation"]);
-
-function extension(fields: FieldReader): RouteHints {
-  const nvext = fields.object("nvext");
-  if (nvext === undefined) return {};
-  nvext.refuseUnknown(extensionNames);
-  const given = nvext.text("worker");
-  const worker = given !== undefined && isInstanceId(given) ? given : undefined;
-  if (given !== worker) {
-    nvext.refuse("worker", `must be a worker id of 16 hex digits, got ${shown(given)}`);
-  }
-  const session = nvext.text("session");
-  if (session !== undefined && (session === "" || session.length > longestSession)) {
-    nvext.refuse("session", `must be 1 to ${longestSession} characters`);
-  }
-  return {
-    ...{ worker, session },
-    policy: nvext.word("policy", policies),
-    priority: nvext.number("priority", { min: -1000, max: 1000, integer: true }),
-    allow: instances(nvext, "allow"),
-    deny: instances(nvext, "deny"),
-  };
-}
 
 /** Reads what both endpoints share. `logprobs` is read by the endpoint: -1 or 0..20. */
 export function commonFields(
@@ -210,6 +176,6 @@ export function commonFields(
     ignoreEos: fields.flag("ignore_eos") ?? false,
     stopTokenIds: stopTokenIds(fields),
     stops: stopStrings(fields),
-    hints: extension(fields),
+    hints: hintFields(fields),
   };
 }
