@@ -5,4 +5,5 @@
 export type { WorkerConfig } from "./config.ts";
 export { workerSchema } from "./config.ts";
 export type * from "./engine.ts";
-export { startWorkerShell, workerSpec } from "./service.ts";
+export { openHostStore } from "./kv_store/open_store.ts";
+export { openEngines, startWorkerShell, workerSpec } from "./service.ts";

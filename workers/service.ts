@@ -23,7 +23,7 @@ export function stemOf(path: string): string {
 const mostLlamaSeqs = 192;
 
 /** The engines of the config, one per rank. */
-async function openEngines(
+export async function openEngines(
   config: WorkerConfig,
   context: ServiceContext,
 ): Promise<Result<readonly Engine[]>> {

@@ -1,0 +1,27 @@
+import assert from "node:assert/strict";
+import type { WorkerProfile } from "@pixii/wire";
+import { profileSvg } from "./profile_svg.ts";
+
+const profile: WorkerProfile = {
+  version: 1,
+  model: "a<b>&c",
+  modelDigest: "ab",
+  engine: "llama",
+  engineVersion: "1",
+  machine: "m",
+  measuredAt: "2026-01-01T00:00:00Z",
+  about: "",
+  blockSize: 64,
+  prefill: { newTokens: [1, 64], contextTokens: [0, 512], ms: [[1, 2], [30, 40]] },
+  decode: { sequences: [1], contextTokens: [32], ms: [[9]] },
+  onboardBlockMs: {},
+};
+
+Deno.test("profileSvg() draws a line per context, all numbers finite, names escaped", () => {
+  const svg = profileSvg(profile);
+  assert.equal(svg.match(/<polyline/g)?.length, 3);
+  assert.equal(svg.match(/<circle/g)?.length, 5);
+  assert.doesNotMatch(svg, /NaN|Infinity|undefined/);
+  assert.match(svg, /a&lt;b>&amp;c/);
+  assert.equal(profileSvg(profile), svg);
+});

@@ -1,0 +1,143 @@
+import { medianOf, monotone } from "./core/monotone.ts";
+import { roomFor } from "./core/profile_grid.ts";
+import type { ProfileGrid } from "./core/profile_grid.ts";
+import { promptTokens } from "./core/prompt_tokens.ts";
+import type { EngineBench } from "./engine_bench.ts";
+import type { EngineProbe } from "./engine_probe.ts";
+
+/** Prompt tokens whose way back from the host tier is measured; a few prompts of them drive one another out. */
+const onboardTokens = 1024;
+const onboardRounds = 3;
+const hostBytes = 512 * 1024 * 1024;
+
+/** How far a measurement is. */
+export interface MeasureProgress {
+  /** `tokens` more were computed, for the point named. */
+  done(tokens: number, point: string): void;
+}
+
+/** What is measured with. */
+export interface Measure {
+  readonly bench: EngineBench;
+  readonly grid: ProfileGrid;
+  readonly vocabSize: number;
+  readonly progress: MeasureProgress;
+}
+
+/** A table as a profile has it: a row per point of the first axis. */
+export interface MeasuredTable {
+  readonly contextTokens: number[];
+  readonly ms: number[][];
+}
+
+/** Tokens that the whole of a grid computes, for the progress. */
+export function tokensOf(
+  { newTokens, prefillContexts, sequences, decodeContexts, rounds }: ProfileGrid,
+): number {
+  const sum = (numbers: readonly number[]) => numbers.reduce((total, one) => total + one, 0);
+  return sum(prefillContexts) + prefillContexts.length * rounds * sum(newTokens) +
+    Math.max(...sequences) * sum(decodeContexts);
+}
+
+/** Prefill times, a fresh engine per context; the rounds go over all points, since a machine's speed drifts. */
+export async function measurePrefill(measure: Measure): Promise<MeasuredTable> {
+  const { grid, bench } = measure;
+  const columns: number[][] = [];
+  for (const context of grid.prefillContexts) {
+    await using probe = await bench.open();
+    const times: number[][] = grid.newTokens.map(() => []);
+    if (context > 0) await prime(probe, measure, context);
+    for (let round = 0; round < grid.rounds; round++) {
+      for (const [at, count] of grid.newTokens.entries()) {
+        times[at].push(await prefillOnce(probe, measure, { context, count, salt: round + 1 }));
+        measure.progress.done(count, `prefill of ${count} behind ${context}`);
+      }
+    }
+    columns.push(times.map(medianOf));
+  }
+  const ms = grid.newTokens.map((_, i) => columns.map((column) => column[i]));
+  return { contextTokens: [...grid.prefillContexts], ms: monotone(ms) };
+}
+
+async function prime(probe: EngineProbe, measure: Measure, context: number): Promise<void> {
+  const tokens = promptTokens(measure.vocabSize, [{ count: context + 1, salt: context }]);
+  await probe.begin(tokens, 1);
+  measure.progress.done(context, `the ${context} before it`);
+}
+
+async function prefillOnce(
+  probe: EngineProbe,
+  measure: Measure,
+  { context, count, salt }: {
+    readonly context: number;
+    readonly count: number;
+    readonly salt: number;
+  },
+): Promise<number> {
+  const tokens = promptTokens(measure.vocabSize, [
+    { count: context, salt: context },
+    { count, salt: salt * 1_000_003 + count },
+  ]);
+  const first = await probe.begin(tokens, 1);
+  if (first.device === context) return first.ms;
+  // The engine gave up what was before it: once more, with another end.
+  await prime(probe, measure, context);
+  tokens[tokens.length - 1] ^= 1;
+  const second = await probe.begin(tokens, 1);
+  if (second.device >= context) return second.ms;
+  throw new Error(
+    `Cannot measure a prefill behind ${context} tokens: only ${second.device} of them stay cached; use a smaller grid or more room`,
+  );
+}
+
+/** Decode times, a fresh engine per context: sequences come one after another, and steps are timed at each count. */
+export async function measureDecode(measure: Measure): Promise<MeasuredTable> {
+  const { grid, bench } = measure;
+  const columns: number[][] = [];
+  const contextTokens: number[] = [];
+  for (const context of grid.decodeContexts) {
+    await using probe = await bench.open();
+    const column: number[] = [];
+    const seen: number[] = [];
+    const maxTokens = roomFor(grid);
+    for (let count = 1; count <= Math.max(...grid.sequences); count++) {
+      const salt = 7_000_003 + 1009 * context + count;
+      await probe.begin(promptTokens(measure.vocabSize, [{ count: context, salt }]), maxTokens);
+      measure.progress.done(context, `decode of ${count} at ${context}`);
+      if (!grid.sequences.includes(count)) continue;
+      column.push(medianOf(await probe.steps(grid.steps)));
+      seen.push(probe.liveTokens / count);
+    }
+    await probe.clear();
+    columns.push(column);
+    // What the steps really had behind them: the prompt and what was said meanwhile.
+    contextTokens.push(Math.round(medianOf(seen)));
+  }
+  const ms = grid.sequences.map((_, i) => columns.map((column) => column[i]));
+  return { contextTokens, ms: monotone(ms) };
+}
+
+/** Milliseconds of a block on its way back from the host tier; undefined where there is none. */
+export async function measureOnboard(measure: Measure): Promise<number | undefined> {
+  const tiered = await measure.bench.openTiered(hostBytes);
+  if (tiered === undefined) return undefined;
+  await using _ = tiered;
+  const { probe } = tiered;
+  const totals = () => probe.engine.hostTier?.totals ?? { onboarded: 0, onboardMs: 0 };
+  const ask = (salt: number) =>
+    probe.begin(
+      promptTokens(measure.vocabSize, [{ count: onboardTokens, salt: 9_000_011 + salt }]),
+      1,
+    );
+  const times: number[] = [];
+  for (let round = 0; round <= onboardRounds; round++) {
+    for (const salt of [1, 2]) {
+      const before = { ...totals() };
+      await ask(salt);
+      const { onboarded, onboardMs } = totals();
+      const blocks = onboarded - before.onboarded;
+      if (blocks > 0) times.push((onboardMs - before.onboardMs) / blocks);
+    }
+  }
+  return times.length === 0 ? undefined : medianOf(times);
+}
