@@ -3,6 +3,7 @@ import type { InstanceId } from "@pixii/wire";
 import { commonOptions, option } from "@pixii/runtime";
 import type { ConfigOf } from "@pixii/runtime";
 import type { RouterRules } from "./core/router_state.ts";
+import { truthOptions, truthRulesOf } from "./truth_options.ts";
 import { queueOptions, queueRulesOf } from "./queue_options.ts";
 import { defaultTtftWeights } from "./core/ttft_cost.ts";
 
@@ -89,6 +90,7 @@ export const routerSchema = {
     help: "How long a session stays with its worker after its last request; 0 turns it off.",
   }),
   ...queueOptions,
+  ...truthOptions,
   "decisions.keep": option.integer({
     fallback: 1_024,
     min: 0,
@@ -123,5 +125,6 @@ export function rulesOf(config: RouterConfig, router: InstanceId): RouterRules {
     sessionTtlMs: config["affinity.ttl"],
     indexBlocks: config["index.max-blocks"],
     keptDecisions: config["decisions.keep"],
+    truth: truthRulesOf(config),
   };
 }

@@ -1,4 +1,5 @@
 import type { Metrics } from "@pixii/runtime";
+import { truthMetrics } from "./truth_metrics.ts";
 
 /** Seconds that one decision takes, decode to encode. */
 const decisionBuckets = [5e-5, 1e-4, 2e-4, 5e-4, 1e-3, 2e-3, 5e-3, 1e-2, 5e-2];
@@ -13,6 +14,7 @@ const queueBuckets = [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60];
 /** The router's metrics; every name is listed here once. */
 export function routerMetrics(metrics: Metrics) {
   return {
+    ...truthMetrics(metrics),
     decisions: metrics.counter("pixii_router_decisions_total", "Requests placed", [
       "policy",
       "model",

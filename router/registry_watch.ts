@@ -1,4 +1,4 @@
-import { decodeRecord, keys } from "@pixii/wire";
+import { decodeRecord, keys, modelHashOf } from "@pixii/wire";
 import type { InstanceId, Result } from "@pixii/wire";
 import type {
   Clock,
@@ -17,6 +17,10 @@ export interface RegistryWatchOptions {
   readonly clock: Clock;
   readonly log: Log;
   readonly state: RouterState;
+  /** Kept as the other routers that are ready. */
+  readonly peers: Set<InstanceId>;
+  /** Something in the registry cannot be used. */
+  readonly onBad: (kind: string) => void;
   /** Called after every change of the cards. */
   readonly onModels: () => void;
 }
@@ -27,7 +31,7 @@ export async function watchRegistry(options: RegistryWatchOptions): Promise<Resu
   const { models, instances } = keys(namespace);
   const cards = await registry.watch(models, cardListener(options));
   if (!cards.ok) return cards;
-  const frontends = await registry.watch(instances, frontendListener(options));
+  const frontends = await registry.watch(instances, instanceListener(options));
   if (!frontends.ok) {
     cards.value[Symbol.dispose]();
     return frontends;
@@ -39,13 +43,19 @@ export async function watchRegistry(options: RegistryWatchOptions): Promise<Resu
 }
 
 function cardListener(options: RegistryWatchOptions): WatchListener {
-  const { namespace, clock, log, onModels, state: { fleet } } = options;
+  const { namespace, clock, log, onModels, onBad, state: { fleet } } = options;
+  const refuse = (message: string, facts: Record<string, unknown>) => {
+    log.warn(message, facts);
+    onBad("card");
+  };
   const put = ({ key, value }: RegistryEntry) => {
     const card = decodeRecord("model", value);
     if (!card.ok) {
-      log.warn("a model card is not understood", { key, reason: card.error.message });
+      refuse("a model card is not understood", { key, reason: card.error.message });
     } else if (key !== keys(namespace).model(card.value.hash, card.value.instance)) {
-      log.warn("a model card lies under another's key", { key });
+      refuse("a model card lies under another's key", { key });
+    } else if (card.value.hash !== modelHashOf(card.value.name)) {
+      refuse("a model card has another model's hash", { key, model: card.value.name });
     } else fleet.put(key, card.value, clock.nowMs());
   };
   return {
@@ -62,29 +72,44 @@ function cardListener(options: RegistryWatchOptions): WatchListener {
   };
 }
 
-function frontendListener(options: RegistryWatchOptions): WatchListener {
-  const { clock, state: { ledger } } = options;
-  const known = new Map<string, InstanceId>();
+/** Frontends by their records' keys go into the ledger, routers into the peers. */
+function instanceListener(options: RegistryWatchOptions): WatchListener {
+  const { clock, peers, onBad, state: { ledger, router } } = options;
+  const frontends = new Map<string, InstanceId>();
+  const routers = new Map<string, InstanceId>();
   const read = ({ key, value }: RegistryEntry) => {
     const record = decodeRecord("instance", value);
-    if (record.ok && record.value.service === "frontend") known.set(key, record.value.instance);
-    return known.get(key);
+    if (!record.ok) return onBad("instance");
+    const { service, instance, status } = record.value;
+    if (service === "frontend") frontends.set(key, instance);
+    if (service !== "router" || instance === router) return;
+    if (status === "ready") routers.set(key, instance);
+    else routers.delete(key);
+  };
+  const findPeers = () => {
+    peers.clear();
+    for (const peer of routers.values()) peers.add(peer);
   };
   return {
     snapshot(entries: readonly RegistryEntry[]): void {
-      known.clear();
-      const found = entries.map(read).filter((id) => id !== undefined);
-      ledger.frontendsAre(new Set(found), clock.nowMs());
+      frontends.clear();
+      routers.clear();
+      for (const entry of entries) read(entry);
+      findPeers();
+      ledger.frontendsAre(new Set(frontends.values()), clock.nowMs());
     },
     change(change: RegistryChange): void {
       if (change.kind === "put") {
-        const frontend = read(change.entry);
+        read(change.entry);
+        const frontend = frontends.get(change.entry.key);
         if (frontend !== undefined) ledger.frontendCame(frontend);
-        return;
+      } else {
+        const frontend = frontends.get(change.key);
+        frontends.delete(change.key);
+        routers.delete(change.key);
+        if (frontend !== undefined) ledger.frontendLeft(frontend, clock.nowMs());
       }
-      const frontend = known.get(change.key);
-      known.delete(change.key);
-      if (frontend !== undefined) ledger.frontendLeft(frontend, clock.nowMs());
+      findPeers();
     },
   };
 }

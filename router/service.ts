@@ -1,4 +1,5 @@
 import { subjects as subjectsOf } from "@pixii/wire";
+import type { InstanceId } from "@pixii/wire";
 import { StartError } from "@pixii/runtime";
 import type { Health, Service, ServiceContext, ServiceSpec } from "@pixii/runtime";
 import { routerSchema, rulesOf } from "./config.ts";
@@ -16,6 +17,8 @@ import { queueView } from "./queue_view.ts";
 import { RouteServer } from "./route_server.ts";
 import { SnapshotKeeper } from "./snapshot_keeper.ts";
 import { StateFeed } from "./state_feed.ts";
+import { TruthKeeper } from "./truth_keeper.ts";
+import { replicaView } from "./truth_view.ts";
 import { indexView, rankState, workersView } from "./views.ts";
 
 /** The shell: events, reports, ledger and cards in (`StateFeed`, `watchRegistry`), decisions out (`RouteServer`). */
@@ -24,6 +27,7 @@ class Router implements Service {
     ...decisionRoutes(() => this.#state),
     "/queue": () => queueView(this.#desk, this.#state, this.#context.clock.nowMs()),
     "/index": () => indexView(this.#state),
+    "/replica": () => replicaView(this.#state, this.#peers),
     "/workers": () => workersView(this.#state, this.#context.clock.nowMs()),
   };
   readonly #context: ServiceContext;
@@ -33,6 +37,8 @@ class Router implements Service {
   readonly #desk: RouteDesk;
   readonly #routes: RouteServer;
   readonly #clerk: QueueClerk;
+  readonly #peers = new Set<InstanceId>();
+  readonly #truth: TruthKeeper;
   readonly #open = new DisposableStack();
   #isDraining = false;
 
@@ -44,6 +50,12 @@ class Router implements Service {
     const { state, metrics } = { state: this.#state, metrics: this.#metrics };
     this.#snapshots = this.#open.use(
       new SnapshotKeeper({ bus, clock, log, subjects: subjectsOf(namespace), state, metrics }),
+    );
+    this.#truth = this.#open.use(
+      new TruthKeeper({
+        ...{ context, state, metrics, snapshots: this.#snapshots, peers: this.#peers },
+        ...{ file: config["snapshot.file"], fileEveryMs: config["snapshot.every"] },
+      }),
     );
     const desk = this.#desk = new RouteDesk(state, queueRulesOf(config));
     const onQueued = () => this.#clerk.queued();
@@ -60,7 +72,11 @@ class Router implements Service {
   /** Listens first and then reads the registry: nothing is missed in between. */
   async open(): Promise<void> {
     const { bus, clock, registry, namespace, log, metrics } = this.#context;
-    const onModels = () => this.#routes.follow();
+    const onModels = () => {
+      this.#truth.cardsChanged();
+      // Siblings decide until this router knows what they know.
+      if (this.#truth.isRestored) this.#routes.follow();
+    };
     this.#open.use(
       new StateFeed({
         ...{ context: this.#context, state: this.#state, metrics: this.#metrics },
@@ -69,13 +85,17 @@ class Router implements Service {
       }),
     );
     metrics.onCollect(() => setGauges(this.#metrics, this.#state, clock.nowMs()));
+    metrics.onCollect(() => this.#truth.measure());
     metrics.onCollect(() => setQueueGauges(this.#metrics, this.#state, this.#desk));
     const watch = await watchRegistry({
       ...{ registry, namespace, clock, log, state: this.#state, onModels },
+      ...{ peers: this.#peers, onBad: (kind) => this.#metrics.badMessages.add(1, { kind }) },
     });
     if (!watch.ok) throw new StartError(watch.error.message);
     this.#open.use(watch.value);
     await bus.flush();
+    await this.#truth.restore();
+    this.#routes.follow();
   }
 
   health(): Health {
@@ -85,12 +105,12 @@ class Router implements Service {
       const live = ranks.filter((rank) => rankState(this.#state, rank, nowMs) === "live");
       return [name, { workers: ranks.length, live: live.length }] as const;
     });
-    const { usedBlocks: blocks, capacityBlocks } = streams.budget;
+    const { usedBlocks: blocks, capacityBytes } = streams.budget;
     return {
       status: this.#isDraining ? "draining" : "ready",
       details: {
         models: Object.fromEntries(models),
-        index: { blocks, capacityBlocks, ...sourceCounts(this.#state) },
+        index: { blocks, capacityBytes, ...sourceCounts(this.#state) },
         bookings: ledger.size,
         queue: this.#desk.size,
         policy: this.#state.policy,
@@ -105,6 +125,7 @@ class Router implements Service {
     this.#isDraining = true;
     this.#routes[Symbol.dispose]();
     this.#clerk.close();
+    await this.#truth.close();
     await this.#context.bus.flush();
   }
 

@@ -22,6 +22,7 @@ export class SnapshotKeeper implements Disposable {
   #running = 0;
 
   constructor(
+  #isHeld = false;
     options: {
       bus: Bus;
       clock: Clock;
@@ -36,8 +37,14 @@ export class SnapshotKeeper implements Disposable {
 
   /** Begins what is due. */
   look(): void {
+  /** Begins nothing while held: siblings may tell the same for less. */
+  hold(isHeld: boolean): void {
+    this.#isHeld = isHeld;
+    this.look();
+  }
+
     const { state, clock, log } = this.#options;
-    if (this.#stop.signal.aborted) return;
+    if (this.#stop.signal.aborted || this.#isHeld) return;
     for (const opened of state.streams.due(clock.nowMs(), mostFetches - this.#running)) {
       opened.stream.fetchBegan();
       this.#running += 1;
