@@ -20,9 +20,9 @@ export class SnapshotKeeper implements Disposable {
   };
   readonly #stop = new AbortController();
   #running = 0;
+  #isHeld = false;
 
   constructor(
-  #isHeld = false;
     options: {
       bus: Bus;
       clock: Clock;
@@ -35,14 +35,14 @@ export class SnapshotKeeper implements Disposable {
     this.#options = options;
   }
 
-  /** Begins what is due. */
-  look(): void {
   /** Begins nothing while held: siblings may tell the same for less. */
   hold(isHeld: boolean): void {
     this.#isHeld = isHeld;
     this.look();
   }
 
+  /** Begins what is due. */
+  look(): void {
     const { state, clock, log } = this.#options;
     if (this.#stop.signal.aborted || this.#isHeld) return;
     for (const opened of state.streams.due(clock.nowMs(), mostFetches - this.#running)) {
