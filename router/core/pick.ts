@@ -26,16 +26,8 @@ export function pickSoftmax(
   temperature: number,
   draw: Draw,
 ): Scored {
-  let least = Infinity;
-  let most = -Infinity;
-  for (const { cost } of candidates) {
-    least = Math.min(least, cost);
-    most = Math.max(most, cost);
-  }
-  if (candidates.length === 1 || most === least) return pickAny(candidates, draw);
-  const weights = candidates.map((one) =>
-    Math.exp(-(one.cost - least) / ((most - least) * temperature))
-  );
+  const weights = softmaxWeights(candidates, temperature);
+  if (weights === undefined) return pickAny(candidates, draw);
   let left = draw() * weights.reduce((sum, weight) => sum + weight, 0);
   for (let i = 0; i < candidates.length; i++) {
     left -= weights[i];
@@ -43,6 +35,21 @@ export function pickSoftmax(
   }
   // Rounding may leave a crumb: the last candidate that has a weight at all.
   return candidates[weights.findLastIndex((weight) => weight > 0)];
+}
+
+/** The weights of `pickSoftmax`; nothing where all costs are equal, or there is one candidate only. */
+export function softmaxWeights(
+  candidates: readonly Pick<Scored, "cost">[],
+  temperature: number,
+): number[] | undefined {
+  let least = Infinity;
+  let most = -Infinity;
+  for (const { cost } of candidates) {
+    least = Math.min(least, cost);
+    most = Math.max(most, cost);
+  }
+  if (candidates.length === 1 || most === least) return undefined;
+  return candidates.map((one) => Math.exp(-(one.cost - least) / ((most - least) * temperature)));
 }
 
 /** Two different ones by chance (two draws); the one alone where there is only one. */
