@@ -70,12 +70,12 @@ export const routerSchema = {
     help:
       "Policy ttft: prompt tokens per second of a worker that has no profile and reports no rate.",
   }),
-  "index.max-blocks": option.integer({
-    fallback: 1_000_000,
-    min: 0,
-    max: 100_000_000,
+  "index.max-bytes": option.bytes({
+    fallback: 512 * 2 ** 20,
+    min: 2 ** 20,
+    max: 64 * 2 ** 30,
     help:
-      "Block copies of all workers that are indexed, about 350 bytes each; a worker that does not fit counts as empty.",
+      "Memory of the index of all workers' blocks, about 12 bytes each; beyond it the coldest are forgotten.",
   }),
   "liveness.hung-step": option.duration({
     fallback: 30_000,
@@ -123,7 +123,7 @@ export function rulesOf(config: RouterConfig, router: InstanceId): RouterRules {
     hungStepMs: config["liveness.hung-step"],
     busy: queueRulesOf(config).busy,
     sessionTtlMs: config["affinity.ttl"],
-    indexBlocks: config["index.max-blocks"],
+    indexBytes: config["index.max-bytes"],
     keptDecisions: config["decisions.keep"],
     truth: truthRulesOf(config),
   };

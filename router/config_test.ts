@@ -7,7 +7,7 @@ import { configOf, instanceOf } from "./testing/samples.ts";
 Deno.test("the defaults are the cost of the design", () => {
   assert.deepEqual(rulesOf(configOf(), instanceOf(1)), {
     ...{ router: instanceOf(1), policy: "kv", hungStepMs: 30_000, sessionTtlMs: 600_000 },
-    ...{ indexBlocks: 1_000_000, keptDecisions: 1_024 },
+    ...{ indexBytes: 536_870_912, keptDecisions: 1_024 },
     kv: {
       ...{ temperature: 0, prefillScale: 1, activeWeight: 0 },
       ...{ deviceCredit: 1, hostCredit: 0.75, diskCredit: 0.25, creditDecay: 0 },
@@ -24,9 +24,9 @@ Deno.test("--policy takes every policy, and says what it takes", () => {
 });
 
 Deno.test("options have one path in flags and environment", () => {
-  const env = { PIXII_KV_TEMPERATURE: "0.5", PIXII_INDEX_MAX_BLOCKS: "10" };
+  const env = { PIXII_KV_TEMPERATURE: "0.5", PIXII_INDEX_MAX_BYTES: "10MiB" };
   const parsed = parseConfig(routerSchema, { args: ["--kv-prefill-scale", "2"], env });
   assert.ok("config" in parsed);
-  const { kv, indexBlocks } = rulesOf(parsed.config, instanceOf(1));
-  assert.deepEqual([kv.temperature, kv.prefillScale, indexBlocks], [0.5, 2, 10]);
+  const { kv, indexBytes } = rulesOf(parsed.config, instanceOf(1));
+  assert.deepEqual([kv.temperature, kv.prefillScale, indexBytes], [0.5, 2, 10_485_760]);
 });

@@ -28,7 +28,9 @@ export function setQueueGauges(metrics: RouterMetrics, state: RouterState, desk:
 export function setGauges(metrics: RouterMetrics, state: RouterState, nowMs: number): void {
   const { streams, ledger, fleet, sessions } = state;
   metrics.indexBlocks.set(streams.budget.usedBlocks);
-  metrics.indexCapacity.set(streams.budget.capacityBlocks);
+  metrics.indexBytes.set(streams.budget.usedBytes);
+  metrics.indexCapacity.set(streams.budget.capacityBytes);
+  metrics.indexEvicted.set(streams.budget.evictedBlocks);
   const counts = sourceCounts(state);
   for (const name of sourceStates) metrics.indexSources.set(counts[name], { state: name });
   metrics.ledgerBookings.set(ledger.size - ledger.unconfirmed, { state: "confirmed" });

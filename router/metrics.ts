@@ -1,10 +1,9 @@
 import type { Metrics } from "@pixii/runtime";
+import { indexMetrics } from "./index_metrics.ts";
 import { truthMetrics } from "./truth_metrics.ts";
 
 /** Seconds that one decision takes, decode to encode. */
 const decisionBuckets = [5e-5, 1e-4, 2e-4, 5e-4, 1e-3, 2e-3, 5e-3, 1e-2, 5e-2];
-/** Seconds that one snapshot takes, from the request to the swap. */
-const snapshotBuckets = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5];
 /** Part of a prompt's blocks that the chosen worker holds. */
 const hitBuckets = [0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1];
 
@@ -15,6 +14,7 @@ const queueBuckets = [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60];
 export function routerMetrics(metrics: Metrics) {
   return {
     ...truthMetrics(metrics),
+    ...indexMetrics(metrics),
     decisions: metrics.counter("pixii_router_decisions_total", "Requests placed", [
       "policy",
       "model",
@@ -38,25 +38,6 @@ export function routerMetrics(metrics: Metrics) {
       "pixii_router_kv_hit_rate",
       "Part of a prompt's whole blocks that the chosen worker held",
       hitBuckets,
-    ),
-    indexBlocks: metrics.gauge("pixii_router_index_blocks", "Block copies indexed"),
-    indexCapacity: metrics.gauge("pixii_router_index_capacity_blocks", "Block copies that fit"),
-    indexSources: metrics.gauge("pixii_router_index_sources", "Event sources by state", ["state"]),
-    indexFull: metrics.counter(
-      "pixii_router_index_full_total",
-      "Times that a source's blocks were given up because the index was full",
-    ),
-    eventBatches: metrics.counter("pixii_router_event_batches_total", "KV event batches heard", [
-      "result",
-    ]),
-    gaps: metrics.counter("pixii_router_event_gaps_total", "Times that a source fell behind", [
-      "cause",
-    ]),
-    snapshots: metrics.counter("pixii_router_snapshots_total", "Snapshots asked for", ["result"]),
-    snapshotSeconds: metrics.histogram(
-      "pixii_router_snapshot_seconds",
-      "Time of a snapshot that was taken over",
-      snapshotBuckets,
     ),
     ledgerEntries: metrics.counter("pixii_router_ledger_entries_total", "Ledger entries heard", [
       "op",

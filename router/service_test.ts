@@ -204,7 +204,7 @@ Deno.test("router places requests by prefix, books them and shows why", async ()
   assert.equal(status, "ready");
   assert.deepEqual(details.models, { "org/sample": { workers: 3, live: 3 } });
   assert.deepEqual(details.index, {
-    ...{ blocks: 3, capacityBlocks: 1_000_000, new: 0, exact: 3, behind: 0, degraded: 0 },
+    ...{ blocks: 3, capacityBytes: 536_870_912, new: 0, exact: 3, behind: 0, degraded: 0 },
   });
 });
 
@@ -286,14 +286,21 @@ Deno.test("snapshots that fail are tried again; a worker without one counts as e
   assert.equal(source().blocks, 4);
 });
 
-Deno.test("an index that is full gives one worker up, and says so", async () => {
-  await using world = await World.open("--index-max-blocks", "6");
-  for (const number of [1, 2]) await world.worker(number);
-  for (const worker of world.workers) worker.store(hashesOf(1, 4));
+Deno.test("an index over its bytes forgets cold blocks, says so, and stays within them", async () => {
+  await using world = await World.open("--index-max-bytes", "1MiB");
+  await world.worker(1);
+  const [worker] = world.workers;
+  for (let seed = 1; seed <= 60; seed++) worker.store(hashesOf(seed, 4_000));
   await world.clock.advance(10);
-  const states = world.index().sources.map((source) => [source.state, source.blocks]);
-  assert.deepEqual(states, [["exact", 4], ["degraded", 0]]);
-  assert.equal(await world.metric(/^pixii_router_index_full_total/), 1);
+  const { bytes, capacityBytes, blocks, evictedBlocks, sources } = world.index();
+  assert.equal(blocks + evictedBlocks, 60 * 4_000);
+  assert.ok(evictedBlocks > 100_000 && blocks > 60_000, `${blocks} of ${evictedBlocks} stay`);
+  assert.ok(bytes <= capacityBytes);
+  assert.equal(await world.metric(/^pixii_router_index_evicted_blocks/), evictedBlocks);
+  // What the worker removes later and the index forgot is no contradiction.
+  for (let seed = 1; seed <= 60; seed++) worker.remove(hashesOf(seed, 100));
+  await world.clock.advance(10);
+  assert.deepEqual([sources[0].state, world.index().sources[0].state], ["exact", "exact"]);
   assert.equal(await world.placed(), 1);
 });
 

@@ -5,6 +5,8 @@ import type { RouterState } from "./core/router_state.ts";
 import type { RouterMetrics } from "./metrics.ts";
 import { fetchSnapshot } from "./snapshot_fetch.ts";
 
+/** An index keeps a block's hash at least. */
+const leastBytesPerBlock = 8;
 /** Snapshots fetched at a time: each may hold up to 256 MiB. */
 const mostFetches = 4;
 
@@ -66,7 +68,8 @@ export class SnapshotKeeper implements Disposable {
     const { stream, key } = opened;
     const { source } = stream;
     const startMs = clock.nowMs();
-    const roomBlocks = state.streams.budget.freeBlocks + stream.blocks;
+    // What does not fit beside the rest evicts what is colder: only the whole budget bounds it.
+    const roomBlocks = Math.floor(state.streams.budget.capacityBytes / leastBytesPerBlock);
     const { signal } = this.#stop;
     const snapshot = await fetchSnapshot({ bus, subjects, source, roomBlocks, signal });
     if (signal.aborted || state.streams.get(key) !== opened) return;
@@ -79,7 +82,7 @@ export class SnapshotKeeper implements Disposable {
       if (result === "full") {
         metrics.indexFull.add();
         log.warn("the index has no room for a worker: its blocks do not count", {
-          ...{ ...who, capacityBlocks: state.streams.budget.capacityBlocks },
+          ...{ ...who, capacityBytes: state.streams.budget.capacityBytes },
         });
       } else log.debug("snapshot taken", { ...who, result, blocks: stream.blocks });
       return;

@@ -24,7 +24,10 @@ export interface SourceView extends EventSource {
 /** What `/index` answers. */
 export interface IndexView {
   readonly blocks: number;
-  readonly capacityBlocks: number;
+  readonly bytes: number;
+  readonly capacityBytes: number;
+  /** Block copies forgotten for want of memory, since the start. */
+  readonly evictedBlocks: number;
   readonly sources: readonly SourceView[];
 }
 
@@ -52,8 +55,8 @@ export function indexView({ streams }: RouterState): IndexView {
     ...{ state: stream.state, epoch: stream.epoch, number: stream.number },
     ...{ blocks: stream.blocks, buffered: stream.buffered },
   }));
-  const { usedBlocks, capacityBlocks } = streams.budget;
-  return { blocks: usedBlocks, capacityBlocks, sources };
+  const { usedBlocks: blocks, usedBytes: bytes, capacityBytes, evictedBlocks } = streams.budget;
+  return { blocks, bytes, capacityBytes, evictedBlocks, sources };
 }
 
 /** The ranks of all models. */

@@ -1,4 +1,4 @@
-import { binaryKinds, checkHeader, writeHeader } from "./header.ts";
+import { binaryKinds, checkHeader, wireVersion, writeHeader } from "./header.ts";
 import { hexOfBytes, putHex } from "./ids.ts";
 import type { InstanceId, ModelHash } from "./ids.ts";
 import { limits } from "./limits.ts";
@@ -29,7 +29,7 @@ export type KvEvent =
 /**
  * owner -> routers, published on `kv.<owner>` once per engine step. Layout, little-endian:
  * `u8 version, u8 kind, u8 tier, u8 cacheGroup, u8[8] owner, u8[8] epoch, u8[8] model, u32 numberLo, u32 numberHi,
- * u16 dpRank, u16 ops, u32 blockSize`, then per op `u8 op, u8[3] 0, u32 count` and
+ * u16 dpRank, u16 ops, u32 blockSize` (ops 65,535: that many or more, up to the end of the message), then per op `u8 op, u8[3] 0, u32 count` and
  * stored: `u32 parent, count x (u32 number, u32 lo, u32 hi)`; removed: `count x u32 number`; cleared: nothing.
  */
 export interface KvEventBatch {
@@ -46,7 +46,10 @@ export interface KvEventBatch {
   readonly events: readonly KvEvent[];
 }
 
-const headBytes = 44;
+/** Bytes before the first event of a message. */
+export const kvEventsHeadBytes = 44;
+/** Count of events from which on they are counted by the end of the message: snapshots may hold more than a u16 says. */
+const uncounted = 0xffff;
 const opCodes = { stored: 1, removed: 2, cleared: 3 } as const;
 
 function sizeOf(event: KvEvent): number {
@@ -59,7 +62,7 @@ export function encodeKvEvents(
   batch: KvEventBatch,
   maxBytes: number = limits.messageBytes,
 ): Uint8Array {
-  let size = headBytes;
+  let size = kvEventsHeadBytes;
   for (const event of batch.events) size += sizeOf(event);
   if (size > maxBytes) {
     throw new RangeError(`Cannot encode KV events: ${size} bytes, at most ${maxBytes}`);
@@ -75,9 +78,9 @@ export function encodeKvEvents(
   view.setUint32(28, batch.number >>> 0, true);
   view.setUint32(32, Math.floor(batch.number / 4294967296), true);
   view.setUint16(36, batch.dpRank, true);
-  view.setUint16(38, batch.events.length, true);
+  view.setUint16(38, Math.min(batch.events.length, uncounted), true);
   view.setUint32(40, batch.blockSize, true);
-  let at = headBytes;
+  let at = kvEventsHeadBytes;
   for (const event of batch.events) at = writeEvent(view, at, event);
   return bytes;
 }
@@ -104,48 +107,101 @@ function writeEvent(view: DataView, start: number, event: KvEvent): number {
   return at;
 }
 
+/** The head of a KV event message, read into the same object again and again; ids as two u32 each, in wire order. */
+export class KvEventsHead {
+  readonly owner = new Uint32Array(2);
+  readonly epoch = new Uint32Array(2);
+  readonly model = new Uint32Array(2);
+  /** Place in `tiers`. */
+  tier = 0;
+  cacheGroup = 0;
+  dpRank = 0;
+  blockSize = 0;
+  number = 0;
+  /** Events of the message; 65,535: up to its end. */
+  ops = 0;
+
+  /** Reads the head of a message; false where it is none, or holds what no head may. */
+  read(bytes: Uint8Array, maxBytes: number = limits.messageBytes): boolean {
+    if (
+      bytes.length < kvEventsHeadBytes || bytes.length > maxBytes || bytes[0] !== wireVersion ||
+      bytes[1] !== binaryKinds.kvEvents
+    ) return false;
+    this.tier = bytes[2];
+    this.cacheGroup = bytes[3];
+    const { owner, epoch, model } = this;
+    owner[0] = wordAt(bytes, 4);
+    owner[1] = wordAt(bytes, 8);
+    epoch[0] = wordAt(bytes, 12);
+    epoch[1] = wordAt(bytes, 16);
+    model[0] = wordAt(bytes, 20);
+    model[1] = wordAt(bytes, 24);
+    const high = wordAt(bytes, 32) >>> 0;
+    this.number = high * 4294967296 + (wordAt(bytes, 28) >>> 0);
+    this.dpRank = bytes[36] | bytes[37] << 8;
+    this.ops = bytes[38] | bytes[39] << 8;
+    this.blockSize = wordAt(bytes, 40) >>> 0;
+    return this.tier < tiers.length && high <= 0x1fffff && this.blockSize > 0;
+  }
+}
+
+/** The words of an id as a head holds them. */
+export function idWords(id: InstanceId | ModelHash): Uint32Array {
+  const bytes = new Uint8Array(8);
+  putHex(bytes, 0, id);
+  return Uint32Array.of(wordAt(bytes, 0), wordAt(bytes, 4));
+}
+
+function wordAt(bytes: Uint8Array, at: number): number {
+  return bytes[at] | bytes[at + 1] << 8 | bytes[at + 2] << 16 | bytes[at + 3] << 24;
+}
+
 /** The batch in `bytes`, or `decode_error`. */
 export function decodeKvEvents(
   bytes: Uint8Array,
   maxBytes: number = limits.messageBytes,
 ): Result<KvEventBatch> {
-  const header = checkHeader(bytes, binaryKinds.kvEvents, headBytes, maxBytes);
+  const header = checkHeader(bytes, binaryKinds.kvEvents, kvEventsHeadBytes, maxBytes);
   if (!header.ok) return header;
-  const view = header.value;
-  const tier = tiers[view.getUint8(2)];
-  const high = view.getUint32(32, true);
-  const blockSize = view.getUint32(40, true);
-  if (tier === undefined || high > 0x1fffff || blockSize === 0) {
+  const head = new KvEventsHead();
+  if (!head.read(bytes, maxBytes)) {
     return fail(
       "decode_error",
       "Cannot decode KV events: tier, number or block size is out of range",
     );
   }
-  const events: KvEvent[] = [];
-  const ops = view.getUint16(38, true);
-  let at = headBytes;
-  for (let n = 0; n < ops; n++) {
-    const read = readEvent(view, at);
-    if (read === undefined) {
-      return fail("decode_error", `Cannot decode KV events: event ${n} is cut or unknown`);
-    }
-    events.push(read);
-    at += sizeOf(read);
-  }
-  if (at !== bytes.length) {
-    return fail("decode_error", "Cannot decode KV events: bytes after its end");
+  const events = decodeKvEventBody(bytes, { at: kvEventsHeadBytes, ops: head.ops });
+  if (events === undefined) {
+    return fail(
+      "decode_error",
+      "Cannot decode KV events: an event is cut or unknown, or bytes come after the last",
+    );
   }
   return ok({
     owner: hexOfBytes(bytes, 4, 12) as InstanceId,
     epoch: hexOfBytes(bytes, 12, 20) as InstanceId,
     model: hexOfBytes(bytes, 20, 28) as ModelHash,
-    dpRank: view.getUint16(36, true),
-    tier,
-    cacheGroup: view.getUint8(3),
-    blockSize,
-    number: high * 4294967296 + view.getUint32(28, true),
-    events,
+    ...{ dpRank: head.dpRank, tier: tiers[head.tier], cacheGroup: head.cacheGroup },
+    ...{ blockSize: head.blockSize, number: head.number, events },
   });
+}
+
+/** The events of a message from `at` on; nothing where they are cut, unknown, or not as many as `ops` says. */
+export function decodeKvEventBody(
+  bytes: Uint8Array,
+  body: { readonly at: number; readonly ops: number },
+): KvEvent[] | undefined {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const events: KvEvent[] = [];
+  let at = body.at;
+  const isLast = () => body.ops === uncounted ? at >= bytes.length : events.length === body.ops;
+  while (!isLast()) {
+    const read = readEvent(view, at);
+    if (read === undefined) return undefined;
+    events.push(read);
+    at += sizeOf(read);
+  }
+  return at === bytes.length ? events : undefined;
 }
 
 function readEvent(view: DataView, at: number): KvEvent | undefined {

@@ -4,8 +4,7 @@ import type { KvEvent, KvEventBatch } from "@pixii/wire";
 import { batchOf, hashesOf, instanceOf, modelHash, storedOf } from "../testing/samples.ts";
 import type { EventSource } from "./event_source.ts";
 import { EventStream } from "./event_stream.ts";
-import { IndexBudget } from "./index_budget.ts";
-import { MapIndex } from "./map_index.ts";
+import { MapIndex } from "../testing/map_index.ts";
 import { streamLimits } from "./stream_limits.ts";
 
 const source: EventSource = {
@@ -13,7 +12,7 @@ const source: EventSource = {
 };
 
 function streamOf(capacityBlocks = 1_000) {
-  const index = new MapIndex(new IndexBudget(capacityBlocks));
+  const index = new MapIndex(capacityBlocks);
   const slot = index.open();
   const stream = new EventStream(source, index, slot);
   const prefix = (seed: number) => index.longestPrefix(slot, hashesOf(seed, 8));
@@ -251,7 +250,7 @@ Deno.test("after quiescence the index is the truth, whatever was dropped, double
       fc.array(fc.tuple(step, fate), { minLength: 1, maxLength: 80 }),
       (script) => {
         const { batches, snapshots, held } = publisher(script.map(([one]) => one));
-        const index = new MapIndex(new IndexBudget(10_000));
+        const index = new MapIndex(10_000);
         const slot = index.open();
         const stream = new EventStream(source, index, slot);
         const arrivals = script.flatMap(([, one], i) =>

@@ -4,8 +4,8 @@ import type { EventSource } from "./event_source.ts";
 import { EventStream } from "./event_stream.ts";
 import type { GapCause, StreamChange } from "./event_stream.ts";
 import { IndexBudget } from "./index_budget.ts";
-import { MapIndex } from "./map_index.ts";
 import type { OwnerSlot, PrefixIndex } from "./prefix_index.ts";
+import { RunIndex } from "./run_index.ts";
 
 /** A stream with its place in an index. */
 export interface OpenStream {
@@ -29,8 +29,8 @@ export class EventStreams {
   /** Streams that may need a snapshot or a look at the clock. */
   readonly #watched = new Set<OpenStream>();
 
-  constructor(capacityBlocks: number) {
-    this.budget = new IndexBudget(capacityBlocks);
+  constructor(capacityBytes: number) {
+    this.budget = new IndexBudget(capacityBytes);
   }
 
   /** All streams, in the order they were opened. */
@@ -77,7 +77,9 @@ export class EventStreams {
     this.#watched.delete(opened);
     opened.index.drop(opened.slot);
     const { model, blockSize } = opened.stream.source;
-    if (opened.index.owners === 0) this.#indexes.delete(indexKey(model, blockSize));
+    if (opened.index.owners > 0) return;
+    opened.index.release();
+    this.#indexes.delete(indexKey(model, blockSize));
   }
 
   /** A batch came; nothing where its source is not known. */
@@ -126,7 +128,7 @@ export class EventStreams {
       blocks += index.blocks;
     }
     if (blocks !== this.budget.usedBlocks) {
-      throw new Error(`${blocks} blocks are indexed, ${this.budget.usedBlocks} are paid for`);
+      throw new Error(`${blocks} blocks are indexed, ${this.budget.usedBlocks} are counted`);
     }
     for (const opened of this.#streams.values()) {
       opened.stream.checkIntegrity();
@@ -145,7 +147,7 @@ export class EventStreams {
   #index(model: ModelHash, blockSize: number): PrefixIndex {
     const key = indexKey(model, blockSize);
     let index = this.#indexes.get(key);
-    if (index === undefined) this.#indexes.set(key, index = new MapIndex(this.budget));
+    if (index === undefined) this.#indexes.set(key, index = new RunIndex(this.budget));
     return index;
   }
 }

@@ -12,9 +12,9 @@ export interface TierOwners {
 
 /** What applying a batch's events came to. */
 export interface ApplyOutcome {
-  /** The budget has no room: the owner holds a part of its blocks and must be cleared. */
+  /** The budget has no room, and nothing can be evicted: the owner holds a part of its blocks and must be cleared. */
   readonly isFull: boolean;
-  /** Events that contradict what is known: removal of an unknown number, a number stored twice. */
+  /** Events that contradict what is known: removal of a number that is neither known nor evicted, a number stored twice. */
   readonly anomalies: number;
 }
 
@@ -34,13 +34,22 @@ export interface PrefixIndex {
   open(): OwnerSlot;
   /** Applies events in order, as far as the budget goes. O(blocks named). */
   apply(owner: OwnerSlot, events: readonly KvEvent[]): ApplyOutcome;
+  /**
+   * Applies the events in `bytes` from `at` on, as `wire/kv_events.ts` lays them out, `ops` of them; nothing, and nothing
+   * is applied, where they are damaged. O(blocks named), without an object per event.
+   */
+  applyEncoded(
+    owner: OwnerSlot,
+    bytes: Uint8Array,
+    body: { readonly at: number; readonly ops: number },
+  ): ApplyOutcome | undefined;
   /** Forgets an owner's blocks. O(its blocks). */
   clear(owner: OwnerSlot): void;
   /** Forgets an owner and its blocks. */
   drop(owner: OwnerSlot): void;
   /** Block copies of one owner. */
   blocksOf(owner: OwnerSlot): number;
-  /** How many blocks from the start of `list` the owner holds without a hole. */
+  /** How many blocks from the start of `list`, which begins a prompt, the owner holds without a hole. */
   longestPrefix(owner: OwnerSlot, list: HashList): number;
   /**
    * `out[i]` becomes 1 where the owner holds block i of `list`, which goes on from the start of a prompt, and 0 where it
@@ -58,6 +67,8 @@ export interface PrefixIndex {
    * 3 values per candidate. O(longest overlap x candidates), without an allocation per block.
    */
   overlaps(list: HashList, candidates: readonly TierOwners[], out: Uint32Array): void;
+  /** Gives its memory back to the budget: the index may not be used any more. */
+  release(): void;
   /** Throws where the books do not add up. */
   checkIntegrity(): void;
 }

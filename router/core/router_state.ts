@@ -40,8 +40,8 @@ export interface RouterRules {
   /** Nothing is audited and nothing supposed without it. */
   readonly truth?: TruthRules;
   readonly sessionTtlMs: number;
-  /** Block copies of all indexes. */
-  readonly indexBlocks: number;
+  /** Bytes of all indexes. */
+  readonly indexBytes: number;
   /** Decision records kept. */
   readonly keptDecisions: number;
 }
@@ -81,7 +81,7 @@ export class RouterState implements DecisionGround {
     this.busy = rules.busy;
     this.sessions = new Sessions(rules.sessionTtlMs);
     this.decisions = new DecisionLog(rules.keptDecisions);
-    this.streams = new EventStreams(rules.indexBlocks);
+    this.streams = new EventStreams(rules.indexBytes);
     const { streams, ledger, liveness, router } = this;
     this.truth = new Truth({ streams, router, rules: rules.truth ?? noTruthRules });
     this.fleet = new Fleet({ streams, ledger, liveness, truth: this.truth });

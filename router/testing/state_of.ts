@@ -12,7 +12,7 @@ export function stateOf(
 ): RouterState {
   const state = new RouterState({
     ...{ router: instanceOf(0xaa), policy: "kv", hungStepMs: 30_000, sessionTtlMs: 60_000 },
-    ...{ indexBlocks: 10_000, keptDecisions: 16 },
+    ...{ indexBytes: 2 ** 24, keptDecisions: 16 },
     kv: {
       ...{ temperature: 0, prefillScale: 1, activeWeight: 0 },
       ...{ deviceCredit: 1, hostCredit: 0.75, diskCredit: 0.25 },

@@ -1,8 +1,7 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import type { HashList, KvEvent } from "@pixii/wire";
-import { hashesOf, storedOf } from "../testing/samples.ts";
-import { IndexBudget } from "./index_budget.ts";
+import { hashesOf, storedOf } from "./samples.ts";
 import { MapIndex } from "./map_index.ts";
 
 /** Hash `id` of a small world; several share their low half, and halves have their top bit set. */
@@ -32,7 +31,7 @@ function overlapsOf(
 }
 
 Deno.test("longestPrefix() counts the blocks from the start without a hole", () => {
-  const index = new MapIndex(new IndexBudget(100));
+  const index = new MapIndex();
   const a = index.open();
   const list = listOf([1, 2, 3, 4]);
   assert.equal(index.longestPrefix(a, list), 0);
@@ -45,7 +44,7 @@ Deno.test("longestPrefix() counts the blocks from the start without a hole", () 
 });
 
 Deno.test("holds() tells of each block, holes or not; snapshot() gives the same membership again", () => {
-  const index = new MapIndex(new IndexBudget(100));
+  const index = new MapIndex();
   const [a, b] = [index.open(), index.open()];
   const list = listOf([1, 2, 3, 4]);
   index.apply(a, [stored([7, 8, 9], [1, 3, 3])]);
@@ -60,7 +59,7 @@ Deno.test("holds() tells of each block, holes or not; snapshot() gives the same 
 });
 
 Deno.test("a membership ends with its last copy", () => {
-  const index = new MapIndex(new IndexBudget(100));
+  const index = new MapIndex();
   const a = index.open();
   index.apply(a, [stored([1], [5]), stored([2], [5]), stored([3], [5])]);
   assert.equal(index.blocks, 3);
@@ -72,7 +71,7 @@ Deno.test("a membership ends with its last copy", () => {
 });
 
 Deno.test("overlaps() counts each block for the best tier that has it, until none has", () => {
-  const index = new MapIndex(new IndexBudget(100));
+  const index = new MapIndex();
   const [device, host, disk, other] = [index.open(), index.open(), index.open(), index.open()];
   index.apply(device, [stored([1, 2, 3], [1, 2, 5])]);
   index.apply(host, [stored([1, 2, 3], [2, 3, 7])]);
@@ -88,24 +87,21 @@ Deno.test("overlaps() counts each block for the best tier that has it, until non
   assert.deepEqual(overlapsOf(index, listOf([]), { device }), [0, 0, 0]);
 });
 
-Deno.test("apply() stops where the budget is spent, and clear() gives its blocks back", () => {
-  const budget = new IndexBudget(5);
-  const [one, two] = [new MapIndex(budget), new MapIndex(budget)];
-  const [a, b] = [one.open(), two.open()];
-  assert.deepEqual(one.apply(a, [storedOf(hashesOf(1, 3), 1)]), { isFull: false, anomalies: 0 });
-  assert.equal(two.apply(b, [storedOf(hashesOf(1, 3), 1)]).isFull, true);
-  assert.equal(budget.usedBlocks, 5);
-  two.clear(b);
-  assert.equal(budget.freeBlocks, 2);
-  assert.equal(two.apply(b, [storedOf(hashesOf(1, 2), 1)]).isFull, false);
-  one.drop(a);
-  assert.equal(budget.usedBlocks, 2);
-  one.checkIntegrity();
-  two.checkIntegrity();
+Deno.test("apply() stops where there is no room, and clear() gives it back", () => {
+  const index = new MapIndex(5);
+  const [a, b] = [index.open(), index.open()];
+  assert.deepEqual(index.apply(a, [storedOf(hashesOf(1, 3), 1)]), { isFull: false, anomalies: 0 });
+  assert.equal(index.apply(b, [storedOf(hashesOf(1, 3), 1)]).isFull, true);
+  assert.equal(index.blocks, 5);
+  index.clear(b);
+  assert.equal(index.apply(b, [storedOf(hashesOf(1, 2), 1)]).isFull, false);
+  index.drop(a);
+  assert.equal(index.blocks, 2);
+  index.checkIntegrity();
 });
 
 Deno.test("apply() counts what contradicts, and the later word holds", () => {
-  const index = new MapIndex(new IndexBudget(100));
+  const index = new MapIndex();
   const a = index.open();
   assert.equal(index.apply(a, [removed(1, 2)]).anomalies, 2);
   assert.equal(index.apply(a, [stored([1], [1]), stored([1], [2])]).anomalies, 1);
@@ -115,7 +111,7 @@ Deno.test("apply() counts what contradicts, and the later word holds", () => {
 });
 
 Deno.test("a slot that was dropped is used again, and using it before that is a bug", () => {
-  const index = new MapIndex(new IndexBudget(10));
+  const index = new MapIndex();
   const a = index.open();
   index.drop(a);
   assert.throws(() => index.apply(a, []), /was dropped/);
@@ -171,8 +167,7 @@ Deno.test("the index equals a naive model under random stores, removals, copies 
       fc.array(operation, { minLength: 20, maxLength: 300 }),
       fc.array(query, { minLength: 1, maxLength: 8 }),
       (operations, queries) => {
-        const budget = new IndexBudget(1_000_000);
-        const index = new MapIndex(budget);
+        const index = new MapIndex();
         const slots = Array.from({ length: owners }, () => index.open());
         const truths: Truth[] = Array.from({ length: owners }, () => new Map());
         let next = 1;

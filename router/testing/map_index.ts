@@ -1,7 +1,7 @@
+import { decodeKvEventBody } from "@pixii/wire";
 import type { HashList, KvEvent } from "@pixii/wire";
-import type { IndexBudget } from "./index_budget.ts";
-import { overlapStride } from "./prefix_index.ts";
-import type { ApplyOutcome, OwnerSlot, PrefixIndex, TierOwners } from "./prefix_index.ts";
+import { overlapStride } from "../core/prefix_index.ts";
+import type { ApplyOutcome, OwnerSlot, PrefixIndex, TierOwners } from "../core/prefix_index.ts";
 
 /** Most blocks of one event of a snapshot. */
 const mostRun = 4_096;
@@ -20,7 +20,7 @@ type Owner = Map<number, Entry>;
 
 /** The plain index: a map from hash to owners. Simple enough to be the oracle of faster ones. */
 export class MapIndex implements PrefixIndex {
-  readonly #budget: IndexBudget;
+  readonly #capacityBlocks: number;
   /** Heads of the chains, by the low half as a signed integer: the keys stay small integers. */
   readonly #entries = new Map<number, Entry>();
   readonly #owners = new Map<OwnerSlot, Owner>();
@@ -30,8 +30,8 @@ export class MapIndex implements PrefixIndex {
   /** Candidates whose prefix still goes on; reused by every walk. */
   #walking = new Int32Array(64);
 
-  constructor(budget: IndexBudget) {
-    this.#budget = budget;
+  constructor(capacityBlocks = Infinity) {
+    this.#capacityBlocks = capacityBlocks;
   }
 
   get owners(): number {
@@ -60,7 +60,7 @@ export class MapIndex implements PrefixIndex {
           const number = event.numbers[i];
           // A number stored twice: the later word counts.
           if (this.#forget(slot, owner, number)) anomalies += 1;
-          if (!this.#budget.take()) return { isFull: true, anomalies };
+          if (this.#blocks >= this.#capacityBlocks) return { isFull: true, anomalies };
           this.#blocks += 1;
           const entry = this.#entry(event.hi[i], event.lo[i]);
           entry.copies.set(slot, (entry.copies.get(slot) ?? 0) + 1);
@@ -71,13 +71,21 @@ export class MapIndex implements PrefixIndex {
     return { isFull: false, anomalies };
   }
 
+  applyEncoded(
+    slot: OwnerSlot,
+    bytes: Uint8Array,
+    body: { readonly at: number; readonly ops: number },
+  ): ApplyOutcome | undefined {
+    const events = decodeKvEventBody(bytes, body);
+    return events === undefined ? undefined : this.apply(slot, events);
+  }
+
   clear(slot: OwnerSlot): void {
     const owner = this.#owner(slot);
     for (const entry of owner.values()) {
       if (entry.copies.delete(slot) && entry.copies.size === 0) this.#unlink(entry);
     }
     this.#blocks -= owner.size;
-    this.#budget.give(owner.size);
     owner.clear();
   }
 
@@ -140,6 +148,12 @@ export class MapIndex implements PrefixIndex {
     }
   }
 
+  release(): void {
+    this.#entries.clear();
+    this.#owners.clear();
+    this.#blocks = 0;
+  }
+
   checkIntegrity(): void {
     const seen = new Map<Entry, Map<OwnerSlot, number>>();
     let blocks = 0;
@@ -166,7 +180,6 @@ export class MapIndex implements PrefixIndex {
     }
     if (entries !== seen.size) throw new Error(`${entries} entries linked, ${seen.size} held`);
     if (blocks !== this.#blocks) throw new Error(`${this.#blocks} blocks counted, ${blocks} held`);
-    if (this.#budget.usedBlocks < blocks) throw new Error("blocks are held that were not taken");
   }
 
   #owner(slot: OwnerSlot): Owner {
@@ -195,7 +208,6 @@ export class MapIndex implements PrefixIndex {
     if (entry === undefined) return false;
     owner.delete(number);
     this.#blocks -= 1;
-    this.#budget.give(1);
     const count = entry.copies.get(slot)!;
     if (count > 1) entry.copies.set(slot, count - 1);
     else {

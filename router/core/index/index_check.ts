@@ -1,0 +1,80 @@
+import type { OwnerSlot } from "../prefix_index.ts";
+import type { IndexMemory } from "./index_memory.ts";
+import { ownerStride, ownerWords, pageShift, pagesOf, runWords, spansOf } from "./layout.ts";
+
+/** Throws where the books of an index do not add up: runs, spans, pages, counts, children. O(everything). */
+export function checkIndex(memory: IndexMemory, open: ReadonlySet<OwnerSlot>): void {
+  const { code, words } = memory;
+  const held = new Map<OwnerSlot, number>();
+  const pages = new Set<string>();
+  const heads = new Set<string>();
+  const runs = ringOf(memory);
+  let suspects = 0;
+  for (const run of runs) {
+    const field = (name: keyof typeof runWords) => words[(run >>> 2) + runWords[name]];
+    const base = field("base") >>> 2;
+    heads.add(`${words[base]}.${words[base + 1]}`);
+    suspects += field("flags") & 1;
+    checkFamily(memory, run, runs);
+    let from = 0;
+    let end = 0;
+    for (const span of spansOf(words, run)) {
+      if (span.from < from || span.to <= span.from || span.to > field("len")) {
+        throw new Error(`run ${run} has a span ${span.from}-${span.to} of ${field("len")}`);
+      }
+      from = span.from;
+      end = Math.max(end, span.to);
+      held.set(span.owner, (held.get(span.owner) ?? 0) + span.to - span.from);
+      const last = span.first + (span.to - span.from - 1);
+      for (let page = span.first >>> pageShift; page <= last >>> pageShift; page++) {
+        pages.add(`${span.owner}.${page}.${run}`);
+      }
+    }
+    if (end !== field("len")) throw new Error(`run ${run} ends behind its last holder`);
+  }
+  if (heads.size !== runs.size) throw new Error("two runs begin with one block");
+  if (suspects !== code.suspects.value) throw new Error("suspect runs are counted wrong");
+  let entries = 0;
+  let blocks = 0;
+  for (const slot of open) {
+    if (slot >= code.ownerCap.value) continue;
+    const owner = code.owners.value + 4 * ownerStride * slot;
+    const has = held.get(slot) ?? 0;
+    held.delete(slot);
+    if (words[(owner >>> 2) + ownerWords.blocks] !== has) {
+      throw new Error(`owner ${slot} holds ${has} blocks and counts others`);
+    }
+    blocks += has;
+    for (const { page, run } of pagesOf(words, owner)) {
+      entries += 1;
+      if (!pages.has(`${slot}.${page}.${run}`)) throw new Error(`owner ${slot} has a stale page`);
+    }
+  }
+  if (held.size > 0) throw new Error("an owner that is not open holds blocks");
+  if (entries !== pages.size) throw new Error(`${pages.size} pages are held, ${entries} are known`);
+  if (blocks !== code.total.value) throw new Error(`${blocks} blocks held, counted otherwise`);
+}
+
+function ringOf({ code, words }: IndexMemory): Set<number> {
+  const runs = new Set<number>();
+  for (let run = code.ring.value; run !== 0 && !runs.has(run);) {
+    runs.add(run);
+    run = words[(run >>> 2) + runWords.ringNext];
+  }
+  if (runs.size !== code.runCount.value) throw new Error("runs are counted wrong");
+  return runs;
+}
+
+/** A run's children name it as their parent, and go on from a block that it has. */
+function checkFamily({ words }: IndexMemory, run: number, runs: ReadonlySet<number>): void {
+  const field = (of: number, name: keyof typeof runWords) => words[(of >>> 2) + runWords[name]];
+  const parent = field(run, "parent");
+  if (parent !== 0 && !runs.has(parent)) throw new Error(`run ${run} goes on from none`);
+  let children = 0;
+  for (let child = field(run, "child"); child !== 0; child = field(child, "next")) {
+    if (field(child, "parent") !== run || field(child, "attach") >= field(run, "len")) {
+      throw new Error(`run ${child} is not what run ${run} takes it for`);
+    }
+    if (++children > runs.size) throw new Error(`run ${run} has children in a circle`);
+  }
+}

@@ -1,0 +1,52 @@
+/** Fields of a run's record, in words from its address; `runs.as` says what each is. */
+export const runWords = {
+  ...{ base: 0, len: 1, spans: 2, count: 3, use: 4, depth: 5, parent: 6, attach: 7 },
+  ...{ child: 8, next: 9, prev: 10, ringNext: 11, ringPrev: 12, flags: 13 },
+} as const;
+
+/** Words of a span: first block, block after the last, owner, number of the first block. */
+export const spanWords = 4;
+
+/** Fields of an owner's record, in words; `owners.as` says what each is. */
+export const ownerWords = { pages: 0, shift: 1, used: 2, blocks: 3, evicted: 4, most: 5, open: 6 };
+
+/** Words of an owner's record. */
+export const ownerStride = 8;
+
+/** Numbers of one page of an owner's numbers, as a power of two. */
+export const pageShift = 7;
+
+/** One span, read out of an index's memory. */
+export interface Span {
+  /** Address of its run's record. */
+  readonly run: number;
+  readonly from: number;
+  readonly to: number;
+  readonly owner: number;
+  /** Number of its first block. */
+  readonly first: number;
+}
+
+/** The spans of a run, in order. */
+export function spansOf(words: Uint32Array, run: number): Span[] {
+  const record = run >>> 2;
+  const at = words[record + runWords.spans] >>> 2;
+  return Array.from({ length: words[record + runWords.count] }, (_, i) => {
+    const [from, to, owner, first] = words.subarray(at + spanWords * i, at + spanWords * (i + 1));
+    return { run, from, to, owner, first };
+  });
+}
+
+/** The entries of an owner's page table: page and run. */
+export function pagesOf(words: Uint32Array, owner: number): { page: number; run: number }[] {
+  const record = owner >>> 2;
+  const pages = words[record + ownerWords.pages] >>> 2;
+  if (pages === 0) return [];
+  const cells = 2 ** (32 - words[record + ownerWords.shift]);
+  const found: { page: number; run: number }[] = [];
+  for (let i = 0; i < cells; i++) {
+    const key = words[pages + 2 * i];
+    if (key !== 0) found.push({ page: key - 1, run: words[pages + 2 * i + 1] });
+  }
+  return found;
+}

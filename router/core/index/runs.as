@@ -1,0 +1,291 @@
+// Runs: the edges of the tree. A run is a stretch of one path, its hashes (u64, low half first) in one piece of memory,
+// and who holds which part of it: spans, ordered by their first block.
+//
+// Record of a run, at its address:
+const rBase: usize = 0; // its hashes
+const rLen: usize = 4; // in blocks, at least 1
+const rSpans: usize = 8; // its spans
+const rCount: usize = 12; // how many
+const rUse: usize = 16; // clock of the last walk over it
+const rDepth: usize = 20; // blocks before it, as far as known
+const rParent: usize = 24; // the run it goes on from, or 0
+const rAttach: usize = 28; // after which block of it
+const rChild: usize = 32; // first of those that go on from it
+const rNext: usize = 36; // siblings
+const rPrev: usize = 40;
+const rRingNext: usize = 44; // all runs, in a ring
+const rRingPrev: usize = 48;
+const rFlags: usize = 52;
+const runBytes: u32 = 56;
+
+/** Set where the run hangs in the air: its first block may stand inside another run too. */
+const suspect: u32 = 1;
+
+/** Longest run, in blocks: bounds what an append copies. */
+const mostRun: u32 = 2048;
+
+// Span: u32 first block, u32 block after the last, u32 owner, u32 number of the first block.
+const spanBytes: u32 = 16;
+
+// Heads: open addressing from the hash of a run's first block; u32 high half, u32 run, 0 for none.
+let heads: usize = 0;
+let headShift: u32 = 0;
+let headMask: u32 = 0;
+export let runCount: u32 = 0;
+export let ring: u32 = 0;
+/** Ticks with every query and every stored stretch. */
+let clock: u32 = 0;
+
+// Suspects: a bit per head of a suspect run (and of some that are none any more), so that a walk notices them.
+let filter: usize = 0;
+let filterShift: u32 = 0;
+export let suspects: u32 = 0;
+let filterDead: u32 = 0;
+
+@inline function mix(hash: u64): u32 {
+  return <u32>((hash * 0x9e3779b97f4a7c15) >>> 32);
+}
+
+function openRuns(): void {
+  headShift = 32 - 8;
+  headMask = 255;
+  heads = alloc(256 << 3);
+  memory.fill(heads, 0, 256 << 3);
+  filterShift = 32 - 13;
+  filter = alloc(1024);
+  memory.fill(filter, 0, 1024);
+}
+
+@inline function headHash(run: usize): u64 { return load<u64>(load<u32>(run, rBase)); }
+
+/** The run that begins with `hash`, or 0. */
+@inline function probe(hash: u64): usize {
+  const tag = <u32>(hash >>> 32);
+  let i = mix(hash) >>> headShift;
+  while (true) {
+    const at = heads + (i << 3);
+    const run = load<u32>(at, 4);
+    if (!run) return 0;
+    if (load<u32>(at) == tag && headHash(run) == hash) return run;
+    i = (i + 1) & headMask;
+  }
+}
+
+/** Makes room for one more head; false where the heap has none. */
+function ensureHeads(): bool {
+  if ((runCount + 1) * 3 <= headMask * 2) return true;
+  const cells = (headMask + 1) << 1;
+  const moved = alloc(cells << 3);
+  if (!moved) return runCount + 1 < headMask;
+  memory.fill(moved, 0, cells << 3);
+  const old = heads;
+  const end = heads + ((<usize>headMask + 1) << 3);
+  heads = moved;
+  headMask = cells - 1;
+  headShift -= 1;
+  for (let at = old; at < end; at += 8) {
+    const run = load<u32>(at, 4);
+    if (run) putHead(run);
+  }
+  free(old);
+  return true;
+}
+
+function putHead(run: usize): void {
+  const hash = headHash(run);
+  let i = mix(hash) >>> headShift;
+  while (load<u32>(heads + (i << 3), 4)) i = (i + 1) & headMask;
+  store<u32>(heads + (i << 3), <u32>(hash >>> 32));
+  store<u32>(heads + (i << 3), <u32>run, 4);
+}
+
+function dropHead(run: usize): void {
+  let i = mix(headHash(run)) >>> headShift;
+  while (load<u32>(heads + (i << 3), 4) != <u32>run) i = (i + 1) & headMask;
+  // Backward shift: what lies behind and may stand here moves here.
+  let j = i;
+  for (;;) {
+    j = (j + 1) & headMask;
+    const other = load<u32>(heads + (j << 3), 4);
+    if (!other) break;
+    const home = mix(headHash(other)) >>> headShift;
+    if (((j - home) & headMask) < ((j - i) & headMask)) continue;
+    store<u64>(heads + (i << 3), load<u64>(heads + (j << 3)));
+    i = j;
+  }
+  store<u64>(heads + (i << 3), 0);
+}
+
+@inline function filterAt(hash: u64): u32 { return (mix(hash) * 0x85ebca6b) >>> filterShift; }
+
+@inline function maybeSuspect(hash: u64): bool {
+  const bit = filterAt(hash);
+  return ((load<u8>(filter + (bit >>> 3)) >>> (bit & 7)) & 1) != 0;
+}
+
+function markFilter(hash: u64): void {
+  const bit = filterAt(hash);
+  const at = filter + (bit >>> 3);
+  store<u8>(at, <u8>(<u32>load<u8>(at) | (<u32>1 << (bit & 7))));
+}
+
+/** Marks all suspects anew, in a filter of `32 - shift` address bits. */
+function rebuildFilter(shift: u32): void {
+  if (shift != filterShift) {
+    const moved = alloc(1 << (29 - shift));
+    if (!moved) return;
+    free(filter);
+    filter = moved;
+    filterShift = shift;
+  }
+  memory.fill(filter, 0, 1 << (29 - filterShift));
+  filterDead = 0;
+  let run: usize = ring;
+  for (let i: u32 = 0; i < runCount; i++, run = load<u32>(run, rRingNext)) {
+    if (load<u32>(run, rFlags) & suspect) markFilter(headHash(run));
+  }
+}
+
+function setSuspect(run: usize): void {
+  store<u32>(run, suspect, rFlags);
+  suspects += 1;
+  markFilter(headHash(run));
+  if ((<u64>suspects << 6) > (<u64>1 << (32 - filterShift)) && filterShift > 8) {
+    rebuildFilter(filterShift - 2);
+  }
+}
+
+function clearSuspect(run: usize): void {
+  if (!(load<u32>(run, rFlags) & suspect)) return;
+  store<u32>(run, 0, rFlags);
+  suspects -= 1;
+  filterDead += 1;
+  if (filterDead > max<u32>(64, suspects) && (filterDead << 3) > runCount && suspects > 0) {
+    rebuildFilter(filterShift);
+  }
+}
+
+/**
+ * A run of the `count` blocks at `from` (12 bytes each, the hash at byte 4), behind block `attach` of `parent`, without
+ * spans; 0 where the heap has no room.
+ */
+function newRun(parent: usize, attach: u32, from: usize, count: u32): usize {
+  if (!ensureHeads()) return 0;
+  const run = alloc(runBytes);
+  if (!run) return 0;
+  const base = alloc(count << 3);
+  if (!base) { free(run); return 0; }
+  const spans = alloc(spanBytes);
+  if (!spans) { free(base); free(run); return 0; }
+  copyHashes(base, from, count);
+  store<u32>(run, <u32>base, rBase);
+  store<u32>(run, count, rLen);
+  store<u32>(run, <u32>spans, rSpans);
+  store<u32>(run, 0, rCount);
+  store<u32>(run, clock, rUse);
+  store<u32>(run, 0, rDepth);
+  store<u32>(run, <u32>parent, rParent);
+  store<u32>(run, attach, rAttach);
+  store<u32>(run, 0, rChild);
+  store<u32>(run, 0, rNext);
+  store<u32>(run, 0, rPrev);
+  store<u32>(run, 0, rFlags);
+  if (parent) {
+    const sibling = load<u32>(parent, rChild);
+    store<u32>(run, sibling, rNext);
+    if (sibling) store<u32>(sibling, <u32>run, rPrev);
+    store<u32>(parent, <u32>run, rChild);
+    store<u32>(run, load<u32>(parent, rDepth) + attach + 1, rDepth);
+  }
+  if (ring) {
+    const last = load<u32>(ring, rRingPrev);
+    store<u32>(run, ring, rRingNext);
+    store<u32>(run, last, rRingPrev);
+    store<u32>(last, <u32>run, rRingNext);
+    store<u32>(ring, <u32>run, rRingPrev);
+  } else {
+    ring = <u32>run;
+    store<u32>(run, <u32>run, rRingNext);
+    store<u32>(run, <u32>run, rRingPrev);
+  }
+  runCount += 1;
+  putHead(run);
+  if (!parent) setSuspect(run);
+  return run;
+}
+
+@inline function copyHashes(to: usize, from: usize, count: u32): void {
+  for (let i: u32 = 0; i < count; i++) store<u64>(to + (i << 3), load<u64>(from + i * 12, 4));
+}
+
+/** Adds `count` blocks to the end of a run; false where the heap has no room. */
+function extend(run: usize, from: usize, count: u32): bool {
+  const len = load<u32>(run, rLen);
+  let base: usize = load<u32>(run, rBase);
+  const need = (len + count) << 3;
+  if (sizeOf(base) < need) {
+    // Blocks that come one by one, as they are decoded, move the run every eighth time.
+    base = resize(base, len << 3, need + (count < 8 ? 64 : 0));
+    if (!base) return false;
+    store<u32>(run, <u32>base, rBase);
+  }
+  copyHashes(base + (len << 3), from, count);
+  store<u32>(run, len + count, rLen);
+  return true;
+}
+
+function unhook(run: usize): void {
+  const parent = load<u32>(run, rParent);
+  if (!parent) return;
+  const next = load<u32>(run, rNext);
+  const prev = load<u32>(run, rPrev);
+  if (next) store<u32>(next, prev, rPrev);
+  if (prev) store<u32>(prev, next, rNext);
+  else store<u32>(parent, next, rChild);
+  store<u32>(run, 0, rParent);
+  store<u32>(run, 0, rNext);
+  store<u32>(run, 0, rPrev);
+}
+
+/** Runs that go on from block `from` of the run or a later one hang in the air from now on. */
+function orphan(run: usize, from: u32): void {
+  let child: usize = load<u32>(run, rChild);
+  while (child) {
+    const next = load<u32>(child, rNext);
+    if (load<u32>(child, rAttach) >= from) {
+      unhook(child);
+      setSuspect(child);
+    }
+    child = next;
+  }
+}
+
+/** Forgets a run without spans. */
+function freeRun(run: usize): void {
+  orphan(run, 0);
+  unhook(run);
+  clearSuspect(run);
+  dropHead(run);
+  const next = load<u32>(run, rRingNext);
+  const prev = load<u32>(run, rRingPrev);
+  store<u32>(prev, next, rRingNext);
+  store<u32>(next, prev, rRingPrev);
+  if (ring == <u32>run) ring = next == <u32>run ? 0 : next;
+  runCount -= 1;
+  free(load<u32>(run, rBase));
+  free(load<u32>(run, rSpans));
+  free(run);
+}
+
+/** Gives up blocks at the end that nobody holds. */
+function trim(run: usize): void {
+  const spans: usize = load<u32>(run, rSpans);
+  const end = spans + load<u32>(run, rCount) * spanBytes;
+  let len: u32 = 0;
+  for (let s = spans; s < end; s += spanBytes) len = max<u32>(len, load<u32>(s, 4));
+  if (len >= load<u32>(run, rLen)) return;
+  store<u32>(run, len, rLen);
+  if (load<u32>(run, rChild)) orphan(run, len);
+  const base: usize = load<u32>(run, rBase);
+  if (sizeOf(base) >= (len << 3) + 64) cut(base, len << 3);
+}
