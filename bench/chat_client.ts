@@ -1,4 +1,4 @@
-/** One streamed chat completion as the client saw it. */
+/** One streamed completion as the client saw it. */
 export interface ChatTiming {
   readonly outputTokens: number;
   readonly promptTokens: number;
@@ -10,9 +10,18 @@ export interface ChatTiming {
 }
 
 /** Sends one streamed chat completion and times it. Throws on any answer but a complete stream. */
-export async function chat(url: string, body: Record<string, unknown>): Promise<ChatTiming> {
+export function chat(url: string, body: Record<string, unknown>): Promise<ChatTiming> {
+  return timedStream(`${url}/v1/chat/completions`, body);
+}
+
+/** As `chat`, for a text completion. */
+export function complete(url: string, body: Record<string, unknown>): Promise<ChatTiming> {
+  return timedStream(`${url}/v1/completions`, body);
+}
+
+async function timedStream(url: string, body: Record<string, unknown>): Promise<ChatTiming> {
   const started = performance.now();
-  const response = await fetch(`${url}/v1/chat/completions`, {
+  const response = await fetch(url, {
     method: "POST",
     headers: { "content-type": "application/json" },
     body: JSON.stringify({ ...body, stream: true, stream_options: { include_usage: true } }),
@@ -29,8 +38,10 @@ export async function chat(url: string, body: Record<string, unknown>): Promise<
       if (!line.startsWith("data: {")) continue;
       const chunk = JSON.parse(line.slice(6));
       if (chunk.error !== undefined) throw new Error(JSON.stringify(chunk.error));
-      if (ttftMs === 0 && chunk.choices?.[0]?.delta?.content) ttftMs = performance.now() - started;
-      answer += chunk.choices?.[0]?.delta?.content ?? "";
+      const choice = chunk.choices?.[0];
+      const piece: string = choice?.delta?.content ?? choice?.text ?? "";
+      if (ttftMs === 0 && piece !== "") ttftMs = performance.now() - started;
+      answer += piece;
       if (chunk.usage) usage = chunk.usage;
     }
   }

@@ -44,12 +44,15 @@ export class EngineBench {
   }
 
   /** A fresh engine: nothing cached, no host tier. Throws `StartError` where it cannot be opened. */
-  async open(): Promise<EngineProbe> {
+  async openEngine(): Promise<Engine> {
     const { clock } = this.#options;
-    const engine = await this.#engine(
-      this.#context(new MemoryHub({ clock, log: openLog(["profile"]) })),
-    );
-    return new EngineProbe(engine, clock);
+    const hub = new MemoryHub({ clock, log: openLog(["profile"]) });
+    return await this.#engine(this.#context(hub));
+  }
+
+  /** A probe of a fresh engine. */
+  async open(): Promise<EngineProbe> {
+    return new EngineProbe(await this.openEngine(), this.#options.clock);
   }
 
   /** A fresh engine over a host tier of `bytes`; undefined where this machine or this engine has none. */

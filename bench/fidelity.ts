@@ -1,0 +1,160 @@
+/**
+ * `deno task bench:fidelity`: how well the simulated engine with a measured profile foretells the llama worker. The same
+ * load (SmolLM2, one thread, full HTTP path) runs on the llama worker, on the simulated one in real time, and on the
+ * llama worker again, in turns; and once more through the simulated engine in virtual time. The errors of the medians
+ * are printed beside the error between the two real runs. Flags: see `--help`.
+ */
+import { parseArgs } from "node:util";
+import { startDev } from "./child.ts";
+import { fidelityLoad } from "./fidelity_load.ts";
+import type { FidelityShape } from "./fidelity_load.ts";
+import { errorsOf, mediansOf, runOver, runVirtually } from "./fidelity_run.ts";
+import type { Felt } from "./fidelity_run.ts";
+import { printFigure, printMachine } from "./figure.ts";
+
+const help = `deno task bench:fidelity [FLAGS]
+
+  --json            one JSON line per figure
+  --rounds N        loads of another seed, each run by all (2)
+  --requests N      requests of a load (12)
+  --rate X          arrivals a second (0.5)
+  --profile FILE    a profile of the model; without it one is measured first (deno task profile)
+  --model NAME      model under test (smollm2)
+  --seed N          of the loads (1)`;
+
+const { values } = parseArgs({
+  args: Deno.args,
+  options: {
+    help: { type: "boolean", default: false },
+    json: { type: "boolean", default: false },
+    rounds: { type: "string", default: "2" },
+    requests: { type: "string", default: "12" },
+    rate: { type: "string", default: "0.5" },
+    profile: { type: "string", default: "" },
+    model: { type: "string", default: "smollm2" },
+    seed: { type: "string", default: "1" },
+  },
+});
+
+const shape: FidelityShape = {
+  requests: Number(values.requests),
+  perSecond: Number(values.rate),
+  ...{ leastPrompt: 32, mostPrompt: 288, leastOutput: 16, mostOutput: 40, sharedTokens: 64 },
+};
+
+/** The simulated worker that stands for the llama worker: its blocks, chunks and places. */
+function simArgs(profile: string): string[] {
+  return [
+    ...["--sim-profile", profile, "--sim-block-size", "64", "--sim-blocks", "128"],
+    ...["--sim-chunk-tokens", "64", "--sim-max-prefills", "1"],
+  ];
+}
+
+async function measureProfile(path: string): Promise<void> {
+  const main = new URL("../cluster/profile/main.ts", import.meta.url).pathname;
+  const { success } = await new Deno.Command(Deno.execPath(), {
+    args: ["run", "-A", "--no-check", main, "--model", values.model, "--out", path, "--no-plot"],
+    stdout: "null",
+    stderr: "inherit",
+  }).output();
+  if (!success) throw new Error("the profile could not be measured");
+}
+
+/** Where the model's file is. */
+async function modelPath(): Promise<string> {
+  const main = new URL("../cluster/models/main.ts", import.meta.url).pathname;
+  const { stdout } = await new Deno.Command(Deno.execPath(), {
+    args: ["run", "-A", "--no-check", main, "info", values.model, "--json"],
+    stderr: "inherit",
+  }).output();
+  return JSON.parse(new TextDecoder().decode(stdout)).path;
+}
+
+type Runs = Record<"llama" | "llamaAgain" | "sim" | "virtual", Felt[]>;
+
+async function runAll(profile: string): Promise<Runs> {
+  const path = await modelPath();
+  const common = [
+    "--topology",
+    "one",
+    "--served-name",
+    "bench",
+    "--max-seqs",
+    "8",
+    "--ctx",
+    "8192",
+  ];
+  await using llama = await startDev([...common, "--model", values.model, "--threads", "1"]);
+  const passed = simArgs(profile).map((arg) =>
+    arg.startsWith("--") ? `--worker.${arg.slice(2)}` : arg
+  );
+  await using sim = await startDev([...common, "--model", path, "--engine", "sim", ...passed]);
+  const virtualArgs = [
+    ...["--engine", "sim", "--model", path, "--max-seqs", "8", "--ctx", "8192"],
+    ...simArgs(profile),
+  ];
+  const runs: Runs = { llama: [], llamaAgain: [], sim: [], virtual: [] };
+  for (const url of [llama.url, sim.url]) {
+    // The first request loads the vocabulary.
+    const load = fidelityLoad({ ...shape, requests: 1 }, 77);
+    await runOver(url, { shape, load, salt: 99_991 });
+  }
+  for (let round = 0; round < Number(values.rounds); round++) {
+    const load = fidelityLoad(shape, 100 * Number(values.seed) + round);
+    const salt = 31 * round + 1;
+    const turns = [
+      async () => void runs.llama.push(...await runOver(llama.url, { shape, load, salt })),
+      async () => void runs.sim.push(...await runOver(sim.url, { shape, load, salt })),
+      async () =>
+        void runs.llamaAgain.push(...await runOver(llama.url, { shape, load, salt: salt + 15 })),
+    ];
+    for (const turn of round % 2 === 0 ? turns : turns.toReversed()) await turn();
+    runs.virtual.push(...await runVirtually(virtualArgs, { shape, load, salt }));
+  }
+  return runs;
+}
+
+function print(runs: Runs): void {
+  const real = mediansOf([...runs.llama, ...runs.llamaAgain]);
+  const sim = mediansOf(runs.sim);
+  const virtual = mediansOf(runs.virtual);
+  const noise = errorsOf(mediansOf(runs.llamaAgain), mediansOf(runs.llama));
+  for (const [name, felt] of Object.entries(runs)) {
+    const { ttftMs, itlMs } = mediansOf(felt);
+    console.error(
+      `${name.padEnd(10)} TTFT p50 ${ttftMs.toFixed(1)} ms, ITL p50 ${itlMs.toFixed(2)} ms`,
+    );
+  }
+  const worst = ({ ttftMs, itlMs }: { ttftMs: number; itlMs: number }) => Math.max(ttftMs, itlMs);
+  const cases = [
+    ["fidelity.llama_p50", errorsOf(sim, real), "real against real", noise],
+    ["fidelity.virtual_llama_p50", errorsOf(virtual, real), "real against real", noise],
+    ["fidelity.sim_p50", errorsOf(virtual, sim), undefined, undefined],
+  ] as const;
+  for (const [figure, errors, anchor, anchorErrors] of cases) {
+    printFigure({
+      figure,
+      value: worst(errors),
+      unit: "ratio",
+      better: "lower",
+      ...(anchor === undefined ? {} : { anchor, anchorValue: worst(anchorErrors) }),
+      runs: [errors.ttftMs, errors.itlMs],
+    }, values.json);
+  }
+}
+
+if (values.help) {
+  console.log(help);
+  Deno.exit(0);
+}
+await printMachine();
+const folder = await Deno.makeTempDir({ prefix: "pixii-fidelity-" });
+try {
+  const profile = values.profile === ""
+    ? `${folder}/profile.json`
+    : await Deno.realPath(values.profile);
+  if (values.profile === "") await measureProfile(profile);
+  print(await runAll(profile));
+} finally {
+  await Deno.remove(folder, { recursive: true });
+}
