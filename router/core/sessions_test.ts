@@ -17,3 +17,16 @@ Deno.test("a time of 0 binds nothing", () => {
   sessions.put(modelHash, "s", { rank: "a", nowMs: 0 });
   assert.deepEqual([sessions.find(modelHash, "s", 0), sessions.size], [undefined, 0]);
 });
+
+Deno.test("put() takes the session's own time, and 0 ends it", () => {
+  const sessions = new Sessions(1_000);
+  sessions.put(modelHash, "s", { rank: "a", nowMs: 0, ttlMs: 50 });
+  assert.deepEqual([49, 50].map((ms) => sessions.find(modelHash, "s", ms)), ["a", undefined]);
+  sessions.put(modelHash, "t", { rank: "a", nowMs: 0, ttlMs: 9_000 });
+  assert.equal(sessions.find(modelHash, "t", 8_999), "a");
+  sessions.put(modelHash, "t", { rank: "a", nowMs: 9_000, ttlMs: 0 });
+  assert.deepEqual([sessions.find(modelHash, "t", 9_000), sessions.size], [undefined, 1]);
+  const off = new Sessions(0);
+  off.put(modelHash, "s", { rank: "a", nowMs: 0, ttlMs: 10 });
+  assert.equal(off.find(modelHash, "s", 9), "a");
+});
