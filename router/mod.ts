@@ -2,6 +2,6 @@
  * Which worker: prefix index, load ledger, cost, pick.
  * @module
  */
-export { routerSchema } from "./config.ts";
+export { routerSchema, rulesOf } from "./config.ts";
 export type { RouterConfig } from "./config.ts";
 export { routerSpec } from "./service.ts";

@@ -1,0 +1,140 @@
+import type { WorkerProfile } from "@pixii/wire";
+import { defaultTtftWeights } from "@pixii/router/core";
+import type { RouterRules } from "@pixii/router/core";
+import { denseTrace } from "./dense_trace.ts";
+import { evictionOrder } from "./eviction_orders.ts";
+import type { EvictionName } from "./eviction_orders.ts";
+import { FleetReplay } from "./fleet_replay.ts";
+import type { FleetResult, ReplayPolicy } from "./fleet_replay.ts";
+import { pooledHits } from "./pooled_cache.ts";
+import { PrefillWorker } from "./prefill_worker.ts";
+import type { LineOrder } from "./replay_job.ts";
+import type { Trace } from "./replay_request.ts";
+import { inputTokens, spanMs } from "./trace_shape.ts";
+
+/** What is replayed, and how. */
+export interface ReplayPlan {
+  readonly trace: Trace;
+  readonly policies: readonly ReplayPolicy[];
+  readonly orders: readonly LineOrder[];
+  readonly evictions: readonly EvictionName[];
+  readonly workers: number;
+  readonly capacityBlocks: number;
+  readonly maxSeqs: number;
+  readonly busy: number;
+  readonly rate: number;
+  /** Undefined: no search for the highest rate. */
+  readonly sloMs: number | undefined;
+  readonly rules: Pick<RouterRules, "kv" | "ttft">;
+  /** Numbers in [0, 1) from a stream of their own per name: one policy's luck is not another's. */
+  drawOf(name: string): () => number;
+}
+
+/** One policy under one order. */
+export interface ReplayRow extends FleetResult {
+  readonly order: LineOrder;
+  /** Hit ratio against the pooled cache's, 1 where that finds nothing. */
+  readonly ofPooled: number;
+  /** Highest rate at the SLO; undefined where it was not looked for. */
+  readonly rateAtSlo: number | undefined;
+}
+
+/** What a plan came to. */
+export interface ReplayReport {
+  readonly plan: ReplayPlan;
+  /** Prompt tokens per second of each worker. */
+  readonly workerRate: number;
+  /** Hit ratio of one least-recently-used cache of all workers' blocks. */
+  readonly pooledHitRatio: number;
+  readonly rows: readonly ReplayRow[];
+  readonly evictions: readonly { readonly name: EvictionName; readonly hitRatio: number }[];
+  /** Requests that were replayed in all. */
+  readonly replayed: number;
+}
+
+/** Steps of the search for the highest rate: it is found to 1/500 of the span that is searched. */
+const searchSteps = 9;
+const searchSpan = { least: 0.1, most: 8 } as const;
+
+/** Runs a plan. The same plan gives the same report, bit for bit. */
+export function runPlan(plan: ReplayPlan): ReplayReport {
+  const { trace, workers, capacityBlocks, busy } = plan;
+  const tokenMs = busy * workers * spanMs(trace) / inputTokens(trace);
+  const dense = denseTrace(trace);
+  const pooledOf = (name: EvictionName) =>
+    pooledHits(dense, workers * capacityBlocks, (view) => evictionOrder(name, view)).hitRatio;
+  const pooledHitRatio = pooledOf("lru");
+  const rows: ReplayRow[] = [];
+  const count = { replays: 0 };
+  const run = (policy: ReplayPolicy, order: LineOrder, rate: number) => {
+    count.replays += 1;
+    return replayOnce(plan, { policy, order, rate, tokenMs });
+  };
+  for (const order of plan.orders) {
+    for (const policy of plan.policies) {
+      const result = run(policy, order, plan.rate);
+      const ofPooled = pooledHitRatio === 0 ? 1 : result.hitRatio / pooledHitRatio;
+      const { sloMs } = plan;
+      const rateAtSlo = sloMs === undefined
+        ? undefined
+        : highestRate((rate) => run(policy, order, rate).ttft.p99Ms <= sloMs);
+      rows.push({ ...result, order, ofPooled, rateAtSlo });
+    }
+  }
+  return {
+    ...{ plan, workerRate: 1000 / tokenMs, pooledHitRatio, rows },
+    evictions: plan.evictions.map((name) => ({ name, hitRatio: pooledOf(name) })),
+    replayed: count.replays * trace.requests.length,
+  };
+}
+
+/** One replay of one policy. Throws where anybody's books do not add up at its end. */
+export function replayOnce(
+  plan: ReplayPlan,
+  one: {
+    readonly policy: ReplayPolicy;
+    readonly order: LineOrder;
+    readonly rate: number;
+    readonly tokenMs: number;
+  },
+): FleetResult {
+  const { trace, workers, capacityBlocks, maxSeqs, rules } = plan;
+  const { policy, order, rate, tokenMs } = one;
+  const { blockSize } = trace;
+  const replay = new FleetReplay({
+    ...{ trace, policy, workers, capacityBlocks, maxSeqs, rate },
+    draw: plan.drawOf(policy),
+    profile: linearProfile(tokenMs, blockSize),
+    rules: {
+      ...{ kv: rules.kv, ttft: rules.ttft ?? defaultTtftWeights, hungStepMs: 1e9 },
+      ...{ sessionTtlMs: 600_000, indexBytes: 2 ** 24 + 64 * workers * capacityBlocks, keptDecisions: 0 },
+    },
+    worker: (sink) => new PrefillWorker({ capacityBlocks, blockSize, order, tokenMs, sink }),
+  });
+  const result = replay.run();
+  replay.checkIntegrity();
+  return result;
+}
+
+/** The highest rate that holds, by halving; the least of the span where none does. */
+function highestRate(holds: (rate: number) => boolean): number {
+  let { least, most }: { least: number; most: number } = searchSpan;
+  // Rates are compared by their ratio, so the search halves in logarithms.
+  for (let step = 0; step < searchSteps; step++) {
+    const middle = Math.sqrt(least * most);
+    if (holds(middle)) least = middle;
+    else most = middle;
+  }
+  return least;
+}
+
+/** A worker whose prompts take `tokenMs` a token whatever lies before them. */
+function linearProfile(tokenMs: number, blockSize: number): WorkerProfile {
+  return {
+    ...{ version: 1, model: "replay", modelDigest: "", engine: "sim", engineVersion: "1" },
+    ...{ machine: "", measuredAt: "", about: "", blockSize },
+    prefill: { newTokens: [0, 1_000_000], contextTokens: [0], ms: [[0], [1_000_000 * tokenMs]] },
+    decode: { sequences: [1], contextTokens: [0], ms: [[0]] },
+    onboardBlockMs: {},
+  };
+}

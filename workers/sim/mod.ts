@@ -1,0 +1,9 @@
+/**
+ * The cores of the simulated engine, for whoever runs them in virtual time: blocks, and how long steps take.
+ * @module
+ */
+export { BlockPool } from "./core/block_pool.ts";
+export type { BlockPlace } from "./core/block_pool.ts";
+export { HostPool } from "./core/host_pool.ts";
+export { mockerTime, profileTime } from "./core/step_time.ts";
+export type { StepShape, StepTime } from "./core/step_time.ts";
