@@ -1,8 +1,11 @@
 import { clearImmediate, setImmediate } from "node:timers";
 import type { Clock } from "./clock.ts";
+import { TimerGroups } from "./timer_groups.ts";
 
 /** Longest delay one native timer takes; longer waits are armed again. */
 const longestTimerMs = 2_147_483_647;
+/** Waits at least this long share native timers. */
+const sharedMs = 50;
 
 /** The machine's clock. Waits below 1 ms are rounded up by the runtime; timers keep the program alive until disposed. */
 export function systemClock(): Clock {
@@ -10,6 +13,11 @@ export function systemClock(): Clock {
 }
 
 class SystemClock implements Clock {
+  readonly #long = new TimerGroups({
+    nowMs: () => performance.now(),
+    set: (ms, callback) => nativeTimer(ms, callback),
+  });
+
   nowMs(): number {
     return performance.now();
   }
@@ -28,19 +36,7 @@ class SystemClock implements Clock {
   }
 
   timer(ms: number, callback: () => void): Disposable {
-    let left = Math.max(0, ms);
-    let id: ReturnType<typeof setTimeout> | undefined;
-    const arm = () => {
-      const step = Math.min(left, longestTimerMs);
-      id = setTimeout(() => {
-        left -= step;
-        if (left > 0) return arm();
-        id = undefined;
-        callback();
-      }, step);
-    };
-    arm();
-    return { [Symbol.dispose]: () => clearTimeout(id) };
+    return ms < sharedMs ? nativeTimer(ms, callback) : this.#long.add(ms, callback);
   }
 
   every(ms: number, callback: () => void): Disposable {
@@ -52,6 +48,22 @@ class SystemClock implements Clock {
   deadline(ms: number): { readonly signal: AbortSignal } & Disposable {
     return deadlineOn(this, ms);
   }
+}
+
+function nativeTimer(ms: number, callback: () => void): Disposable {
+  let left = Math.max(0, ms);
+  let id: ReturnType<typeof setTimeout> | undefined;
+  const arm = () => {
+    const step = Math.min(left, longestTimerMs);
+    id = setTimeout(() => {
+      left -= step;
+      if (left > 0) return arm();
+      id = undefined;
+      callback();
+    }, step);
+  };
+  arm();
+  return { [Symbol.dispose]: () => clearTimeout(id) };
 }
 
 /** `Clock.sleep` in terms of `Clock.timer`: rejects with the signal's reason, leaves no timer and no listener behind. */

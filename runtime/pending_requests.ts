@@ -1,4 +1,4 @@
-import { fail } from "@pixii/wire";
+import { ChurnMap, fail } from "@pixii/wire";
 import type { ErrorCode, Result } from "@pixii/wire";
 import type { RequestOptions } from "./bus.ts";
 import type { Clock } from "./clock.ts";
@@ -11,7 +11,7 @@ interface Pending {
 /** Requests of one bus that wait for their reply: each ends once, by a reply, its timeout, its signal or a lost connection. */
 export class PendingRequests {
   readonly #clock: Clock;
-  readonly #waiting = new Map<number, Pending>();
+  readonly #waiting = new ChurnMap<number, Pending>();
   #made = 0;
 
   constructor(clock: Clock) {

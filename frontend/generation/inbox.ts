@@ -1,4 +1,4 @@
-import { decodeStepFrame } from "@pixii/wire";
+import { ChurnMap, decodeStepFrame } from "@pixii/wire";
 import type { InstanceId, StepEntry } from "@pixii/wire";
 import type { Bus, Clock, Log } from "@pixii/runtime";
 import type { GenerationMetrics } from "./generation_metrics.ts";
@@ -24,8 +24,8 @@ export class Inbox<Reader extends InboxReader> implements Disposable {
   readonly #metrics: GenerationMetrics;
   readonly #log: Log;
   readonly #subscription: Disposable;
-  readonly #byTag = new Map<number, Reader>();
-  readonly #byWorker = new Map<InstanceId, Set<Reader>>();
+  readonly #byTag = new ChurnMap<number, Reader>();
+  readonly #byWorker = new Map<InstanceId, ChurnMap<number, Reader>>();
   #read = new Map<InstanceId, [number, number][]>();
   #lastTag: number;
 
@@ -60,8 +60,8 @@ export class Inbox<Reader extends InboxReader> implements Disposable {
     const { instance } = reader.worker;
     this.#byTag.set(reader.tag, reader);
     let mine = this.#byWorker.get(instance);
-    if (mine === undefined) this.#byWorker.set(instance, mine = new Set());
-    mine.add(reader);
+    if (mine === undefined) this.#byWorker.set(instance, mine = new ChurnMap());
+    mine.set(reader.tag, reader);
   }
 
   /** The reader gets nothing more. `readTo`: the stream was read to this index, which its worker is told once. */
@@ -74,7 +74,7 @@ export class Inbox<Reader extends InboxReader> implements Disposable {
     }
     this.#byTag.delete(reader.tag);
     const mine = this.#byWorker.get(instance);
-    mine?.delete(reader);
+    mine?.delete(reader.tag);
     if (mine?.size === 0) this.#byWorker.delete(instance);
   }
 
@@ -87,7 +87,7 @@ export class Inbox<Reader extends InboxReader> implements Disposable {
 
   /** Readers by worker; closing some while reading is allowed. */
   byWorker(): [InstanceId, Reader[]][] {
-    return [...this.#byWorker].map(([worker, readers]) => [worker, [...readers]]);
+    return [...this.#byWorker].map(([worker, readers]) => [worker, [...readers.values()]]);
   }
 
   /** Readers at a worker. */

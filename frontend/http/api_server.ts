@@ -6,9 +6,8 @@ import { errorAnswer, jsonAnswer } from "./answer.ts";
 import { BrokenBody } from "./byte_pipe.ts";
 import { callOf } from "./call.ts";
 import type { ApiParts, Call, RouteParts } from "./call.ts";
-import { answerGeneration, headAfterMs } from "./generation_route.ts";
+import { answerGeneration } from "./generation_route.ts";
 import { answerModel, answerModels, modelsPath } from "./model_routes.ts";
-import { DueList } from "./due_list.ts";
 import { Outbox } from "./outbox.ts";
 import { BodyReader } from "./request_body.ts";
 
@@ -43,7 +42,6 @@ export class ApiServer implements AsyncDisposable {
     const parts = this.#parts = {
       ...given,
       outbox: new Outbox(clock),
-      heads: new DueList(clock, headAfterMs),
       bodies: new BodyReader({
         clock,
         mostBytes: config["max-body"],
@@ -94,13 +92,13 @@ export class ApiServer implements AsyncDisposable {
 
   /** Takes nothing new, sends what is being sent, and closes; clients that do not read are not waited for. */
   async [Symbol.asyncDispose](): Promise<void> {
-    const { clock, log, bodies, heads, outbox } = this.#parts;
+    const { clock, log, outbox } = this.#parts;
     const late = Promise.withResolvers<"late">();
     using _limit = clock.timer(lastReadMs, () => late.resolve("late"));
     if (await Promise.race([this.#server.shutdown(), late.promise]) === "late") {
       log.warn("clients did not read their answers to the end", { waitedMs: lastReadMs });
     }
-    for (const one of [bodies, heads, outbox]) one[Symbol.dispose]();
+    outbox[Symbol.dispose]();
   }
 
   async #handle(request: Request): Promise<Response> {

@@ -4,7 +4,6 @@ import type { FrontendConfig } from "../config.ts";
 import type { ModelDirectory } from "../generation/model_directory.ts";
 import type { Generator } from "../generation/stream.ts";
 import type { FrontendMetrics } from "../metrics.ts";
-import type { DueList } from "./due_list.ts";
 import type { Outbox } from "./outbox.ts";
 import type { BodyReader } from "./request_body.ts";
 
@@ -25,8 +24,6 @@ export interface ApiParts {
 export interface RouteParts extends ApiParts {
   readonly bodies: BodyReader;
   readonly outbox: Outbox;
-  /** When answers in one piece send their heads before they are whole. */
-  readonly heads: DueList;
 }
 
 /** One HTTP request on its way. */

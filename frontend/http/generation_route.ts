@@ -1,11 +1,11 @@
 import { errors, fail, workerRankText } from "@pixii/wire";
 import type { Failure } from "@pixii/wire";
+import type { Clock } from "@pixii/runtime";
 import type { AnswerKind } from "../openai/answer_head.ts";
 import { errorAnswer, jsonAnswer } from "./answer.ts";
 import { BrokenBody } from "./byte_pipe.ts";
 import type { Call, RouteParts } from "./call.ts";
 import { CollectedAnswer } from "./collected_answer.ts";
-import type { DueList } from "./due_list.ts";
 import { prepare } from "./prepared_run.ts";
 import type { PreparedRun } from "./prepared_run.ts";
 import { RequestRun } from "./request_run.ts";
@@ -50,12 +50,13 @@ async function answerWhole(
   { run: options, head, echoes }: PreparedRun,
   { parts, call, meter }: Running,
 ): Promise<Response> {
+  const { clock } = parts;
   const answer = new CollectedAnswer(head, options.vocabulary, echoes);
   const run = new RequestRun(options, answer, meter);
   const gone = Promise.withResolvers<Failure>();
   startRun(run, { parts, call, onGone: () => gone.resolve(clientGone()) });
   const ended = Promise.race([answer.whole, gone.promise]);
-  const first = isDebug(call) ? await ended : await endedOrLong(ended, run, parts.heads);
+  const first = isDebug(call) ? await ended : await endedOrLong(ended, run, clock);
   if (first === "long") {
     call.headers.set("content-type", "application/json");
     const body = lateBody(ended, {
@@ -76,10 +77,10 @@ async function answerWhole(
 async function endedOrLong(
   ended: Promise<Failure | undefined>,
   run: RequestRun,
-  heads: DueList,
+  clock: Clock,
 ): Promise<Failure | undefined | "long"> {
   const due = Promise.withResolvers<"long">();
-  using _due = heads.add(() => due.resolve("long"));
+  using _due = clock.timer(headAfterMs, () => due.resolve("long"));
   return await Promise.race([ended, due.promise.then((long) => run.started.then(() => long))]);
 }
 

@@ -2,13 +2,12 @@ import { fail, ok } from "@pixii/wire";
 import type { Result } from "@pixii/wire";
 import type { Clock } from "@pixii/runtime";
 import { readJsonObject } from "../core/json_object.ts";
-import { DueList } from "./due_list.ts";
 
 /** Reads bodies up to a bound and within a time. */
-export class BodyReader implements Disposable {
+export class BodyReader {
   readonly #mostBytes: number;
   readonly #timeoutMs: number;
-  readonly #late: DueList;
+  readonly #clock: Clock;
 
   constructor(options: {
     readonly clock: Clock;
@@ -17,7 +16,7 @@ export class BodyReader implements Disposable {
   }) {
     this.#mostBytes = options.mostBytes;
     this.#timeoutMs = options.timeoutMs;
-    this.#late = new DueList(options.clock, options.timeoutMs);
+    this.#clock = options.clock;
   }
 
   /** The JSON object of a request, or what is wrong with it. */
@@ -26,10 +25,6 @@ export class BodyReader implements Disposable {
     if (!/^application\/(json|[\w.-]+\+json)\s*(;|$)/i.test(type)) return wrongType(type);
     const bytes = await this.#readBytes(request);
     return bytes.ok ? readJsonObject(bytes.value) : bytes;
-  }
-
-  [Symbol.dispose](): void {
-    this.#late[Symbol.dispose]();
   }
 
   async #readBytes(request: Request): Promise<Result<Uint8Array>> {
@@ -67,7 +62,7 @@ export class BodyReader implements Disposable {
     giveUp: () => void,
   ): Promise<Result<Uint8Array>> {
     const late = Promise.withResolvers<Result<Uint8Array>>();
-    using _due = this.#late.add(() => {
+    using _due = this.#clock.timer(this.#timeoutMs, () => {
       late.resolve(this.#tooSlow());
       giveUp();
     });

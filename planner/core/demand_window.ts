@@ -1,4 +1,4 @@
-import { streamKeyText } from "@pixii/wire";
+import { ChurnMap, streamKeyText } from "@pixii/wire";
 import type { LedgerEntry } from "@pixii/wire";
 
 /** Most streams whose first token is waited for; above that the oldest are forgotten and only counted. */
@@ -26,7 +26,7 @@ interface Bucket {
 /** Requests over the last seconds in buckets of one second. Pure: time comes with each call and never runs backwards. */
 export class DemandWindow {
   readonly #buckets: Bucket[];
-  readonly #open = new Map<string, { readonly bookedMs: number; hasToken: boolean }>();
+  readonly #open = new ChurnMap<string, { readonly bookedMs: number; hasToken: boolean }>();
   #startMs: number | undefined;
 
   /** `seconds`: length of the window, at least 1. */
@@ -42,7 +42,7 @@ export class DemandWindow {
     const open = this.#open.get(key);
     if (entry.op === "book") {
       if (open !== undefined) return;
-      if (this.#open.size === mostOpen) this.#open.delete(this.#open.keys().next().value!);
+      if (this.#open.size === mostOpen) this.#open.deleteFirst();
       this.#open.set(key, { bookedMs: nowMs, hasToken: false });
       bucket.booked += 1;
       bucket.prefillTokens += entry.prefillTokens;

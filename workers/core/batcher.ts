@@ -1,4 +1,4 @@
-import { fail, ok } from "@pixii/wire";
+import { ChurnMap, fail, ok } from "@pixii/wire";
 import type { EntryExtra, Failure, FinishReason, Result } from "@pixii/wire";
 import type { EngineRequest, StepOutput } from "../engine.ts";
 import type { HostRun } from "../kv_store/kv_store.ts";
@@ -52,7 +52,7 @@ export class Batcher {
   readonly #eos: ReadonlySet<number>;
   readonly #waiting = new WaitLine();
   readonly #running: Sequence[] = [];
-  readonly #live = new Map<number, Sequence>();
+  readonly #live = new ChurnMap<number, Sequence>();
   readonly #candidates = new Candidates();
   #prefilling: Sequence | undefined;
   #arrivals = 0;

@@ -1,4 +1,4 @@
-import { streamKeyText, xxh64 } from "@pixii/wire";
+import { ChurnMap, streamKeyText, xxh64 } from "@pixii/wire";
 import type { EntryExtra, InstanceId, StreamKey, TokenLogprob } from "@pixii/wire";
 import type { StepOutput } from "../engine.ts";
 
@@ -61,9 +61,9 @@ export type Admission =
 /** All streams of one worker: duplicates, acknowledgement, resume, expiry. Pure: time is an argument. */
 export class StreamBook {
   readonly #limits: StreamBookLimits;
-  readonly #byKey = new Map<string, StreamRecord>();
-  readonly #byStream = new Map<number, StreamRecord>();
-  readonly #byFrontend = new Map<InstanceId, Map<number, StreamRecord>>();
+  readonly #byKey = new ChurnMap<string, StreamRecord>();
+  readonly #byStream = new ChurnMap<number, StreamRecord>();
+  readonly #byFrontend = new Map<InstanceId, ChurnMap<number, StreamRecord>>();
   readonly #cancelled = new Set<string>();
   readonly #active: Mutable<ActiveStreams>[] = [];
   #live = 0;
@@ -137,7 +137,7 @@ export class StreamBook {
     this.#byKey.set(text, record);
     this.#byStream.set(record.stream, record);
     let mine = this.#byFrontend.get(record.frontend);
-    if (mine === undefined) this.#byFrontend.set(record.frontend, mine = new Map());
+    if (mine === undefined) this.#byFrontend.set(record.frontend, mine = new ChurnMap());
     mine.set(record.tag, record);
     return { kind: "new", record };
   }
