@@ -17,13 +17,13 @@ const help = `deno task bench:agents [FLAGS]
 
   --json              one JSON line per figure
   --rounds N          runs, each on fresh clusters (1)
-  --sessions N        agent sessions (12)
+  --sessions N        agent sessions (14)
   --turns N           turns of each (5)
-  --systems N         shared system prompts (3)
-  --system-words N    words of a system prompt (600)
-  --task-words N      words of the task that a session begins with (300)
+  --systems N         shared system prompts (2)
+  --system-words N    words of a system prompt (300)
+  --task-words N      words of the task that a session begins with (450)
   --turn-words N      words of what it says in every later turn (30)
-  --osl N             tokens of a reply (32)
+  --osl N             tokens of a reply (24)
   --concurrency N     sessions at a time (4)
   --kv-cells N        KV cells of a worker (6144)
   --kv-host SIZE      host tier, shared by both workers (0: each worker has only its own cache, as on two hosts)
@@ -36,13 +36,13 @@ const { values } = parseArgs({
     help: { type: "boolean", default: false },
     json: { type: "boolean", default: false },
     rounds: { type: "string", default: "1" },
-    sessions: { type: "string", default: "12" },
+    sessions: { type: "string", default: "14" },
     turns: { type: "string", default: "5" },
-    systems: { type: "string", default: "3" },
-    "system-words": { type: "string", default: "600" },
-    "task-words": { type: "string", default: "300" },
+    systems: { type: "string", default: "2" },
+    "system-words": { type: "string", default: "300" },
+    "task-words": { type: "string", default: "450" },
     "turn-words": { type: "string", default: "30" },
-    osl: { type: "string", default: "32" },
+    osl: { type: "string", default: "24" },
     concurrency: { type: "string", default: "4" },
     "kv-cells": { type: "string", default: "6144" },
     "kv-host": { type: "string", default: "0" },
