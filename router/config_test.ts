@@ -13,6 +13,7 @@ Deno.test("the defaults are the cost of the design", () => {
       ...{ deviceCredit: 1, hostCredit: 0.75, diskCredit: 0.25, creditDecay: 0 },
     },
     ttft: { workWeight: 1, stickyBacklogMs: 1_000, assumedRate: 5_000 },
+    truth: { audit: { everyMs: 10_000, blocks: 16 }, approx: { ttlMs: 120_000, blocks: 100_000 } },
   });
 });
 

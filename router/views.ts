@@ -3,6 +3,8 @@ import type { EventSource } from "./core/event_source.ts";
 import type { StreamState } from "./core/event_stream.ts";
 import type { Rank } from "./core/rank.ts";
 import type { RouterState } from "./core/router_state.ts";
+import { trustView } from "./truth_view.ts";
+import type { TrustView } from "./truth_view.ts";
 
 /** Whether a rank takes new work, and why not. */
 export type RankState = "live" | "suspect" | "dead" | "hung" | "draining" | "stranger";
@@ -45,6 +47,7 @@ export interface RankView {
     /** Told of by reports and booked by nobody. */
     readonly otherRequests: number;
   };
+  readonly trust: TrustView;
   readonly report: LoadReport | undefined;
 }
 
@@ -72,6 +75,7 @@ export function workersView(state: RouterState, nowMs: number): readonly RankVie
           ...{ bookings: load.bookings, prefillTokens: load.prefillTokens, blocks: load.blocks },
           otherRequests: load.other.requests,
         },
+        trust: trustView(state, rank),
         report,
       };
     })

@@ -7,9 +7,10 @@ import {
   keys,
   limits,
   subjects as subjectsOf,
+  u32sOf,
   xxh64,
 } from "@pixii/wire";
-import type { Failure, HashList, KvEvent, LoadReport, ModelCard } from "@pixii/wire";
+import type { Control, Failure, HashList, KvEvent, LoadReport, ModelCard } from "@pixii/wire";
 import type { Bus, Clock, Registration, Registry } from "@pixii/runtime";
 import { Sha256 } from "../digest.ts";
 import { reportOf } from "./samples.ts";
@@ -24,6 +25,10 @@ export interface WorkerScript {
   refuse: Failure | undefined;
   /** The next snapshots have a wrong digest. */
   corrupts: boolean;
+  /** Snapshots hold what was only pretended, too. */
+  insists: boolean;
+  /** Audits are refused. */
+  isSecretive: boolean;
   /** Bytes of a part. */
   partBytes: number;
   /** Fields of the report that are not so. */
@@ -35,17 +40,19 @@ export class ScriptedWorker {
   readonly card: ModelCard;
   readonly script: WorkerScript = {
     ...{ losesBatches: false, isSilent: false, refuse: undefined, corrupts: false },
-    ...{ partBytes: limits.partBytes, report: {} },
+    ...{ insists: true, isSecretive: false, partBytes: limits.partBytes, report: {} },
   };
   /** Stream keys that it runs. */
   readonly streams = new Set<string>();
   /** Snapshots and parts that were asked for. */
-  readonly asked = { snapshots: 0, parts: 0 };
+  readonly asked = { snapshots: 0, parts: 0, audits: 0 };
   readonly #bus: Bus;
   readonly #registry: Registry;
   readonly #namespace: string;
   readonly #clock: Clock;
   readonly #held = new Map<number, { readonly hi: number; readonly lo: number }>();
+  /** Numbers that are told of and not held. */
+  readonly #pretended = new Set<number>();
   readonly #frozen = new Map<number, Uint8Array>();
   readonly #open: Disposable[] = [];
   #registration: Registration | undefined;
@@ -125,6 +132,18 @@ export class ScriptedWorker {
     this.#publish([{ op: "stored", parent: 0, numbers, hi: list.hi, lo: list.lo }]);
   }
 
+  /** Tells of another copy of each block, and stores none. */
+  pretend(list: HashList): void {
+    for (let i = 0; i < list.lo.length; i++) this.#pretended.add(this.#nextBlock + i);
+    this.store(list);
+  }
+
+  /** Counts its events from the start again, under the same epoch, with nothing stored. */
+  countBack(): void {
+    this.#held.clear();
+    this.#number = 0;
+  }
+
   /** Removes one copy of each block that is held. */
   remove(list: HashList): void {
     const numbers: number[] = [];
@@ -159,6 +178,7 @@ export class ScriptedWorker {
     if (!message.ok) return encode("refusal", { error: message.error });
     const { value } = message;
     if (value.op === "snapshot") return this.#freeze();
+    if (value.op === "audit") return this.#audit(value);
     if (value.op !== "snapshot-part") return new Uint8Array();
     this.asked.parts += 1;
     const whole = this.#frozen.get(value.id);
@@ -168,10 +188,27 @@ export class ScriptedWorker {
     return encode("part", { offset, totalBytes: whole.byteLength, data });
   }
 
+  #audit({ hi, lo }: Extract<Control, { op: "audit" }>): Uint8Array {
+    this.asked.audits += 1;
+    if (this.script.isSecretive) {
+      return encode("refusal", { error: fail("not_found", "no audits here").error });
+    }
+    const list = { hi: u32sOf(hi), lo: u32sOf(lo) };
+    const real = [...this.#held].filter(([number]) => !this.#pretended.has(number));
+    const held = Uint8Array.from(
+      list.lo,
+      (low, i) => real.some(([, block]) => block.lo === low && block.hi === list.hi[i]) ? 1 : 0,
+    );
+    return encode("auditAnswer", { epoch: this.card.instance, number: this.#number, held });
+  }
+
   #freeze(): Uint8Array {
     this.asked.snapshots += 1;
     if (this.script.refuse !== undefined) return encode("refusal", { error: this.script.refuse });
-    const events = Array.from(this.#held, ([number, { hi, lo }]): KvEvent => ({
+    const told = [...this.#held].filter(([number]) =>
+      this.script.insists || !this.#pretended.has(number)
+    );
+    const events = Array.from(told, ([number, { hi, lo }]): KvEvent => ({
       ...{ op: "stored", parent: 0, numbers: Uint32Array.of(number) },
       ...{ hi: Uint32Array.of(hi), lo: Uint32Array.of(lo) },
     }));
