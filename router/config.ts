@@ -95,7 +95,18 @@ export const routerSchema = {
     fallback: 1_024,
     min: 0,
     max: 65_536,
-    help: "Decision records kept for /decisions.",
+    help: "Decision records kept in memory, for /v1/pixii/decisions and deno task explain.",
+  }),
+  "decisions.file": option.text({
+    fallback: "",
+    placeholder: "PATH",
+    help: "Appends every decision to this file as JSON lines; explain --file reads it.",
+  }),
+  "decisions.file-bytes": option.bytes({
+    fallback: 64 * 2 ** 20,
+    min: 2 ** 16,
+    max: 2 ** 40,
+    help: "Over this the decision file becomes PATH.1, in the place of the last one.",
   }),
 } as const;
 

@@ -19,6 +19,11 @@ export function routerMetrics(metrics: Metrics) {
       "policy",
       "model",
     ]),
+    decisionsFiled: metrics.counter(
+      "pixii_router_decisions_file_total",
+      "Lines for the decision file: written, failed, or dropped because too many waited",
+      ["result"],
+    ),
     refusals: metrics.counter("pixii_router_refusals_total", "Requests not placed", ["code"]),
     decisionSeconds: metrics.histogram(
       "pixii_router_decision_seconds",

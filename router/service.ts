@@ -6,6 +6,7 @@ import { routerSchema, rulesOf } from "./config.ts";
 import type { RouterConfig } from "./config.ts";
 import { RouteDesk } from "./core/route_desk.ts";
 import { RouterState } from "./core/router_state.ts";
+import { DecisionFile } from "./decision_file.ts";
 import { decisionRoutes } from "./decision_views.ts";
 import { setGauges, setQueueGauges, sourceCounts } from "./gauges.ts";
 import { routerMetrics } from "./metrics.ts";
@@ -39,6 +40,7 @@ class Router implements Service {
   readonly #clerk: QueueClerk;
   readonly #peers = new Set<InstanceId>();
   readonly #truth: TruthKeeper;
+  readonly #file: DecisionFile | undefined;
   readonly #open = new DisposableStack();
   #isDraining = false;
 
@@ -48,6 +50,11 @@ class Router implements Service {
     this.#metrics = routerMetrics(context.metrics);
     this.#state = new RouterState(rulesOf(config, context.instance));
     const { state, metrics } = { state: this.#state, metrics: this.#metrics };
+    if (config["decisions.file"] !== "") {
+      const [path, maxBytes] = [config["decisions.file"], config["decisions.file-bytes"]];
+      this.#file = new DecisionFile({ clock, log, metrics, path, maxBytes });
+      state.decisions.listen(this.#file);
+    }
     this.#snapshots = this.#open.use(
       new SnapshotKeeper({ bus, clock, log, subjects: subjectsOf(namespace), state, metrics }),
     );
@@ -129,10 +136,10 @@ class Router implements Service {
     await this.#context.bus.flush();
   }
 
-  [Symbol.asyncDispose](): Promise<void> {
+  async [Symbol.asyncDispose](): Promise<void> {
     this.#isDraining = true;
     this.#open[Symbol.dispose]();
-    return Promise.resolve();
+    await this.#file?.[Symbol.asyncDispose]();
   }
 }
 

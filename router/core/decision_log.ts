@@ -54,6 +54,12 @@ export class KeptDecision {
   }
 }
 
+/** Who is told of decisions as they are kept, and of those whose stream is over. Called on the way of a request: it must not wait. */
+export interface DecisionListener {
+  placed(kept: KeptDecision): void;
+  ended(kept: KeptDecision): void;
+}
+
 /** Which decisions are asked for. */
 export interface DecisionFilter {
   readonly most: number;
@@ -72,6 +78,7 @@ export class DecisionLog {
   /** Oldest at `#first`, then around. */
   readonly #ring: (KeptDecision | undefined)[] = [];
   readonly #newest = new Map<RequestId, KeptDecision>();
+  #listener: DecisionListener | undefined;
   #first = 0;
   #size = 0;
   #bytes = 0;
@@ -91,9 +98,14 @@ export class DecisionLog {
     return this.#size;
   }
 
+  /** Tells this one from now on, and nobody else. */
+  listen(listener: DecisionListener): void {
+    this.#listener = listener;
+  }
+
   /** Keeps a decision in the place of the oldest. */
-  push(trace: DecisionTrace): KeptDecision | undefined {
-    if (this.#most === 0) return undefined;
+  push(trace: DecisionTrace): void {
+    if (this.#most === 0) return;
     const { requestId, bytes } = trace;
     while (this.#size > 0 && (this.#size === this.#most || this.#bytes + bytes > this.#mostBytes)) {
       this.#dropOldest();
@@ -105,17 +117,17 @@ export class DecisionLog {
     this.#ring[(this.#first + this.#size) % this.#most] = kept;
     this.#size += 1;
     this.#bytes += bytes;
-    return kept;
+    this.#listener?.placed(kept);
   }
 
-  /** Joins what a ledger entry tells to its decision; the decision where its stream is over by it. O(attempts). */
-  learn(entry: LedgerEntry, nowMs: number): KeptDecision | undefined {
-    if (entry.op === "book") return undefined;
+  /** Joins what a ledger entry tells to its decision. O(attempts). */
+  learn(entry: LedgerEntry, nowMs: number): void {
+    if (entry.op === "book") return;
     for (let one = this.#newest.get(entry.requestId); one !== undefined; one = one.older) {
       if (one.trace.attempt !== entry.attempt || one.trace.leg !== entry.leg) continue;
-      return one.learn(entry, nowMs) ? one : undefined;
+      if (one.learn(entry, nowMs)) this.#listener?.ended(one);
+      return;
     }
-    return undefined;
   }
 
   /** Newest first, at most `most`. O(kept). */

@@ -4,6 +4,7 @@ import { instanceOf, modelHash, modelName, requestOf } from "../testing/samples.
 import { stateOf } from "../testing/state_of.ts";
 import { DecisionInputs } from "./decision_inputs.ts";
 import { DecisionLog } from "./decision_log.ts";
+import type { KeptDecision } from "./decision_log.ts";
 import { DecisionTrace } from "./decision_trace.ts";
 
 const { weights } = stateOf(0);
@@ -20,7 +21,7 @@ function traceOf(
     ...{ key: "k", worker, card: { blockSize: 16, maxSeqs: 8 }, lastTurn: 0 },
     load: {
       ...{ prefillTokens: 0, blocks: 0, requests: 0 },
-      ...{ waiting: 0, aheadMs: 0, prefillRate: 0 },
+      ...{ waiting: 0, aheadMs: 0, prefillRate: 0, freeBlocks: 0, tailReuse: 0 },
     },
   };
   const all = [{ rank, overlap: { device: 0, host: 0, disk: 0 }, terms: {}, cost: 0 }];
@@ -81,17 +82,22 @@ Deno.test("learn() joins what ledger entries tell to the attempt they are of, on
   log.push(traceOf(7, 100));
   log.push(traceOf(7, 200, { attempt: 1 }));
   const key = { requestId: requestOf(7), attempt: 0, leg: 0 };
-  assert.equal(log.learn({ op: "first-token", ...key, cachedTokens: 48 }, 130), undefined);
-  assert.equal(log.learn({ op: "first-token", ...key }, 150), undefined);
-  const ended = log.learn({ op: "complete", ...key, outputTokens: 9, reason: "length" }, 170);
-  assert.equal(log.learn({ op: "complete", ...key }, 190), undefined);
-  assert.deepEqual(ended?.report().outcome, {
+  const ended: KeptDecision[] = [];
+  log.listen({ placed: () => {}, ended: (kept) => ended.push(kept) });
+  log.learn({ op: "first-token", ...key, cachedTokens: 48 }, 130);
+  log.learn({ op: "first-token", ...key }, 150);
+  assert.equal(ended.length, 0);
+  log.learn({ op: "complete", ...key, outputTokens: 9, reason: "length" }, 170);
+  log.learn({ op: "complete", ...key }, 190);
+  assert.equal(ended.length, 1);
+  assert.deepEqual(ended[0].report().outcome, {
     ...{ ...key, firstTokenMs: 30, cachedTokens: 48 },
     ...{ endMs: 70, outputTokens: 9, reason: "length" },
   });
   const [second] = log.latest({ most: 1 });
   assert.equal(second.outcome, undefined);
-  assert.equal(log.learn({ op: "complete", ...key, requestId: requestOf(8) }, 1), undefined);
+  log.learn({ op: "complete", ...key, requestId: requestOf(8) }, 1);
+  assert.equal(ended.length, 1);
 });
 
 Deno.test("a log's links hold whatever requests come, with any repetition", () => {

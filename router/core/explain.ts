@@ -20,6 +20,11 @@ const reasonWords: Readonly<Record<string, string>> = {
   silent: "not heard of lately",
   hung: "stuck in a step",
   short: "context too short for the prompt",
+  labels: "without the labels that the request requires",
+  tainted: "tainted, and the request does not tolerate it",
+  bound: "not the one that the hard session is bound to",
+  busy: "full",
+  adapter: "without the request's adapter, which another has loaded",
 };
 
 /** A decision as lines for people: why this worker, why not the others, what would have changed it, what came of it. */
