@@ -67,22 +67,22 @@ export class QueueWaits implements Disposable {
     const { clock } = this.#options;
     const ended = Promise.withResolvers<WaitEnd>();
     const heardMs = clock.nowMs();
-    this.#waits.set(text, { key, router, heardMs, end: (end) => ended.resolve(end) });
+    const onAbort = () => end(this.#cancel(key, router));
+    const end = (how: WaitEnd) => {
+      this.#waits.delete(text);
+      signal.removeEventListener("abort", onAbort);
+      this.#rest();
+      ended.resolve(how);
+    };
+    this.#waits.set(text, { key, router, heardMs, end });
     this.#looks ??= clock.every(lookMs, () => this.#look());
-    const onAbort = () => ended.resolve(this.#cancel(key, router));
     signal.addEventListener("abort", onAbort, { once: true });
-    const end = await ended.promise;
-    signal.removeEventListener("abort", onAbort);
-    this.#waits.delete(text);
-    this.#rest();
-    return end;
+    return await ended.promise;
   }
 
   [Symbol.dispose](): void {
     this.#subscription[Symbol.dispose]();
     for (const { key, router, end } of [...this.#waits.values()]) end(this.#cancel(key, router));
-    this.#waits.clear();
-    this.#rest();
   }
 
   #cancel({ requestId, attempt, leg }: StreamKey, router: InstanceId): WaitEnd {

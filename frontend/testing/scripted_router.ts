@@ -1,12 +1,14 @@
 import {
+  decode,
   decodeRouteRequest,
   encode,
   fail,
   modelHashOf,
   routerQueue,
+  streamKeyText,
   subjects as subjectsOf,
 } from "@pixii/wire";
-import type { Failure, InstanceId, RouteRequest } from "@pixii/wire";
+import type { Failure, InstanceId, RouteNotice, RouteRequest } from "@pixii/wire";
 import type { Bus } from "@pixii/runtime";
 
 /** A router without an index: takes its workers in turn, hints obeyed, and does what its script says. */
@@ -19,20 +21,62 @@ export class ScriptedRouter implements Disposable {
   refuse: Failure | undefined;
   /** Does not answer. */
   isDeaf = false;
-  readonly #subscription: Disposable;
+  /** Lets every request wait. */
+  isFull = false;
+  /** Those that wait, until settled. */
+  readonly waiting: RouteRequest[] = [];
+  /** Stream keys that were cancelled while they waited. */
+  readonly cancelled: string[] = [];
+  readonly #bus: Bus;
+  readonly #namespace: string;
+  readonly #open = new DisposableStack();
   #turn = 0;
 
   constructor(options: { bus: Bus; namespace: string; model: string; id: InstanceId }) {
+    const { bus, namespace, model } = options;
     this.id = options.id;
-    this.#subscription = options.bus.serve(
-      subjectsOf(options.namespace).route(modelHashOf(options.model)),
-      (bytes) => this.#route(bytes),
-      { queue: routerQueue },
-    );
+    this.#bus = bus;
+    this.#namespace = namespace;
+    const subjects = subjectsOf(namespace);
+    const route = subjects.route(modelHashOf(model));
+    this.#open.use(bus.serve(route, (bytes) => this.#route(bytes), { queue: routerQueue }));
+    this.#open.use(bus.subscribe(subjects.control(this.id), ({ payload }) => {
+      const message = decode("control", payload);
+      if (!message.ok || message.value.op !== "cancel-route") return;
+      this.cancelled.push(streamKeyText(message.value));
+    }));
   }
 
   [Symbol.dispose](): void {
-    this.#subscription[Symbol.dispose]();
+    this.#open[Symbol.dispose]();
+  }
+
+  /** Tells that everything that waits still does. */
+  beat(): void {
+    for (const request of this.waiting) {
+      const { requestId, attempt, leg } = request;
+      const streams = [{ requestId, attempt, leg }];
+      this.#notice(request, { kind: "waiting", router: this.id, streams });
+    }
+  }
+
+  /** Answers everything that waits: with a decision, or a refusal. */
+  settle(error?: Failure): void {
+    for (const request of this.waiting.splice(0)) this.answer(request, error);
+  }
+
+  /** Answers one request that waits, or did. */
+  answer(request: RouteRequest, error?: Failure): void {
+    const { requestId, attempt, leg } = request;
+    const reply = error === undefined ? this.#decide(request) : refused(error);
+    this.#notice(request, { kind: "answer", router: this.id, requestId, attempt, leg, reply });
+  }
+
+  #notice({ frontend }: RouteRequest, notice: RouteNotice): void {
+    this.#bus.publish(
+      subjectsOf(this.#namespace).notices(frontend),
+      encode("routeNotice", notice),
+    );
   }
 
   #route(bytes: Uint8Array): Uint8Array | Promise<Uint8Array> {
@@ -42,6 +86,12 @@ export class ScriptedRouter implements Disposable {
     this.requests.push(request);
     if (this.isDeaf) return new Promise(() => {});
     if (this.refuse !== undefined) return refused(this.refuse);
+    if (!this.isFull) return this.#decide(request);
+    this.waiting.push(request);
+    return encode("routeReply", { kind: "queued", router: this.id, ahead: 0 });
+  }
+
+  #decide(request: RouteRequest): Uint8Array {
     const { deny, worker } = request.hints ?? {};
     const open = this.workers.filter((id) =>
       deny?.includes(id) !== true && (worker === undefined || worker === id)
