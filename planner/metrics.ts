@@ -9,9 +9,9 @@ export function plannerMetrics(metrics: Metrics) {
       "pixii_planner_load_reports_bad_total",
       "Messages on the load subjects that were no load report",
     ),
-    badLedger: metrics.counter(
-      "pixii_planner_ledger_batches_bad_total",
-      "Messages on the ledger subject that were no ledger batch",
+    badDemand: metrics.counter(
+      "pixii_planner_demand_reports_bad_total",
+      "Messages on the demand subjects that were no demand report",
     ),
     workers: metrics.gauge("pixii_planner_workers", "Worker ranks by how fresh their report is", [
       "state",

@@ -53,10 +53,10 @@ class Planner implements Service {
     this.#windowSeconds = Math.round(config.window / 1000);
     this.#metrics = plannerMetrics(context.metrics);
     context.metrics.onCollect(() => this.#measure());
-    const { allLoad, ledger } = subjects(context.namespace);
+    const { allLoad, allDemand } = subjects(context.namespace);
     this.#open = [
       context.bus.subscribe(allLoad, (message) => this.#onLoad(message.payload)),
-      context.bus.subscribe(ledger, (message) => this.#onLedger(message.payload)),
+      context.bus.subscribe(allDemand, (message) => this.#onDemand(message.payload)),
     ];
   }
 
@@ -123,18 +123,15 @@ class Planner implements Service {
     this.#window.put(report.value, this.#context.clock.nowMs());
   }
 
-  #onLedger(payload: Uint8Array): void {
-    const batch = decode("ledgerBatch", payload);
-    if (!batch.ok) {
-      this.#metrics.badLedger.add();
-      this.#context.log.debug("ledger batch passed over", { reason: batch.error.message });
+  #onDemand(payload: Uint8Array): void {
+    const report = decode("demandReport", payload);
+    if (!report.ok) {
+      this.#metrics.badDemand.add();
+      this.#context.log.debug("demand report passed over", { reason: report.error.message });
       return;
     }
     const nowMs = this.#context.clock.nowMs();
-    for (const entry of batch.value.entries) {
-      if (entry.op === "book") this.#demandOf(entry.model).apply(entry, nowMs);
-      else for (const window of this.#demand.values()) window.apply(entry, nowMs);
-    }
+    for (const one of report.value.models) this.#demandOf(one.model).add(one, nowMs);
   }
 
   #demandOf(model: ModelHash): DemandWindow {

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { encode, subjects } from "@pixii/wire";
-import type { InstanceId, LedgerEntry, LoadReport, ModelHash, RequestId } from "@pixii/wire";
+import type { InstanceId, LoadReport, ModelHash } from "@pixii/wire";
 import { parseConfig, startService, VirtualClock } from "@pixii/runtime";
 import type { ConfigOf, Service, ServiceSpec } from "@pixii/runtime";
 import { testHost } from "@pixii/runtime/testing";
@@ -66,31 +66,27 @@ Deno.test("planner shows what is asked of each model and which way it leans", as
   await using host = testHost({ clock });
   const running = await startService(plannerSpec, configOf(), host);
   const { bus } = host.connect();
-  const { load, ledger } = subjects("default");
+  const { load, demand: demandOf } = subjects("default");
   const model = "00000000000000aa" as ModelHash;
-  const key = { requestId: "0".repeat(32) as RequestId, attempt: 0, leg: 0 };
   const frontend = "00000000000000f1" as InstanceId;
   const full = reportOf(worker, { running: 8, maxSeqs: 8, prefillTokens: 10, prefillRate: 100 });
   bus.publish(load(worker), encode("loadReport", full));
-  bus.publish(ledger, new Uint8Array([9]));
-  const entries: LedgerEntry[] = [
-    {
-      ...{ op: "book", ...key, model, worker: { instance: worker, dpRank: 0 }, frontend },
-      ...{ prefillTokens: 640, blocks: 10 },
-    },
-    { op: "first-token", ...key },
-  ];
-  bus.publish(ledger, encode("ledgerBatch", { from: frontend, entries }));
+  bus.publish(demandOf(frontend), new Uint8Array([9]));
+  const counts = { booked: 1, prefillTokens: 640, completed: 0, firstTokens: 1, ttftSumMs: 12.5 };
+  const asked = { frontend, models: [{ model, ...counts }] };
+  bus.publish(demandOf(frontend), encode("demandReport", asked));
   await clock.advance(500);
   const plan = running.service.adminRoutes!["/plan"](new URL("http://x/plan")) as PlanView;
   assert.deepEqual(Object.keys(plan.models), [model]);
   const { demand, lean } = plan.models[model];
-  assert.deepEqual([demand.requestRate, demand.prefillTokenRate, demand.ttftMs], [1, 640, 0]);
+  assert.deepEqual([demand.requestRate, demand.prefillTokenRate, demand.ttftMs], [
+    ...[1 / 1.5, 640 / 1.5, 12.5],
+  ]);
   assert.equal(lean.direction, "decode");
   assert.match(lean.reason, /100 % of batch places are taken/);
   assert.match(
     await running.metrics.text(),
-    /^pixii_planner_ledger_batches_bad_total\{.*\} 1$/m,
+    /^pixii_planner_demand_reports_bad_total\{.*\} 1$/m,
   );
   await running.stop();
 });

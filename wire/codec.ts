@@ -1,6 +1,7 @@
 import { Packr, Unpackr } from "msgpackr";
 import type { z } from "zod";
 import { auditAnswer, control, part, snapshotHead } from "./control.ts";
+import { demandReport } from "./demand.ts";
 import { entryExtra, generateRequest, refusal } from "./generate.ts";
 import { ledgerBatch } from "./ledger.ts";
 import { loadReport } from "./load.ts";
@@ -30,6 +31,7 @@ const kinds = {
   decisionRecord: { kind: 28, fields: decisionRecord },
   routeNotice: { kind: 29, fields: routeNotice },
   auditAnswer: { kind: 30, fields: auditAnswer },
+  demandReport: { kind: 31, fields: demandReport },
 } as const;
 
 /** Names of the MessagePack messages. */

@@ -22,6 +22,8 @@ export const limits = {
   renewLostMs: 2_000,
   /** A worker keeps emitted tokens this long unless acknowledged. */
   resumeKeepMs: 30_000,
+  /** Frontends tell planners of demand this often. */
+  demandEveryMs: 1_000,
   /** Load reports are published this often. */
   loadEveryMs: 250,
   /** Silent for this long: no new work. */

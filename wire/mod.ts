@@ -19,6 +19,7 @@ export type {
   DecisionReport,
   RankInputs,
 } from "./decision_report.ts";
+export type { DemandReport, ModelDemand } from "./demand.ts";
 export * from "./error.ts";
 export { finishReasons } from "./generate.ts";
 export type {

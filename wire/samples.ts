@@ -107,6 +107,12 @@ export const sampleMessages: { readonly [Name in MessageName]: Message<Name> } =
       { op: "complete", ...key },
     ],
   },
+  demandReport: {
+    frontend: instance,
+    models: [{
+      ...{ model, booked: 3, prefillTokens: 1_500, completed: 2, firstTokens: 2, ttftSumMs: 40.5 },
+    }],
+  },
   loadReport: {
     instance,
     dpRank: 0,

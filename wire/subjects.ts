@@ -24,6 +24,8 @@ export function subjects(namespace: string): Subjects {
     allKvEvents: `${root}.kv.*`,
     load: (worker) => `${root}.load.${worker}`,
     allLoad: `${root}.load.*`,
+    demand: (frontend) => `${root}.demand.${frontend}`,
+    allDemand: `${root}.demand.*`,
   };
 }
 
@@ -49,6 +51,10 @@ export interface Subjects {
   load(worker: InstanceId): string;
   /** Load reports of every worker. */
   readonly allLoad: string;
+  /** What one frontend was asked for. */
+  demand(frontend: InstanceId): string;
+  /** What every frontend was asked for. */
+  readonly allDemand: string;
 }
 
 /** The queue group of the routers. */

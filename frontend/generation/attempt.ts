@@ -70,13 +70,14 @@ export class Attempt implements InboxReader {
   #isResuming = false;
   #fruitlessResumes = 0;
   #heardMs: number;
+  readonly #startMs: number;
 
   constructor(parts: StreamParts, options: AttemptOptions) {
     this.#parts = parts;
     this.#options = options;
     this.tag = parts.inbox.freshTag();
     this.worker = options.placement.worker;
-    this.#heardMs = parts.clock.nowMs();
+    this.#startMs = this.#heardMs = parts.clock.nowMs();
     const { key, placement, request } = options;
     const { prefillTokens, blocks } = placement;
     parts.inbox.open(this);
@@ -85,6 +86,7 @@ export class Attempt implements InboxReader {
       ...{ frontend: parts.frontend, prefillTokens, blocks },
       ...{ session: request.hints.session, sessionTtlMs: request.hints.sessionTtlMs },
     });
+    parts.demand.booked(request.model.hash, prefillTokens);
   }
 
   /** The next output index the client needs. */
@@ -130,11 +132,14 @@ export class Attempt implements InboxReader {
     if (this.#isOver) return;
     this.#heardMs = nowMs;
     this.#accept();
-    const { output, owner, key } = this.#options;
+    const { output, owner, key, request } = this.#options;
     const taken = output.take(entry);
     if (taken.tokens.length > 0) {
       this.#fruitlessResumes = 0;
-      if (!this.#hasTokens) this.#parts.ledger.add({ op: "first-token", ...key });
+      if (!this.#hasTokens) {
+        this.#parts.ledger.add({ op: "first-token", ...key });
+        this.#parts.demand.firstToken(request.model.hash, nowMs - this.#startMs);
+      }
       this.#hasTokens = true;
       owner.tokens(taken);
     }
@@ -309,6 +314,7 @@ export class Attempt implements InboxReader {
     this.#isOver = true;
     this.#parts.inbox.close(this, readTo);
     this.#parts.ledger.add({ op: "complete", ...this.#options.key });
+    this.#parts.demand.completed(this.#options.request.model.hash);
     this.#stop.abort(over);
     return true;
   }

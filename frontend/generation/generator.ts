@@ -2,6 +2,7 @@ import { ChurnMap, fail, subjects as subjectsOf } from "@pixii/wire";
 import type { ServiceContext } from "@pixii/runtime";
 import type { Attempt } from "./attempt.ts";
 import { BusLink } from "./bus_link.ts";
+import { DemandWriter } from "./demand_writer.ts";
 import type { WatchedDirectory } from "./directory_watch.ts";
 import { Inbox } from "./inbox.ts";
 import { LedgerWriter } from "./ledger_writer.ts";
@@ -35,6 +36,7 @@ export function createGenerator(options: GeneratorOptions): RunningGenerator {
 class BusGenerator implements RunningGenerator {
   readonly #parts: StreamParts;
   readonly #keeper: StreamKeeper;
+  readonly #demand: DemandWriter;
   readonly #live = new ChurnMap<number, LiveStream>();
   #idle: (() => void)[] = [];
   #isDisposed = false;
@@ -51,6 +53,9 @@ class BusGenerator implements RunningGenerator {
     const ledger = new LedgerWriter({
       ...{ bus, clock, metrics, from: instance, subject: subjects.ledger },
     });
+    this.#demand = new DemandWriter({
+      ...{ bus, clock, subject: subjects.demand(instance), frontend: instance },
+    });
     const routes = new RouteClient({
       ...{ bus, clock, chance, log, subjects, workers, metrics, frontend: instance },
       cards: (model) => directory.find(model.name)?.cards ?? model.cards,
@@ -59,7 +64,7 @@ class BusGenerator implements RunningGenerator {
     const link = new BusLink({ bus, clock, onUp: () => this.#up(), onLost: () => this.#lost() });
     this.#parts = {
       ...{ bus, clock, log, metrics, subjects, workers, link, ledger, inbox, routes },
-      frontend: instance,
+      ...{ frontend: instance, demand: this.#demand.count },
     };
     this.#keeper = new StreamKeeper(this.#parts);
     context.metrics.onCollect(() => metrics.live.set(this.#live.size));
@@ -91,7 +96,9 @@ class BusGenerator implements RunningGenerator {
     this.#isDisposed = true;
     for (const stream of [...this.#live.values()]) stream.fail(shutDown());
     const { inbox, ledger, link, bus, routes } = this.#parts;
-    for (const one of [this.#keeper, routes, inbox, link, ledger]) one[Symbol.dispose]();
+    for (const one of [this.#keeper, routes, inbox, link, ledger, this.#demand]) {
+      one[Symbol.dispose]();
+    }
     await bus.flush();
   }
 

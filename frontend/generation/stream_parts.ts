@@ -1,5 +1,6 @@
 import type { InstanceId, Subjects } from "@pixii/wire";
 import type { Bus, Clock, Log } from "@pixii/runtime";
+import type { DemandCount } from "../core/demand_count.ts";
 import type { Attempt } from "./attempt.ts";
 import type { BusLink } from "./bus_link.ts";
 import type { GenerationMetrics } from "./generation_metrics.ts";
@@ -19,6 +20,7 @@ export interface StreamParts {
   readonly workers: WorkerView;
   readonly link: BusLink;
   readonly ledger: LedgerWriter;
+  readonly demand: DemandCount;
   readonly inbox: Inbox<Attempt>;
   readonly routes: RouteClient;
 }

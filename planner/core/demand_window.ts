@@ -1,32 +1,28 @@
-import { ChurnMap, streamKeyText } from "@pixii/wire";
-import type { LedgerEntry } from "@pixii/wire";
+import type { ModelDemand } from "@pixii/wire";
 
-/** Most streams whose first token is waited for; above that the oldest are forgotten and only counted. */
-const mostOpen = 65_536;
-
-/** What frontends asked of one model over the window, from the ledger. Rates per second. */
+/** What frontends asked of one model over the window. Rates per second. */
 export interface Demand {
   readonly requestRate: number;
   readonly completionRate: number;
   /** Prompt tokens that had to be computed, per second. */
   readonly prefillTokenRate: number;
-  /** Mean milliseconds from booking to first token of the streams that had theirs in the window; absent without any. */
+  /** Mean milliseconds from placing to first token of the streams that had theirs in the window; absent without any. */
   readonly ttftMs: number | undefined;
 }
 
-interface Bucket {
+/** What one report told of the model. */
+export type DemandCounts = Omit<ModelDemand, "model">;
+
+/** Reports tell of about this long before they come, in ms. */
+const reportSpanMs = 1_000;
+
+interface Bucket extends Record<keyof DemandCounts, number> {
   second: number;
-  booked: number;
-  completed: number;
-  prefillTokens: number;
-  firstTokens: number;
-  ttftSumMs: number;
 }
 
-/** Requests over the last seconds in buckets of one second. Pure: time comes with each call and never runs backwards. */
+/** Demand over the last seconds in buckets of one second. Pure: time comes with each call and never runs backwards. */
 export class DemandWindow {
   readonly #buckets: Bucket[];
-  readonly #open = new ChurnMap<string, { readonly bookedMs: number; hasToken: boolean }>();
   #startMs: number | undefined;
 
   /** `seconds`: length of the window, at least 1. */
@@ -34,45 +30,20 @@ export class DemandWindow {
     this.#buckets = Array.from({ length: seconds }, () => emptyBucket(-1));
   }
 
-  /** Applies one ledger entry; a booking told twice counts once. O(1). */
-  apply(entry: LedgerEntry, nowMs: number): void {
-    this.#startMs ??= nowMs;
-    const key = streamKeyText(entry);
-    const bucket = this.#bucketAt(nowMs);
-    const open = this.#open.get(key);
-    if (entry.op === "book") {
-      if (open !== undefined) return;
-      if (this.#open.size === mostOpen) this.#open.deleteFirst();
-      this.#open.set(key, { bookedMs: nowMs, hasToken: false });
-      bucket.booked += 1;
-      bucket.prefillTokens += entry.prefillTokens;
-    } else if (entry.op === "first-token") {
-      if (open === undefined || open.hasToken) return;
-      open.hasToken = true;
-      bucket.firstTokens += 1;
-      bucket.ttftSumMs += nowMs - open.bookedMs;
-    } else if (open !== undefined) {
-      this.#open.delete(key);
-      bucket.completed += 1;
-    }
+  /** Adds what a report told. O(1). */
+  add(counts: DemandCounts, nowMs: number): void {
+    this.#startMs ??= nowMs - reportSpanMs;
+    addTo(this.#bucketAt(nowMs), counts);
   }
 
-  /** Streams booked and not yet complete. */
-  get open(): number {
-    return this.#open.size;
-  }
-
-  /** Sums over the window, or over the time since the first entry where that is shorter. */
+  /** Sums over the window, or over the time since the first report's where that is shorter. */
   demand(nowMs: number): Demand {
     const newest = Math.floor(nowMs / 1000);
     const sum = emptyBucket(newest);
     for (const bucket of this.#buckets) {
-      if (bucket.second <= newest - this.#buckets.length || bucket.second > newest) continue;
-      sum.booked += bucket.booked;
-      sum.completed += bucket.completed;
-      sum.prefillTokens += bucket.prefillTokens;
-      sum.firstTokens += bucket.firstTokens;
-      sum.ttftSumMs += bucket.ttftSumMs;
+      if (bucket.second > newest - this.#buckets.length && bucket.second <= newest) {
+        addTo(sum, bucket);
+      }
     }
     const aliveSeconds = (nowMs - (this.#startMs ?? nowMs)) / 1000;
     const seconds = Math.max(1, Math.min(this.#buckets.length, aliveSeconds));
@@ -84,20 +55,20 @@ export class DemandWindow {
     };
   }
 
-  /** Throws where the window broke its own rules; for tests. */
-  checkIntegrity(): void {
-    if (this.#open.size > mostOpen) throw new Error(`More than ${mostOpen} open streams`);
-    for (const bucket of this.#buckets) {
-      if (bucket.completed < 0 || bucket.ttftSumMs < 0) throw new Error("A count is negative");
-    }
-  }
-
   #bucketAt(nowMs: number): Bucket {
     const second = Math.floor(nowMs / 1000);
     const at = second % this.#buckets.length;
     if (this.#buckets[at].second !== second) this.#buckets[at] = emptyBucket(second);
     return this.#buckets[at];
   }
+}
+
+function addTo(bucket: Bucket, counts: DemandCounts): void {
+  bucket.booked += counts.booked;
+  bucket.completed += counts.completed;
+  bucket.prefillTokens += counts.prefillTokens;
+  bucket.firstTokens += counts.firstTokens;
+  bucket.ttftSumMs += counts.ttftSumMs;
 }
 
 function emptyBucket(second: number): Bucket {

@@ -1,0 +1,28 @@
+import assert from "node:assert/strict";
+import type { ModelHash } from "@pixii/wire";
+import { DemandCount } from "./demand_count.ts";
+
+const a = "00000000000000aa" as ModelHash;
+const b = "00000000000000bb" as ModelHash;
+
+Deno.test("DemandCount counts by model and begins anew with each report", () => {
+  const count = new DemandCount();
+  count.booked(a, 100);
+  count.booked(a, 28);
+  count.firstToken(a, 40);
+  count.booked(b, 5);
+  count.completed(b);
+  assert.deepEqual(count.take(), [
+    { model: a, booked: 2, prefillTokens: 128, completed: 0, firstTokens: 1, ttftSumMs: 40 },
+    { model: b, booked: 1, prefillTokens: 5, completed: 1, firstTokens: 0, ttftSumMs: 0 },
+  ]);
+  count.completed(a);
+  assert.equal(count.take()[0].completed, 1);
+  assert.deepEqual(count.take(), []);
+});
+
+Deno.test("DemandCount counts 1,024 models of one report and no more", () => {
+  const count = new DemandCount();
+  for (let i = 0; i < 1_030; i++) count.booked(i.toString(16).padStart(16, "0") as ModelHash, 1);
+  assert.equal(count.take().length, 1_024);
+});
