@@ -55,11 +55,11 @@ const name: Check = (value) =>
   typeof value === "string" && value !== "" && value.length <= longestSession
     ? undefined
     : `must be 1 to ${longestSession} characters`;
-const terms = (more: string): Check => (value) =>
+const terms = (more?: string): Check => (value) =>
   isList(value, mostPlacementTerms, (one) => isPlacementTerm(one) || one === more)
     ? undefined
     : `must be an array of at most ${mostPlacementTerms} texts like key or key=value${
-      more === "" ? "" : `, or ${more}`
+      more === undefined ? "" : `, or ${more}`
     }`;
 const weights: Check = (value) => {
   if (typeof value !== "object" || value === null || Array.isArray(value)) {
@@ -119,7 +119,7 @@ export const hintRules: readonly HintRule[] = [
   }),
   rule("allow", "list", workers, { headers: ["x-pixii-allow"], fields: ["allow"] }),
   rule("deny", "list", workers, { headers: ["x-pixii-deny"], fields: ["deny"] }),
-  rule("require", "list", terms(""), { headers: ["x-pixii-require"], fields: ["require"] }),
+  rule("require", "list", terms(), { headers: ["x-pixii-require"], fields: ["require"] }),
   rule("tolerate", "list", terms(everyTaint), {
     headers: ["x-pixii-tolerate"],
     fields: ["tolerate"],
