@@ -6,15 +6,14 @@ import { Sha256 } from "./digest.ts";
 import type { RouterMetrics } from "./metrics.ts";
 import { writeBundle } from "./snapshot_bundle.ts";
 
-/** A frozen state this young is given to whoever asks: a flood of requests costs one per this time. */
-const freshMs = 1_000;
+/** Least time between two freezes: whoever asks meanwhile waits, and all get the next. */
+const everyMs = 250;
 /** Frozen states kept for their readers, and for how long. */
 const mostFrozen = 2;
 const keepMs = 30_000;
 
 interface Frozen {
   readonly bytes: Uint8Array;
-  readonly head: Uint8Array;
   readonly madeMs: number;
 }
 
@@ -32,9 +31,13 @@ export interface PeerDeskParts {
 export class PeerDesk implements Disposable {
   readonly #parts: PeerDeskParts;
   readonly #frozen = new Map<number, Frozen>();
-  #freezing: Promise<Uint8Array> | undefined;
+  /** The freeze that has not begun yet: only such a one knows all that came before the question. */
+  #next: Promise<Uint8Array> | undefined;
+  #begunMs = -Infinity;
+  #running: Promise<unknown> = Promise.resolve();
   #nextId = 1;
   #serving: Disposable | undefined;
+  readonly #stop = new AbortController();
 
   constructor(parts: PeerDeskParts) {
     this.#parts = parts;
@@ -50,6 +53,7 @@ export class PeerDesk implements Disposable {
   /** Answers nobody any more. Idempotent. */
   [Symbol.dispose](): void {
     this.#serving?.[Symbol.dispose]();
+    this.#stop.abort();
     this.#frozen.clear();
   }
 
@@ -65,15 +69,29 @@ export class PeerDesk implements Disposable {
     if (message.op !== "peer-snapshot") {
       return fail("not_found", `Cannot do ${message.op}: this program is a router`);
     }
-    const nowMs = this.#parts.clock.nowMs();
-    for (const [id, { madeMs }] of this.#frozen) {
-      if (nowMs - madeMs > keepMs) this.#frozen.delete(id);
+    this.#parts.metrics.peerSnapshots.add(1, {
+      result: this.#next === undefined ? "made" : "shared",
+    });
+    try {
+      return ok(await (this.#next ??= this.#later()));
+    } catch (error) {
+      if (!this.#stop.signal.aborted) throw error;
+      return fail("draining", "Cannot give a snapshot: this router is shutting down; ask another");
     }
-    const fresh = [...this.#frozen.values()].find((one) => nowMs - one.madeMs < freshMs);
-    this.#parts.metrics.peerSnapshots.add(1, { result: fresh === undefined ? "made" : "again" });
-    if (fresh !== undefined) return ok(fresh.head);
-    this.#freezing ??= this.#freeze().finally(() => this.#freezing = undefined);
-    return ok(await this.#freezing);
+  }
+
+  /** Freezes when the last freeze is done and long enough ago. */
+  async #later(): Promise<Uint8Array> {
+    const { clock } = this.#parts;
+    await this.#running;
+    const waitMs = this.#begunMs + everyMs - clock.nowMs();
+    if (waitMs > 0) await clock.sleep(waitMs, this.#stop.signal);
+    this.#next = undefined;
+    this.#begunMs = clock.nowMs();
+    const freezing = this.#freeze();
+    // Its failure is the asker's; the next one tries again.
+    this.#running = freezing.catch(() => {});
+    return await freezing;
   }
 
   async #freeze(): Promise<Uint8Array> {
@@ -86,10 +104,11 @@ export class PeerDesk implements Disposable {
       ...{ id, epoch: state.router, number: state.stateVersion },
       ...{ totalBytes: bytes.byteLength, digest: hash.hex() },
     });
-    for (const old of this.#frozen.keys()) {
-      if (this.#frozen.size >= mostFrozen) this.#frozen.delete(old);
+    for (const [old, { madeMs }] of this.#frozen) {
+      const isOver = clock.nowMs() - madeMs > keepMs || this.#frozen.size >= mostFrozen;
+      if (isOver) this.#frozen.delete(old);
     }
-    this.#frozen.set(id, { bytes, head, madeMs: clock.nowMs() });
+    this.#frozen.set(id, { bytes, madeMs: clock.nowMs() });
     log.debug("what this router knows was frozen for a sibling", { bytes: bytes.byteLength });
     return head;
   }

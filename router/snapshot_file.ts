@@ -21,7 +21,7 @@ export function bundleInFile(bytes: Uint8Array): Result<Uint8Array> {
   const head = new TextDecoder().decode(bytes.subarray(0, headBytes));
   if (!head.startsWith(magic)) return damaged("it is no snapshot of this version");
   const bundle = bytes.subarray(headBytes);
-  const isWhole = head.length === headBytes && head.slice(magic.length, -1) === digestOf(bundle);
+  const isWhole = head.slice(magic.length) === `${digestOf(bundle)}\n`;
   return isWhole ? ok(bundle) : damaged("its digest is wrong");
 }
 

@@ -39,7 +39,7 @@ export function truthMetrics(metrics: Metrics) {
     ),
     peerSnapshots: metrics.counter(
       "pixii_router_peer_snapshots_total",
-      "Snapshots of this router that siblings asked for; again: one that was just made",
+      "Snapshots of this router that siblings asked for; shared: one that others wait for, too",
       ["result"],
     ),
     restores: metrics.counter(

@@ -11,7 +11,11 @@ const mostSources = 65_536;
 export type RestoredFrom = "peer" | "file";
 
 /** What became of a restored source. */
-export type JoinResult = "joined" | "outdated";
+export interface JoinResult {
+  readonly result: "joined" | "outdated";
+  /** It was put in and does not reach the live stream: what is indexed now must be given up. */
+  readonly mustResync: boolean;
+}
 
 interface Kept {
   readonly batch: KvEventBatch;
@@ -41,8 +45,7 @@ export class Restored {
 
   /**
    * The live stream says that its last number is `number`, by a report or by a batch of `epoch`. Puts the snapshot in
-   * where it joins; `undefined` where none is kept. Where it is `outdated` after it was put in, the stream is not exact
-   * and must be given up by the caller.
+   * where it joins; `undefined` where none is kept.
    */
   join(
     stream: EventStream,
@@ -59,9 +62,10 @@ export class Restored {
     const isAhead = batch.number > live.number;
     const isOurs = batch.epoch === epoch && batch.blockSize === stream.source.blockSize &&
       !(isAhead && from === "file");
-    if (!isOurs) return "outdated";
+    if (!isOurs) return { result: "outdated", mustResync: false };
     stream.swap(batch, nowMs);
-    return stream.state === "exact" && stream.number >= live.number ? "joined" : "outdated";
+    const isJoined = stream.state === "exact" && stream.number >= live.number;
+    return { result: isJoined ? "joined" : "outdated", mustResync: !isJoined };
   }
 
   /** Drops what waited in vain; returns how many. */

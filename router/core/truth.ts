@@ -158,11 +158,11 @@ export class Truth {
     live: { readonly key: string; readonly number: number; readonly epoch?: string },
     nowMs: number,
   ): void {
-    const result = this.restored.join(opened.stream, live, nowMs);
-    if (result === undefined) return;
-    this.counts[result] += 1;
-    // Its own snapshot is on its way, or about to be: until then nothing of it counts.
-    if (result === "outdated" && opened.stream.state !== "exact") this.#resync(live.key, nowMs);
+    const joined = this.restored.join(opened.stream, live, nowMs);
+    if (joined === undefined) return;
+    this.counts[joined.result] += 1;
+    // Its own snapshot is asked for: until then nothing of it counts.
+    if (joined.mustResync) this.#resync(live.key, nowMs);
     else this.audits.moved(live.key, nowMs);
   }
 
