@@ -91,9 +91,10 @@ export class Truth {
     const opened = this.#streams.get(sources[0]);
     const list = hashes.find((entry) => entry.blockSize === card.blockSize)?.list;
     if (opened === undefined || list === undefined) return;
-    if (opened.stream.state === "exact" && opened.stream.number === 0) {
-      this.approx.placed(opened, list, nowMs);
-    }
+    const { state, number, blocks } = opened.stream;
+    // What it holds by an owner's word is not to be mixed with what is supposed.
+    const isTold = number > 0 || (blocks > 0 && !this.approx.has(opened.key));
+    if (state === "exact" && !isTold) this.approx.placed(opened, list, nowMs);
   }
 
   /** A batch is about to be applied: what was supposed of its source is over. */
