@@ -44,7 +44,12 @@ export type { InstanceRecord, ModelCard } from "./presence.ts";
 export type { KvbmCard } from "./kvbm_card.ts";
 export * from "./record.ts";
 export * from "./result.ts";
-export { isPlacementTerm, mostPlacementTerms, termMatches } from "./placement_term.ts";
+export {
+  isPlacementTerm,
+  mostPlacementTerms,
+  placementTermsText,
+  termMatches,
+} from "./placement_term.ts";
 export { policies, sessionModes } from "./route.ts";
 export type {
   Candidate,

@@ -3,7 +3,11 @@ import { z } from "zod";
 /** Most labels or taints of one worker, and most terms of one hint. */
 export const mostPlacementTerms = 16;
 
-const form = /^[A-Za-z0-9][\w./-]{0,62}(=[\w.-]{0,63})?$/;
+const term = "[A-Za-z0-9][\\w./-]{0,62}(=[\\w.-]{0,63})?";
+const form = new RegExp(`^${term}$`);
+
+/** Some terms with commas between, as options give them; may be empty. */
+export const placementTermsText = new RegExp(`^(${term}(,${term}){0,${mostPlacementTerms - 1}})?$`);
 
 /** True for `key` or `key=value`: letters, digits, `_ . - /` (no `/` in a value); at most 63 characters each. */
 export function isPlacementTerm(text: string): boolean {

@@ -1,3 +1,4 @@
+import { placementTermsText } from "@pixii/wire";
 import { commonOptions, option } from "@pixii/runtime";
 import type { ConfigOf } from "@pixii/runtime";
 
@@ -29,6 +30,20 @@ export const workerSchema = {
   "role": option.choice(["both"], {
     fallback: "both",
     help: "which phase of requests it takes",
+  }),
+  "labels": option.text({
+    fallback: "",
+    placeholder: "KEY=VALUE,…",
+    help: "what requests may require of the worker (x-pixii-require); KEY alone will do",
+    pattern: placementTermsText,
+    rule: "must be at most 16 of KEY or KEY=VALUE with commas between",
+  }),
+  "taints": option.text({
+    fallback: "",
+    placeholder: "KEY=VALUE,…",
+    help: "keeps requests away that do not tolerate each (x-pixii-tolerate); KEY alone will do",
+    pattern: placementTermsText,
+    rule: "must be at most 16 of KEY or KEY=VALUE with commas between",
   }),
   "max-seqs": option.integer({
     fallback: 8,

@@ -69,6 +69,9 @@ export class ControlDesk {
       }
       case "audit":
         return await this.#audit(message);
+      // Between frontends and routers, and without a reply.
+      case "cancel-route":
+        return new Uint8Array();
       case "peer-snapshot":
         return fail("not_found", "Cannot give a peer snapshot: this program is a worker").error;
     }

@@ -97,6 +97,8 @@ export async function startWorkerShell(
     readonly hangMs: number;
     readonly store?: ShellStore;
     readonly profile?: WorkerProfile;
+    readonly labels?: readonly string[];
+    readonly taints?: readonly string[];
   },
 ): Promise<WorkerShell> {
   const known = engines[0].card();
@@ -105,6 +107,8 @@ export async function startWorkerShell(
     // Proves to routers that its block hashes are theirs.
     hashProbe: known.hashProbe ?? hashProbe(known),
     ...(options.profile === undefined ? {} : { profile: options.profile }),
+    ...termsOf("labels", options.labels),
+    ...termsOf("taints", options.taints),
     name: options.name,
     hash: modelHashOf(options.name),
     instance: context.instance,
@@ -114,6 +118,16 @@ export async function startWorkerShell(
   const shell = new WorkerShell(engines, context, { card, hangMs, store });
   await shell.open();
   return shell;
+}
+
+/** A field of the card, where there is something in it. */
+function termsOf(name: "labels" | "taints", terms: readonly string[] = []): Partial<ModelCard> {
+  return terms.length === 0 ? {} : { [name]: [...terms] };
+}
+
+/** Terms of an option. */
+function splitTerms(text: string): readonly string[] {
+  return text === "" ? [] : text.split(",");
 }
 
 /** The worker program. */
@@ -136,6 +150,8 @@ export const workerSpec: ServiceSpec<typeof workerSchema> = {
     return await startWorkerShell(engines.value, context, {
       ...{ name, hangMs, store },
       profile: profile.value,
+      labels: splitTerms(config.labels),
+      taints: splitTerms(config.taints),
     });
   },
 };

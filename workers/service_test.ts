@@ -41,6 +41,21 @@ Deno.test("the worker serves simulated ranks with the card of the model's vocabu
   await worker.stop(AbortSignal.abort());
 });
 
+Deno.test("labels and taints of the worker stand on its card, and odd ones are refused", async () => {
+  await using host = testHost({ clock: new VirtualClock() });
+  const worker = await start(host, ...sim, "--labels", "zone=a,gpu", "--taints", "batch");
+  const listed = await host.registry.list(keys("test").models);
+  assert.ok(listed.ok);
+  const card = decodeRecord("model", listed.value[0].value);
+  assert.ok(card.ok);
+  assert.deepEqual([card.value.labels, card.value.taints], [["zone=a", "gpu"], ["batch"]]);
+  await worker.stop(AbortSignal.abort());
+  for (const labels of ["a b", "zone=a,", ",", "a".repeat(64)]) {
+    const parsed = parseConfig(workerSchema, { args: ["--labels", labels], env: {} });
+    assert.ok("problems" in parsed && /KEY=VALUE/.test(parsed.problems.join()), labels);
+  }
+});
+
 Deno.test("two simulated workers of one vocabulary are the same model, whatever their blocks", async () => {
   await using host = testHost({ clock: new VirtualClock() });
   const workers = [await start(host, ...sim), await start(host, ...sim, "--sim-blocks", "99")];
