@@ -91,7 +91,9 @@ export function decide(
   };
   const { ttft } = ground.weights;
   if (policy === "ttft") {
-    for (const { load } of eligible.value) load.foresee(moment.nowMs, ttft.assumedRate);
+    for (const { load, card: { totalBlocks } } of eligible.value) {
+      load.foresee(moment.nowMs, { assumedRate: ttft.assumedRate, totalBlocks });
+    }
   }
   const all = overlapsOf(eligible.value, request, ground, model);
   const session = sessionRank(all, model, request, options);

@@ -10,6 +10,8 @@ export interface TtftWeights {
    * first token and nothing else.
    */
   readonly workWeight: number;
+  /** What the blocks that go to make room cost, against computing those of them again that will be asked for. 0 = nothing. */
+  readonly evictionWeight: number;
   /** A session leaves its worker when more than this waits there, in milliseconds. */
   readonly stickyBacklogMs: number;
   /** Prompt tokens per second of a worker of which nothing is known yet. */
@@ -18,7 +20,8 @@ export interface TtftWeights {
 
 /** The weights that measured best on the traces; docs/routing.md has the table. */
 export const defaultTtftWeights: TtftWeights = {
-  workWeight: 1,
+  workWeight: 1.5,
+  evictionWeight: 3,
   stickyBacklogMs: 1_000,
   assumedRate: 5_000,
 };
@@ -39,7 +42,8 @@ export function timesOf(rank: PricedRank, weights: TtftWeights): TtftTimes {
 /**
  * Prices the candidates in milliseconds until the first token: `queue` = prompts ahead of it, `prefill` = its own tokens
  * that no tier holds, `transfer` = blocks brought back from host and disk, `interference` = decode steps that those take
- * part in, and `work` = `workWeight` times the new work, which the worker's other requests will wait for. A session's
+ * part in, `work` = `workWeight` times the new work, which the worker's other requests will wait for, and `eviction` =
+ * `evictionWeight` times what computing again those of the evicted blocks takes that will be asked for. A session's
  * worker is preferred by `decide`, not here.
  */
 export function priceTtft(candidates: readonly Scored[], isl: number, weights: TtftWeights): void {
@@ -63,6 +67,9 @@ export function priceTtft(candidates: readonly Scored[], isl: number, weights: T
     addTerm(one, "transfer", transfer);
     addTerm(one, "interference", interference);
     addTerm(one, "work", weights.workWeight * (prefill + transfer));
+    const made = Math.max(0, Math.ceil(isl / blockSize) - overlap.device - load.freeBlocks);
+    const blockMs = prefill * blockSize / fresh;
+    addTerm(one, "eviction", weights.evictionWeight * load.tailReuse * made * blockMs);
   }
 }
 

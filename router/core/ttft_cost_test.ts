@@ -27,7 +27,7 @@ function place(state: RouterState, nowMs: number, more: Parameters<typeof routeO
 }
 
 function stateOfTwo(workWeight = 0): RouterState {
-  const ttft = { workWeight, stickyBacklogMs: 50, assumedRate: 1000 };
+  const ttft = { workWeight, evictionWeight: 0, stickyBacklogMs: 50, assumedRate: 1000 };
   const state = stateOf(0, { policy: "ttft", ttft });
   for (const number of [1, 2]) {
     putCard(state, cardOf(number, { profile, kvbm: instanceOf(0xb0 + number) }));
@@ -47,8 +47,8 @@ Deno.test("policy ttft prices the queue, the missing prompt, the transfer and th
   assert.equal(record.chosen.instance, instanceOf(1));
   const terms = record.candidates.map((one) => one.terms);
   assert.deepEqual(terms, [
-    { queue: 0, prefill: 16, transfer: 2, interference: 0, work: 0 },
-    { queue: 0, prefill: 64, transfer: 0, interference: 0, work: 0 },
+    { queue: 0, prefill: 16, transfer: 2, interference: 0, work: 0, eviction: 0 },
+    { queue: 0, prefill: 64, transfer: 0, interference: 0, work: 0, eviction: 0 },
   ]);
   // 10 ms later the first prompt is 10 ms nearer to its token.
   const next = place(state, 15, { seed: 9 });
@@ -93,7 +93,7 @@ Deno.test("a session stays with its worker while the backlog there is within its
 });
 
 Deno.test("without a profile the reported rate predicts, without one the assumed", () => {
-  const ttft = { workWeight: 0, stickyBacklogMs: 0, assumedRate: 2000 };
+  const ttft = { workWeight: 0, evictionWeight: 0, stickyBacklogMs: 0, assumedRate: 2000 };
   const state = stateOf(2, { policy: "ttft", ttft });
   hear(state, 2, { prefillRate: 4000 });
   const { record } = place(state, 1);

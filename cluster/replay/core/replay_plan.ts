@@ -107,7 +107,11 @@ export function replayOnce(
     profile: linearProfile(tokenMs, blockSize),
     rules: {
       ...{ kv: rules.kv, ttft: rules.ttft ?? defaultTtftWeights, hungStepMs: 1e9 },
-      ...{ sessionTtlMs: 600_000, indexBytes: 2 ** 24 + 64 * workers * capacityBlocks, keptDecisions: 0 },
+      ...{
+        sessionTtlMs: 600_000,
+        indexBytes: 2 ** 24 + 64 * workers * capacityBlocks,
+        keptDecisions: 0,
+      },
     },
     worker: (sink) => new PrefillWorker({ capacityBlocks, blockSize, order, tokenMs, sink }),
   });

@@ -1,0 +1,74 @@
+import assert from "node:assert/strict";
+import { seededChance } from "@pixii/runtime";
+import { agentTrace } from "./agent_trace.ts";
+import { replayOnce, runPlan } from "./replay_plan.ts";
+import type { ReplayPlan } from "./replay_plan.ts";
+
+const drawOf = (seed: number) => (name: string) => {
+  const chance = seededChance(seed + name.length);
+  return () => chance.float();
+};
+
+/** A small fleet under sessions that share prompts. */
+function planOf(more: Partial<ReplayPlan> = {}, seed = 1): ReplayPlan {
+  const shape = { sessions: 24, sessionRate: 1, blockSize: 128 };
+  const trace = agentTrace(shape, drawOf(seed)("trace"));
+  // Without names of sessions: only what is shared tells where a prompt belongs.
+  const requests = trace.requests.map((one) => ({ ...one, session: undefined }));
+  return {
+    trace: { ...trace, requests },
+    ...{ policies: ["kv", "round-robin"], orders: ["fcfs"], evictions: [] },
+    ...{ workers: 4, capacityBlocks: 800, maxSeqs: 64, busy: 1, rate: 1, sloMs: undefined },
+    rules: {
+      kv: {
+        ...{ temperature: 0, prefillScale: 1, activeWeight: 0 },
+        ...{ deviceCredit: 1, hostCredit: 0.75, diskCredit: 0.25 },
+      },
+    },
+    drawOf: drawOf(seed),
+    ...more,
+  };
+}
+
+Deno.test("policies that know the caches find more in them, and answer sooner, than round-robin", () => {
+  const report = runPlan(planOf({ policies: ["kv", "ttft", "round-robin"] }));
+  const [kv, ttft, robin] = report.rows;
+  assert.ok(kv.hitRatio > 1.3 * robin.hitRatio, `${kv.hitRatio} against ${robin.hitRatio}`);
+  assert.ok(ttft.hitRatio > 1.3 * robin.hitRatio, `${ttft.hitRatio} against ${robin.hitRatio}`);
+  assert.ok(ttft.ttft.meanMs < robin.ttft.meanMs);
+  for (const row of report.rows) {
+    assert.equal(row.refused, 0);
+    assert.ok(row.hitRatio <= 1 && row.busyShare <= 1);
+  }
+});
+
+Deno.test("least-queue is blind to caches and to sessions", () => {
+  const [blind, kv] = runPlan(planOf({ policies: ["least-queue", "kv"] })).rows;
+  assert.ok(blind.hitRatio < kv.hitRatio);
+});
+
+Deno.test("the same plan gives the same report, bit for bit, and another seed another", () => {
+  const text = (seed: number) => {
+    const { rows } = runPlan(planOf({ policies: ["ttft", "kv", "random"] }, seed));
+    return JSON.stringify(rows.map((row) => ({ ...row, ttftMs: [...row.ttftMs] })));
+  };
+  assert.equal(text(1), text(1));
+  assert.notEqual(text(1), text(2));
+});
+
+Deno.test("a prompt that fits no worker is refused and counted, the others go on", () => {
+  const plan = planOf({ capacityBlocks: 40 });
+  const tokenMs = 0.1;
+  const result = replayOnce(plan, { policy: "kv", order: "fcfs", rate: 1, tokenMs });
+  assert.ok(result.refused > 0 && result.refused < result.requests);
+  const answered = result.ttftMs.filter((ms) => !Number.isNaN(ms));
+  assert.equal(answered.length, result.requests - result.refused);
+});
+
+Deno.test("under order shortest short prompts wait less, and nobody for ever", () => {
+  const [fcfs, shortest] = runPlan(
+    planOf({ policies: ["least-queue"], orders: ["fcfs", "shortest"], busy: 1.2 }),
+  ).rows;
+  assert.ok(shortest.ttft.p50Ms < fcfs.ttft.p50Ms);
+  assert.ok(shortest.ttftMs.every((ms) => ms < 10 * fcfs.ttft.p99Ms));
+});
