@@ -105,7 +105,7 @@ export class Fleet {
       etcd: wiring.etcd,
       listen: service === "frontend" ? [listen] : [],
       read,
-      write: service === "worker" || service === "kvbm" ? [cacheFolder(env), ...write] : [],
+      write: service === "worker" || service === "kvbm" ? [cacheFolder(env), ...write] : write,
     });
     const main = fileURLToPath(new URL(`../${members[service]}/main.ts`, import.meta.url));
     const child = spawnChild({

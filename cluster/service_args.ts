@@ -1,5 +1,6 @@
 import type { ServiceName } from "@pixii/wire";
 import type { DevPlan, ModelPlan } from "./dev_config.ts";
+import { routerFiles } from "./router_files.ts";
 
 /** What every service of one cluster is told. */
 export interface Wiring {
@@ -62,7 +63,13 @@ export function programsOf(
       ],
       write: [kvSocket],
     },
-    { service: "router", label: "router", args: ["--policy", config.router, ...passed.router] },
+    {
+      service: "router",
+      label: "router",
+      args: ["--policy", config.router, ...passed.router],
+      read: routerFiles(passed.router),
+      write: routerFiles(passed.router),
+    },
     { service: "planner", label: "planner", args: passed.planner },
     {
       service: "frontend",

@@ -33,6 +33,7 @@ export const truthOptions = {
   }),
   "snapshot.file": option.text({
     fallback: "",
+    placeholder: "PATH",
     help:
       "File that keeps the index over a restart; read at the start and written in between and at the end. Without it siblings and workers are asked.",
   }),
