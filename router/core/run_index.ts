@@ -36,6 +36,10 @@ export class RunIndex implements PrefixIndex {
   #counted = 0;
   #evicted = 0;
   #out: Uint32Array = new Uint32Array();
+  /** Slots that have a record. */
+  #roomy = 0;
+  #input = 0;
+  #inputBytes = 0;
 
   constructor(budget: IndexBudget) {
     this.#budget = budget;
@@ -48,7 +52,7 @@ export class RunIndex implements PrefixIndex {
   }
 
   get blocks(): number {
-    return this.#memory.code.total.value;
+    return this.#counted;
   }
 
   /** What it is made of. */
@@ -64,7 +68,7 @@ export class RunIndex implements PrefixIndex {
     this.#open.add(slot);
     // Without room for its record it holds nothing, and `apply` says that the index is full.
     if (this.#memory.isPaid) this.#memory.code.openOwner(slot);
-    this.#settle();
+    this.#tell();
     return slot;
   }
 
@@ -78,9 +82,9 @@ export class RunIndex implements PrefixIndex {
         const end = Math.min(count, at + mostPiece);
         const bytes = this.#isRoomy(slot) ? this.#write(event, at, end) : 0;
         if (bytes === 0) return this.#outcome(true, anomalies);
-        const isFull = this.#memory.code.apply(slot, this.#input(), bytes, 1) === 1;
-        anomalies += this.#memory.code.anomalies.value;
-        if (isFull) return this.#outcome(true, anomalies);
+        const result = this.#memory.code.apply(slot, this.#input, bytes, 1);
+        anomalies += result >>> 2;
+        if ((result & 3) === 1) return this.#outcome(true, anomalies);
         at = end;
       } while (at < count);
     }
@@ -93,18 +97,18 @@ export class RunIndex implements PrefixIndex {
     body: { readonly at: number; readonly ops: number },
   ): ApplyOutcome | undefined {
     this.#check(slot);
+    if (!this.#isRoomy(slot) || !this.#hasInput(bytes.length)) return this.#outcome(true, 0);
     const { code } = this.#memory;
-    const input = this.#isRoomy(slot) ? code.ensureInput(bytes.length) : 0;
-    if (input === 0) return this.#outcome(true, 0);
+    const input = this.#input;
     this.#memory.bytes.set(bytes, input);
     const result = code.apply(slot, input + body.at, bytes.length - body.at, body.ops);
-    return result === 2 ? undefined : this.#outcome(result === 1, code.anomalies.value);
+    return (result & 3) === 2 ? undefined : this.#outcome((result & 3) === 1, result >>> 2);
   }
 
   clear(slot: OwnerSlot): void {
     this.#check(slot);
     if (this.#isRoomy(slot)) this.#memory.code.clearOwner(slot);
-    this.#settle();
+    this.#tell();
   }
 
   drop(slot: OwnerSlot): void {
@@ -112,7 +116,7 @@ export class RunIndex implements PrefixIndex {
     if (this.#isRoomy(slot)) this.#memory.code.closeOwner(slot);
     this.#open.delete(slot);
     this.#freeSlots.push(slot);
-    this.#settle();
+    this.#tell();
   }
 
   blocksOf(slot: OwnerSlot): number {
@@ -150,10 +154,11 @@ export class RunIndex implements PrefixIndex {
       out.fill(0, 0, overlapStride * count);
       return;
     }
-    const { code, bytes } = this.#memory;
+    const { code } = this.#memory;
     if (this.#links.isTiered) code.findTiers(list.lo.length, count);
     else code.find(list.lo.length, count);
-    const at = code.out.value;
+    const { bytes } = this.#memory;
+    const at = this.#links.out;
     const isStale = this.#out.byteOffset !== at || this.#out.buffer !== bytes.buffer ||
       this.#out.length !== overlapStride * count;
     if (isStale) this.#out = new Uint32Array(bytes.buffer, at, overlapStride * count);
@@ -168,7 +173,10 @@ export class RunIndex implements PrefixIndex {
 
   checkIntegrity(): void {
     checkIndex(this.#memory, this.#open);
-    if (this.#counted !== this.blocks) throw new Error("blocks are held that were not counted");
+    this.#memory.code.told();
+    if (this.#counted !== this.#memory.words[0]) {
+      throw new Error("blocks are held that were not counted");
+    }
   }
 
   #check(slot: OwnerSlot): void {
@@ -177,21 +185,30 @@ export class RunIndex implements PrefixIndex {
 
   /** Whether the owner has a record. */
   #isRoomy(slot: OwnerSlot): boolean {
+    if (slot < this.#roomy) return true;
     const { code, isPaid } = this.#memory;
-    return isPaid && (slot < code.ownerCap.value || code.openOwner(slot) !== 0);
+    const isRoomy = isPaid && (slot < code.ownerCap.value || code.openOwner(slot) !== 0);
+    if (isRoomy) this.#roomy = code.ownerCap.value;
+    return isRoomy;
   }
 
-  #input(): number {
-    return this.#memory.code.ensureInput(0);
+  /** Sees to it that `#input` has room for so many bytes. */
+  #hasInput(bytes: number): boolean {
+    if (bytes <= this.#inputBytes) return true;
+    const input = this.#memory.code.ensureInput(bytes);
+    this.#tell();
+    if (input === 0) return false;
+    this.#input = input;
+    this.#inputBytes = bytes;
+    return true;
   }
 
   /** Writes blocks `from` to `to` of an event as a message holds them; returns the bytes, 0 where there is no room. */
   #write(event: KvEvent, from: number, to: number): number {
     const count = to - from;
-    const input = this.#memory.code.ensureInput(12 + 12 * count);
-    if (input === 0) return 0;
+    if (!this.#hasInput(12 + 12 * count)) return 0;
     const { words } = this.#memory;
-    let at = input >>> 2;
+    let at = this.#input >>> 2;
     words[at++] = opCodes[event.op];
     words[at++] = count;
     if (event.op === "removed") words.set(event.numbers.subarray(from, to), at);
@@ -208,11 +225,11 @@ export class RunIndex implements PrefixIndex {
   }
 
   #putList(list: HashList, bytes: number): boolean {
-    const input = this.#memory.code.ensureInput(bytes);
-    if (input === 0) return false;
+    if (!this.#hasInput(bytes)) return false;
     const { words } = this.#memory;
-    words.set(list.lo, input >>> 2);
-    words.set(list.hi, (input >>> 2) + list.lo.length);
+    const at = this.#input >>> 2;
+    words.set(list.lo, at);
+    words.set(list.hi, at + list.lo.length);
     return true;
   }
 
@@ -221,13 +238,20 @@ export class RunIndex implements PrefixIndex {
     return !isFull && anomalies === 0 ? fine : { isFull, anomalies };
   }
 
+  /** Asks the code for its counts, and tells the budget. */
+  #tell(): void {
+    this.#memory.code.told();
+    this.#settle();
+  }
+
   /** Tells the budget what came and went. */
   #settle(): void {
-    const { total, evicted } = this.#memory.code;
-    const blocks = total.value;
-    if (blocks === this.#counted && evicted.value === this.#evicted) return;
-    this.#budget.count(blocks - this.#counted, evicted.value - this.#evicted);
+    const { words } = this.#memory;
+    const blocks = words[0];
+    const evicted = words[1];
+    if (blocks === this.#counted && evicted === this.#evicted) return;
+    this.#budget.count(blocks - this.#counted, (evicted - this.#evicted) >>> 0);
     this.#counted = blocks;
-    this.#evicted = evicted.value;
+    this.#evicted = evicted;
   }
 }

@@ -29,7 +29,7 @@ async function build(): Promise<void> {
       args: [
         ...["run", "-A", "--no-lock", compiler, "index.ts", "-o", "index.wasm", "-O3"],
         ...["--runtime", "stub", "--enable", "simd", "--initialMemory", "1", "--noAssert"],
-        ...["--use", "abort="],
+        ...["--use", "abort=", ...(Deno.env.get("PIXII_DEBUG") ? ["--debug"] : [])],
       ],
       cwd: work,
       stdout: "inherit",

@@ -13,6 +13,7 @@ export class CandidateLinks {
   #elements: readonly TierOwners[] = [];
   #linked: OwnerSlot[] = [];
   #isTiered = false;
+  #out = 0;
 
   constructor(memory: IndexMemory) {
     this.#memory = memory;
@@ -21,6 +22,11 @@ export class CandidateLinks {
   /** True where some candidate counts blocks below the device. */
   get isTiered(): boolean {
     return this.#isTiered;
+  }
+
+  /** Where the answer for each candidate is found. */
+  get out(): number {
+    return this.#out;
   }
 
   /** Owners moved or changed: the next candidates are written anew. */
@@ -53,6 +59,7 @@ export class CandidateLinks {
     for (const list of byOwner.values()) if (list.length > 1) words += list.length + 1;
     if (code.ensureCandidates(candidates.length, words) === 0) return false;
     this.#write(byOwner);
+    this.#out = code.out.value;
     this.#last = candidates;
     this.#elements = [...candidates];
     return true;

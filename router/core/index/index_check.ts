@@ -8,7 +8,7 @@ export function checkIndex(memory: IndexMemory, open: ReadonlySet<OwnerSlot>): v
   const held = new Map<OwnerSlot, number>();
   const pages = new Set<string>();
   const heads = new Set<string>();
-  const runs = ringOf(memory);
+  const runs = runsOf(memory);
   let suspects = 0;
   for (const run of runs) {
     const field = (name: keyof typeof runWords) => words[(run >>> 2) + runWords[name]];
@@ -55,11 +55,13 @@ export function checkIndex(memory: IndexMemory, open: ReadonlySet<OwnerSlot>): v
   if (blocks !== code.total.value) throw new Error(`${blocks} blocks held, counted otherwise`);
 }
 
-function ringOf({ code, words }: IndexMemory): Set<number> {
+/** All runs, from the table of their heads. */
+function runsOf({ code, words }: IndexMemory): Set<number> {
   const runs = new Set<number>();
-  for (let run = code.ring.value; run !== 0 && !runs.has(run);) {
-    runs.add(run);
-    run = words[(run >>> 2) + runWords.ringNext];
+  const heads = code.heads.value >>> 2;
+  for (let i = 0; i <= code.headMask.value >>> 0; i++) {
+    const run = words[heads + 2 * i + 1];
+    if (run !== 0) runs.add(run);
   }
   if (runs.size !== code.runCount.value) throw new Error("runs are counted wrong");
   return runs;

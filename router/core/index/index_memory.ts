@@ -15,6 +15,7 @@ export type IndexExports = {
   closeOwner(slot: number): void;
   blocksOf(slot: number): number;
   ensureInput(bytes: number): number;
+  told(): void;
   apply(slot: number, start: number, bytes: number, ops: number): number;
   ensureCandidates(candidates: number, words: number): number;
   find(blocks: number, candidates: number): void;
@@ -23,15 +24,14 @@ export type IndexExports = {
 } & { readonly [Name in CellName]: Cell };
 
 type CellName =
-  | "anomalies"
-  | "evicted"
   | "freeBytes"
+  | "headMask"
+  | "heads"
   | "links"
   | "lists"
   | "out"
   | "ownerCap"
   | "owners"
-  | "ring"
   | "runCount"
   | "suspects"
   | "total"

@@ -1,7 +1,7 @@
 /** Fields of a run's record, in words from its address; `runs.as` says what each is. */
 export const runWords = {
   ...{ base: 0, len: 1, spans: 2, count: 3, use: 4, depth: 5, parent: 6, attach: 7 },
-  ...{ child: 8, next: 9, prev: 10, ringNext: 11, ringPrev: 12, flags: 13 },
+  ...{ child: 8, next: 9, prev: 10, flags: 11 },
 } as const;
 
 /** Words of a span: first block, block after the last, owner, number of the first block. */
@@ -9,6 +9,9 @@ export const spanWords = 4;
 
 /** Fields of an owner's record, in words; `owners.as` says what each is. */
 export const ownerWords = { pages: 0, shift: 1, used: 2, blocks: 3, evicted: 4, most: 5, open: 6 };
+
+/** Words of an entry of an owner's page table. */
+const entryWords = 3;
 
 /** Words of an owner's record. */
 export const ownerStride = 8;
@@ -45,8 +48,8 @@ export function pagesOf(words: Uint32Array, owner: number): { page: number; run:
   const cells = 2 ** (32 - words[record + ownerWords.shift]);
   const found: { page: number; run: number }[] = [];
   for (let i = 0; i < cells; i++) {
-    const key = words[pages + 2 * i];
-    if (key !== 0) found.push({ page: key - 1, run: words[pages + 2 * i + 1] });
+    const key = words[pages + entryWords * i];
+    if (key !== 0) found.push({ page: key - 1, run: words[pages + entryWords * i + 1] });
   }
   return found;
 }

@@ -2,7 +2,7 @@
 // with a span of the owner that has a number in it.
 //
 // Record of an owner:
-const oPages: usize = 0; // open addressing: u32 page + 1, u32 run; 0 for none
+const oPages: usize = 0; // open addressing: u32 page + 1, u32 run, u32 where among its spans; 0 for none
 const oShift: usize = 4;
 const oUsed: usize = 8;
 const oBlocks: usize = 12; // block copies held
@@ -11,13 +11,14 @@ const oMost: usize = 20; // highest number stored since it was empty
 const oOpen: usize = 24;
 const ownerBytes: u32 = 32;
 const pageShift: u32 = 7;
+const entryBytes: u32 = 12;
 
 export let owners: usize = 0;
 export let ownerCap: u32 = 0;
 /** Block copies of all owners. */
 export let total: u32 = 0;
-/** Copies evicted since the start. */
-export let evicted: f64 = 0;
+/** Copies evicted since the start, from 0 again after 2^32. */
+let evicted: u32 = 0;
 /** Where an owner counts, per slot: see query. */
 export let links: usize = 0;
 
@@ -51,6 +52,11 @@ export function openOwner(slot: u32): bool {
 
 export function blocksOf(slot: u32): u32 { return load<u32>(ownerAt(slot), oBlocks); }
 
+@inline function copyEntry(to: usize, from: usize): void {
+  store<u64>(to, load<u64>(from));
+  store<u32>(to, load<u32>(from, 8), 8);
+}
+
 @inline function homeOf(o: usize, page: u32): u32 { return (page * 0x9e3779b1) >>> load<u32>(o, oShift); }
 @inline function maskOf(o: usize): u32 { return (<u32>-1) >>> load<u32>(o, oShift); }
 
@@ -63,19 +69,19 @@ function ensurePages(o: usize, more: u32): bool {
   let shift: u32 = old ? load<u32>(o, oShift) - 1 : 29;
   while (need * 5 > ((<u32>-1 >>> shift) + 1) * 4) shift -= 1;
   const wide = (<u32>-1 >>> shift) + 1;
-  const moved = alloc(wide << 3);
+  const moved = alloc(wide * entryBytes);
   if (!moved) return false;
-  memory.fill(moved, 0, wide << 3);
+  memory.fill(moved, 0, wide * entryBytes);
   store<u32>(o, <u32>moved, oPages);
   store<u32>(o, shift, oShift);
   if (old) {
-    const end = old + (cells << 3);
-    for (let at = old; at < end; at += 8) {
+    const end = old + cells * entryBytes;
+    for (let at = old; at < end; at += entryBytes) {
       const key = load<u32>(at);
       if (!key) continue;
       let i = homeOf(o, key);
-      while (load<u32>(moved + (i << 3))) i = (i + 1) & (wide - 1);
-      store<u64>(moved + (i << 3), load<u64>(at));
+      while (load<u32>(moved + i * entryBytes)) i = (i + 1) & (wide - 1);
+      copyEntry(moved + i * entryBytes, at);
     }
     free(old);
   }
@@ -89,11 +95,12 @@ function putPage(o: usize, page: u32, run: usize): void {
   const key = page + 1;
   let i = homeOf(o, key);
   for (;;) {
-    const at = pages + (i << 3);
+    const at = pages + i * entryBytes;
     const has = load<u32>(at);
     if (!has) {
       store<u32>(at, key);
       store<u32>(at, <u32>run, 4);
+      store<u32>(at, 0, 8);
       store<u32>(o, load<u32>(o, oUsed) + 1, oUsed);
       return;
     }
@@ -108,7 +115,7 @@ function dropPage(o: usize, page: u32, run: usize): void {
   const key = page + 1;
   let i = homeOf(o, key);
   for (;;) {
-    const at = pages + (i << 3);
+    const at = pages + i * entryBytes;
     const has = load<u32>(at);
     if (!has) return;
     if (has == key && load<u32>(at, 4) == <u32>run) break;
@@ -117,14 +124,32 @@ function dropPage(o: usize, page: u32, run: usize): void {
   let j = i;
   for (;;) {
     j = (j + 1) & mask;
-    const other = load<u32>(pages + (j << 3));
+    const other = load<u32>(pages + j * entryBytes);
     if (!other) break;
     if (((j - homeOf(o, other)) & mask) < ((j - i) & mask)) continue;
-    store<u64>(pages + (i << 3), load<u64>(pages + (j << 3)));
+    copyEntry(pages + i * entryBytes, pages + j * entryBytes);
     i = j;
   }
-  store<u64>(pages + (i << 3), 0);
+  store<u64>(pages + i * entryBytes, 0);
   store<u32>(o, load<u32>(o, oUsed) - 1, oUsed);
+}
+
+/** The span of the run with this number of the owner, or 0. The page's entry remembers its place. */
+@inline function spanWith(run: usize, slot: u32, n: u32, entry: usize): usize {
+  const spans: usize = load<u32>(run, rSpans);
+  const place = load<u32>(entry, 8) * spanBytes;
+  const size = load<u32>(run, rCount) * spanBytes;
+  if (place < size && isIn(spans + place, slot, n)) return spans + place;
+  for (let at: u32 = 0; at < size; at += spanBytes) {
+    if (!isIn(spans + at, slot, n)) continue;
+    store<u32>(entry, at / spanBytes, 8);
+    return spans + at;
+  }
+  return 0;
+}
+
+@inline function isIn(s: usize, slot: u32, n: u32): bool {
+  return load<u32>(s, 8) == slot && n - load<u32>(s, 12) < load<u32>(s, 4) - load<u32>(s);
 }
 
 /** The run of the span that `lookup` found. */
@@ -139,19 +164,15 @@ function lookup(slot: u32, n: u32): usize {
   const key = (n >>> pageShift) + 1;
   let i = homeOf(o, key);
   while (true) {
-    const at = pages + (i << 3);
+    const at = pages + i * entryBytes;
     const has = load<u32>(at);
     if (!has) return 0;
     if (has == key) {
       const run: usize = load<u32>(at, 4);
-      let s: usize = load<u32>(run, rSpans);
-      const end = s + load<u32>(run, rCount) * spanBytes;
-      for (; s < end; s += spanBytes) {
-        if (load<u32>(s, 8) != slot) continue;
-        if (n - load<u32>(s, 12) < load<u32>(s, 4) - load<u32>(s)) {
-          foundRun = run;
-          return s;
-        }
+      const s = spanWith(run, slot, n, at);
+      if (s) {
+        foundRun = run;
+        return s;
       }
     }
     i = (i + 1) & mask;
@@ -174,9 +195,12 @@ function hasPage(run: usize, slot: u32, page: u32): bool {
 function ensureSpan(run: usize): bool {
   const spans: usize = load<u32>(run, rSpans);
   const count = load<u32>(run, rCount);
-  if (sizeOf(spans) >= (count + 1) * spanBytes) return true;
-  const moved = resize(spans, count * spanBytes, (count + 1 + (count >>> 1)) * spanBytes);
+  const isOwn = spans == run + rOwn;
+  if (isOwn ? count == 0 : sizeOf(spans) >= (count + 1) * spanBytes) return true;
+  const size = (count + 1 + (count >>> 1)) * spanBytes;
+  const moved = isOwn ? alloc(size) : resize(spans, count * spanBytes, size);
   if (!moved) return false;
+  if (isOwn) memory.copy(moved, spans, spanBytes);
   store<u32>(run, <u32>moved, rSpans);
   return true;
 }
@@ -240,7 +264,7 @@ function cutSpan(run: usize, s: usize, a: u32, b: u32): void {
       store<u32>(s, a, 4);
       gone = to;
       store<u32>(o, load<u32>(o, oEvicted) + (to - b), oEvicted);
-      evicted += <f64>(to - b);
+      evicted += to - b;
     }
   }
   const lastPage = (first + (gone - 1 - from)) >>> pageShift;
@@ -259,6 +283,7 @@ function removeSpan(run: usize, s: usize): void {
   const end = spans + count * spanBytes;
   if (s < end) memory.copy(s, s + spanBytes, end - s);
   store<u32>(run, count, rCount);
+  if (spans == run + rOwn) return;
   const has = sizeOf(spans);
   if (has > 256 && count * spanBytes * 3 < has) cut(spans, max<u32>(count, 1) * spanBytes);
 }
@@ -282,13 +307,13 @@ export function clearOwner(slot: u32): void {
   const o = ownerAt(slot);
   const pages: usize = load<u32>(o, oPages);
   if (pages) {
-    const end = pages + ((<usize>maskOf(o) + 1) << 3);
+    const end = pages + (<usize>maskOf(o) + 1) * entryBytes;
     // A run stands on several pages: it is left at the first, and looked at once more when all are left.
-    for (let at = pages; at < end; at += 8) {
+    for (let at = pages; at < end; at += entryBytes) {
       const run: usize = load<u32>(at, 4);
       if (run && !leaveRun(run, slot)) store<u32>(at, 0, 4);
     }
-    for (let at = pages; at < end; at += 8) {
+    for (let at = pages; at < end; at += entryBytes) {
       const run: usize = load<u32>(at, 4);
       if (!run) continue;
       if (load<u32>(run, rCount)) trim(run);

@@ -13,10 +13,9 @@ const rAttach: usize = 28; // after which block of it
 const rChild: usize = 32; // first of those that go on from it
 const rNext: usize = 36; // siblings
 const rPrev: usize = 40;
-const rRingNext: usize = 44; // all runs, in a ring
-const rRingPrev: usize = 48;
-const rFlags: usize = 52;
-const runBytes: u32 = 56;
+const rFlags: usize = 44;
+const rOwn: usize = 48; // room for one span: a run with one holder has it here
+const runBytes: u32 = 64;
 
 /** Set where the run hangs in the air: its first block may stand inside another run too. */
 const suspect: u32 = 1;
@@ -28,11 +27,10 @@ const mostRun: u32 = 2048;
 const spanBytes: u32 = 16;
 
 // Heads: open addressing from the hash of a run's first block; u32 high half, u32 run, 0 for none.
-let heads: usize = 0;
+export let heads: usize = 0;
 let headShift: u32 = 0;
-let headMask: u32 = 0;
+export let headMask: u32 = 0;
 export let runCount: u32 = 0;
-export let ring: u32 = 0;
 /** Ticks with every query and every stored stretch. */
 let clock: u32 = 0;
 
@@ -140,9 +138,9 @@ function rebuildFilter(shift: u32): void {
   }
   memory.fill(filter, 0, 1 << (29 - filterShift));
   filterDead = 0;
-  let run: usize = ring;
-  for (let i: u32 = 0; i < runCount; i++, run = load<u32>(run, rRingNext)) {
-    if (load<u32>(run, rFlags) & suspect) markFilter(headHash(run));
+  for (let i: u32 = 0; i <= headMask; i++) {
+    const run: usize = load<u32>(heads + (i << 3), 4);
+    if (run && (load<u32>(run, rFlags) & suspect)) markFilter(headHash(run));
   }
 }
 
@@ -175,12 +173,10 @@ function newRun(parent: usize, attach: u32, from: usize, count: u32): usize {
   if (!run) return 0;
   const base = alloc(count << 3);
   if (!base) { free(run); return 0; }
-  const spans = alloc(spanBytes);
-  if (!spans) { free(base); free(run); return 0; }
   copyHashes(base, from, count);
   store<u32>(run, <u32>base, rBase);
   store<u32>(run, count, rLen);
-  store<u32>(run, <u32>spans, rSpans);
+  store<u32>(run, <u32>(run + rOwn), rSpans);
   store<u32>(run, 0, rCount);
   store<u32>(run, clock, rUse);
   store<u32>(run, 0, rDepth);
@@ -196,17 +192,6 @@ function newRun(parent: usize, attach: u32, from: usize, count: u32): usize {
     if (sibling) store<u32>(sibling, <u32>run, rPrev);
     store<u32>(parent, <u32>run, rChild);
     store<u32>(run, load<u32>(parent, rDepth) + attach + 1, rDepth);
-  }
-  if (ring) {
-    const last = load<u32>(ring, rRingPrev);
-    store<u32>(run, ring, rRingNext);
-    store<u32>(run, last, rRingPrev);
-    store<u32>(last, <u32>run, rRingNext);
-    store<u32>(ring, <u32>run, rRingPrev);
-  } else {
-    ring = <u32>run;
-    store<u32>(run, <u32>run, rRingNext);
-    store<u32>(run, <u32>run, rRingPrev);
   }
   runCount += 1;
   putHead(run);
@@ -266,14 +251,9 @@ function freeRun(run: usize): void {
   unhook(run);
   clearSuspect(run);
   dropHead(run);
-  const next = load<u32>(run, rRingNext);
-  const prev = load<u32>(run, rRingPrev);
-  store<u32>(prev, next, rRingNext);
-  store<u32>(next, prev, rRingPrev);
-  if (ring == <u32>run) ring = next == <u32>run ? 0 : next;
   runCount -= 1;
   free(load<u32>(run, rBase));
-  free(load<u32>(run, rSpans));
+  if (load<u32>(run, rSpans) != <u32>(run + rOwn)) free(load<u32>(run, rSpans));
   free(run);
 }
 
