@@ -122,7 +122,7 @@ class Router implements Service {
         queue: this.#desk.size,
         policy: this.#state.policy,
         bus: this.#context.bus.status,
-        missing: "no policy ttft, no truth audit, no approximate mode yet",
+        trust: this.#state.truth.audits.counts(),
       },
     };
   }

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { decodeRecord, keys } from "@pixii/wire";
+import { decodeRecord, hashProbe, keys } from "@pixii/wire";
 import { parseConfig, startService, VirtualClock } from "@pixii/runtime";
 import type { RunningService } from "@pixii/runtime";
 import { testHost } from "@pixii/runtime/testing";
@@ -23,6 +23,7 @@ Deno.test("the worker serves simulated ranks with the card of the model's vocabu
   assert.ok(listed.ok && listed.value.length === 1, JSON.stringify(listed));
   const card = decodeRecord("model", listed.value[0].value);
   assert.ok(card.ok);
+  assert.equal(card.value.hashProbe, hashProbe(card.value), "it proves its hashes");
   const { name, engine, dpSize, blockSize, totalBlocks, contextLength, vocabSize } = card.value;
   assert.deepEqual(
     { name, engine, dpSize, blockSize, totalBlocks, contextLength, vocabSize },

@@ -1,5 +1,13 @@
 import assert from "node:assert/strict";
-import { decode, decodeKvEvents, decodeStepFrame, limits, streamKeyText, xxh64 } from "@pixii/wire";
+import {
+  bytesOfU32s,
+  decode,
+  decodeKvEvents,
+  decodeStepFrame,
+  limits,
+  streamKeyText,
+  xxh64,
+} from "@pixii/wire";
 import type { KvEvent, StepEntry } from "@pixii/wire";
 import { sha256Hex } from "./digest.ts";
 import { ids, keyOf, ShellDesk } from "./shell_testing.ts";
@@ -204,6 +212,36 @@ Deno.test("WorkerShell tells each rank's blocks by events, and by a snapshot tha
   assert.equal(await refused({ model: "0".repeat(16) }), "not_found");
   const gone = await desk.control({ op: "snapshot-part", id: 999, offset: 0 });
   assert.equal(codeOf(gone), "not_found");
+});
+
+Deno.test("WorkerShell answers audits by rank: what its events told as of the number it names", async () => {
+  await using desk = await ShellDesk.sim({ ranks: 2 });
+  using _renewing = desk.renewing();
+  for (let stream = 1; stream <= 4; stream++) {
+    await desk.generate(stream, { ...long, dpRank: stream % 2 });
+  }
+  await desk.clock.advance(400);
+  const { model, owner } = desk.kvBatches[0];
+  for (const dpRank of [0, 1]) {
+    const stored = desk.kvBatches.filter((batch) => batch.dpRank === dpRank)
+      .flatMap(({ events }) => events).find((event) => event.op === "stored")!;
+    assert.ok(stored.op === "stored");
+    const hi = bytesOfU32s(Uint32Array.of(stored.hi[0], 1));
+    const lo = bytesOfU32s(Uint32Array.of(stored.lo[0], 2));
+    const ask = { op: "audit" as const, model, dpRank, tier: "device" as const, hi, lo };
+    const asked = desk.control(ask);
+    await desk.clock.advance(10);
+    const answer = decode("auditAnswer", await asked);
+    assert.ok(answer.ok);
+    assert.deepEqual([answer.value.epoch, ...answer.value.held], [owner, 1, 0]);
+    assert.ok(answer.value.number > 0);
+    assert.equal(codeOf(await desk.control({ ...ask, tier: "host" })), "not_found");
+    assert.equal(codeOf(await desk.control({ ...ask, dpRank: 7 })), "not_found");
+    const uneven = await desk.control({ ...ask, hi: new Uint8Array() });
+    assert.equal(codeOf(uneven), "invalid_request");
+  }
+  const peer = await desk.control({ op: "peer-snapshot", from: owner });
+  assert.equal(codeOf(peer), "not_found");
 });
 
 function blocksOf(batches: readonly { readonly events: readonly KvEvent[] }[]): string[] {
