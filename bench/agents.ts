@@ -1,6 +1,6 @@
 /**
  * `deno task bench:agents`: multi-turn agent sessions with shared system prompts on two llama workers (SmolLM2, one thread
- * each) through the full HTTP path over NATS and etcd: policy `kv` against `round-robin`. Each policy has a cluster and
+ * each) through the full HTTP path over NATS and etcd: policy `kv` (or `ttft`) against `round-robin`. Each policy has a cluster and
  * caches of its own and is fed the replies of its own workers; both take turns, one turn of all sessions each, since a
  * shared machine's speed drifts. Flags: see `--help`.
  */
@@ -17,7 +17,7 @@ const help = `deno task bench:agents [FLAGS]
 
   --json              one JSON line per figure
   --rounds N          runs, each on fresh clusters (1)
-  --sessions N        agent sessions (14)
+  --sessions N        agent sessions (12)
   --turns N           turns of each (5)
   --systems N         shared system prompts (2)
   --system-words N    words of a system prompt (300)
@@ -25,10 +25,15 @@ const help = `deno task bench:agents [FLAGS]
   --turn-words N      words of what it says in every later turn (30)
   --osl N             tokens of a reply (24)
   --concurrency N     sessions at a time (4)
-  --kv-cells N        KV cells of a worker (6144)
+  --kv-cells N        KV cells of a worker (5120)
   --kv-host SIZE      host tier, shared by both workers (0: each worker has only its own cache, as on two hosts)
   --seed N            of the sessions (1)
-  --model NAME        model under test (smollm2)`;
+  --model NAME        model under test (smollm2)
+  --policy P          policy against round-robin: kv or ttft (kv)
+  --prefill-scale X   kv.prefill-scale of policy kv (16: see docs/performance.md; 1 = the router's default)
+  --profile FILE      the workers' profile (deno task profile), which policy ttft foretells with
+  --sim FILE          simulated workers with this profile (deno task profile) in place of llama, for a look
+  --sim-speed X       how much faster than the model those are (1)`;
 
 const { values } = parseArgs({
   args: Deno.args,
@@ -36,7 +41,7 @@ const { values } = parseArgs({
     help: { type: "boolean", default: false },
     json: { type: "boolean", default: false },
     rounds: { type: "string", default: "1" },
-    sessions: { type: "string", default: "14" },
+    sessions: { type: "string", default: "12" },
     turns: { type: "string", default: "5" },
     systems: { type: "string", default: "2" },
     "system-words": { type: "string", default: "300" },
@@ -44,15 +49,25 @@ const { values } = parseArgs({
     "turn-words": { type: "string", default: "30" },
     osl: { type: "string", default: "24" },
     concurrency: { type: "string", default: "4" },
-    "kv-cells": { type: "string", default: "6144" },
+    "kv-cells": { type: "string", default: "5120" },
     "kv-host": { type: "string", default: "0" },
     seed: { type: "string", default: "1" },
     model: { type: "string", default: "smollm2" },
+    policy: { type: "string", default: "kv" },
+    "prefill-scale": { type: "string", default: "16" },
+    profile: { type: "string", default: "" },
+    sim: { type: "string", default: "" },
+    "sim-speed": { type: "string", default: "1" },
   },
 });
 
-const policies = ["kv", "round-robin"] as const;
-type Policy = typeof policies[number];
+if (values.policy !== "kv" && values.policy !== "ttft") {
+  console.error(`Cannot use --policy: must be kv or ttft, got ${JSON.stringify(values.policy)}`);
+  Deno.exit(2);
+}
+const tested: "kv" | "ttft" = values.policy;
+type Policy = typeof tested | "round-robin";
+const policies: readonly Policy[] = [tested, "round-robin"];
 
 const shape: AgentShape = {
   sessions: Number(values.sessions),
@@ -69,17 +84,36 @@ interface Side {
   /** Messages of each session up to now. */
   readonly chats: ChatMessage[][];
   readonly timings: ChatTiming[];
+  /** Which worker each session was on last, and how often one came to another. */
+  readonly workers: Map<number, string>;
+  moves: number;
   seconds: number;
+}
+
+/** Flags that put simulated workers in place of llama's: as many blocks, the same chunks. */
+async function simFlags(): Promise<readonly string[]> {
+  if (values.sim === "") return [];
+  const blocks = Math.floor(Number(values["kv-cells"]) / 64);
+  return [
+    ...["--engine", "sim", "--sim-speed", values["sim-speed"]],
+    ...["--worker.sim-profile", await Deno.realPath(values.sim)],
+    ...["--worker.sim-block-size", "64", "--worker.sim-blocks", `${blocks}`],
+    ...["--worker.sim-chunk-tokens", "64", "--worker.sim-max-prefills", "1"],
+  ];
 }
 
 async function startSide(policy: Policy, sessions: readonly AgentSession[]): Promise<Side> {
   const dev = await startDev([
     ...["--topology", "processes", "--model", values.model, "--served-name", "bench"],
     ...["--workers", "2", "--threads", "1", "--max-seqs", "4", "--ctx", values["kv-cells"]],
-    ...["--router", policy, "--kv-host", values["kv-host"]],
+    ...["--router", policy, "--kv-host", values["kv-host"], ...await simFlags()],
+    ...(policy === "kv" ? ["--router.kv-prefill-scale", values["prefill-scale"]] : []),
+    ...(policy === "ttft" && values.profile !== ""
+      ? ["--worker.profile", await Deno.realPath(values.profile)]
+      : []),
   ]);
   const chats = sessions.map(({ system }): ChatMessage[] => [{ role: "system", content: system }]);
-  return { dev, chats, timings: [], seconds: 0 };
+  return { dev, chats, timings: [], workers: new Map(), moves: 0, seconds: 0 };
 }
 
 /** One turn of all sessions. */
@@ -101,11 +135,19 @@ async function takeTurn(side: Side, sessions: readonly AgentSession[], turn: num
         throw new Error(`expected ${values.osl} tokens, got ${timing.outputTokens}`);
       }
       messages.push({ role: "assistant", content: timing.text });
+      noteWorker(side, session, timing.worker);
       return timing;
     },
   });
   side.seconds += (performance.now() - startedMs) / 1000;
   side.timings.push(...timings);
+}
+
+function noteWorker(side: Side, session: number, worker: string | undefined): void {
+  if (worker === undefined) return;
+  const last = side.workers.get(session);
+  if (last !== undefined && last !== worker) side.moves += 1;
+  side.workers.set(session, worker);
 }
 
 interface RoundResult {
@@ -127,7 +169,13 @@ function resultOf({ timings, seconds }: Side): RoundResult {
   };
 }
 
-async function runRound(seed: number): Promise<Record<Policy, RoundResult>> {
+/** A round's results: of the policy under test, and of round-robin. */
+interface Round {
+  readonly tested: RoundResult;
+  readonly roundRobin: RoundResult;
+}
+
+async function runRound(seed: number): Promise<Round> {
   const sessions = agentSessions(shape, seed);
   await using stack = new AsyncDisposableStack();
   const start = async (policy: Policy) => {
@@ -135,38 +183,43 @@ async function runRound(seed: number): Promise<Record<Policy, RoundResult>> {
     stack.use(side.dev);
     return side;
   };
-  const sides = { kv: await start("kv"), "round-robin": await start("round-robin") };
+  const sides = new Map<Policy, Side>();
+  for (const policy of policies) sides.set(policy, await start(policy));
   for (let turn = 0; turn < shape.turns; turn++) {
     const order = turn % 2 === 0 ? policies : policies.toReversed();
     for (const policy of order) {
-      await takeTurn(sides[policy], sessions, turn);
-      const { tokensPerSecond, ttftP50, cachedShare } = resultOf(sides[policy]);
+      const side = sides.get(policy)!;
+      await takeTurn(side, sessions, turn);
+      const { tokensPerSecond, ttftP50, cachedShare } = resultOf(side);
       console.error(
         `turn ${turn + 1}, ${policy}: ${tokensPerSecond.toFixed(1)} tokens/s, TTFT p50 ${
           ttftP50.toFixed(0)
-        } ms, ${(100 * cachedShare).toFixed(0)} % of the prompts cached, so far`,
+        } ms, ${
+          (100 * cachedShare).toFixed(0)
+        } % of the prompts cached, ${side.moves} moves of sessions, so far`,
       );
     }
   }
-  return { kv: resultOf(sides.kv), "round-robin": resultOf(sides["round-robin"]) };
+  return {
+    tested: resultOf(sides.get(tested)!),
+    roundRobin: resultOf(sides.get("round-robin")!),
+  };
 }
 
-function printRatio(
-  figure: string,
-  unit: string,
-  rounds: readonly { readonly kv: number; readonly "round-robin": number }[],
-): void {
-  const ratios = rounds.map((one) => one.kv / one["round-robin"]);
-  const isRatio = unit === "ratio";
+/** A ratio of the tested policy to round-robin, or its own value with the ratio beside. */
+function printBeside(figure: string, key: keyof RoundResult, rounds: readonly Round[]): void {
+  const ratios = rounds.map((one) => one.tested[key] / one.roundRobin[key]);
+  const isRatio = key === "tokensPerSecond";
+  const own = rounds.map((one) => one.tested[key]);
   printFigure({
     figure,
-    value: median(isRatio ? ratios : rounds.map((one) => one.kv)),
-    unit,
-    better: isRatio ? "higher" : "lower",
+    value: median(isRatio ? ratios : own),
+    unit: isRatio ? "ratio" : key === "cachedShare" ? "share" : "ms",
+    better: isRatio || key === "cachedShare" ? "higher" : "lower",
     anchor: isRatio ? "round-robin tok/s" : "round-robin",
-    anchorValue: median(rounds.map((one) => one["round-robin"])),
+    anchorValue: median(rounds.map((one) => one.roundRobin[key])),
     ratio: median(ratios),
-    runs: isRatio ? ratios : rounds.map((one) => one.kv),
+    runs: isRatio ? ratios : own,
   }, values.json);
 }
 
@@ -175,20 +228,11 @@ if (values.help) {
   Deno.exit(0);
 }
 await printMachine();
-const rounds: Record<Policy, RoundResult>[] = [];
+const rounds: Round[] = [];
 for (let round = 0; round < Number(values.rounds); round++) {
   rounds.push(await runRound(Number(values.seed) + round));
 }
-const of = (key: keyof RoundResult) =>
-  rounds.map((one) => ({ kv: one.kv[key], "round-robin": one["round-robin"][key] }));
-printRatio("agents.tokens_vs_rr", "ratio", of("tokensPerSecond"));
-printRatio("agents.ttft_p50", "ms", of("ttftP50"));
-printRatio("agents.ttft_p95", "ms", of("ttftP95"));
-for (const policy of policies) {
-  printFigure({
-    figure: `agents.cached.${policy}`,
-    value: median(rounds.map((one) => one[policy].cachedShare)),
-    unit: "share",
-    better: "higher",
-  }, values.json);
-}
+printBeside("agents.tokens_vs_rr", "tokensPerSecond", rounds);
+printBeside("agents.ttft_p50", "ttftP50", rounds);
+printBeside("agents.ttft_p95", "ttftP95", rounds);
+printBeside("agents.cached", "cachedShare", rounds);

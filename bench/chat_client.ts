@@ -4,6 +4,8 @@ export interface ChatTiming {
   readonly promptTokens: number;
   readonly cachedTokens: number;
   readonly text: string;
+  /** Instance of the worker that answered, where the frontend says it. */
+  readonly worker: string | undefined;
   /** Milliseconds from sending to the first content chunk, and to the end. */
   readonly ttftMs: number;
   readonly totalMs: number;
@@ -23,7 +25,7 @@ async function timedStream(url: string, body: Record<string, unknown>): Promise<
   const started = performance.now();
   const response = await fetch(url, {
     method: "POST",
-    headers: { "content-type": "application/json" },
+    headers: { "content-type": "application/json", "x-pixii-debug": "1" },
     body: JSON.stringify({ ...body, stream: true, stream_options: { include_usage: true } }),
   });
   if (!response.ok) throw new Error(`${response.status}: ${await response.text()}`);
@@ -51,6 +53,7 @@ async function timedStream(url: string, body: Record<string, unknown>): Promise<
     promptTokens: usage.prompt_tokens,
     cachedTokens: usage.prompt_tokens_details?.cached_tokens ?? 0,
     text: answer,
+    worker: response.headers.get("x-pixii-worker") ?? undefined,
     ttftMs,
     totalMs: performance.now() - started,
   };
