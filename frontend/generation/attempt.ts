@@ -2,6 +2,7 @@ import {
   decode,
   decodeStepFrame,
   encode,
+  encodeGenerateRequest,
   fail,
   isRetryable,
   limits,
@@ -112,7 +113,7 @@ export class Attempt implements InboxReader {
 
   /** Gives the attempt up: the stream must go on elsewhere or fail. */
   lose(failure: Failure): void {
-    if (this.#release()) this.#over.resolve(failure);
+    if (this.#release({ reason: failure.code })) this.#over.resolve(failure);
   }
 
   /** Like `lose`, and tells the worker, should it still be there. */
@@ -123,7 +124,7 @@ export class Attempt implements InboxReader {
 
   /** Ends the attempt and tells the worker. Idempotent. */
   stop(): void {
-    if (!this.#release()) return;
+    if (!this.#release({ reason: "cancelled" })) return;
     this.#tellCancel();
     this.#over.resolve(undefined);
   }
@@ -137,7 +138,9 @@ export class Attempt implements InboxReader {
     if (taken.tokens.length > 0) {
       this.#fruitlessResumes = 0;
       if (!this.#hasTokens) {
-        this.#parts.ledger.add({ op: "first-token", ...key });
+        const { device, host, disk } = output.cached;
+        const cachedTokens = device + host + disk;
+        this.#parts.ledger.add({ op: "first-token", ...key, cachedTokens });
         this.#parts.demand.firstToken(request.model.hash, nowMs - this.#startMs);
       }
       this.#hasTokens = true;
@@ -167,7 +170,7 @@ export class Attempt implements InboxReader {
     while (!this.#isOver) {
       const message = this.#message();
       const timeoutMs = Math.min(limits.acceptMs, Math.max(1, message.remainingMs));
-      const reply = await bus.request(subject, encode("generateRequest", message), {
+      const reply = await bus.request(subject, encodeGenerateRequest(message), {
         timeoutMs,
         signal,
       });
@@ -248,7 +251,7 @@ export class Attempt implements InboxReader {
   #ended(end: StreamEnd): void {
     if (this.#isOver) return;
     if (end.reason === "stop" || end.reason === "length") {
-      this.#release(this.next);
+      this.#release({ reason: end.reason, readTo: this.next });
       this.#over.resolve(undefined);
       return this.#options.owner.ended(end);
     }
@@ -309,11 +312,13 @@ export class Attempt implements InboxReader {
   }
 
   /** The one place where an attempt lets go; false where it has already. */
-  #release(readTo?: number): boolean {
+  #release({ reason, readTo }: { readonly reason: string; readonly readTo?: number }): boolean {
     if (this.#isOver) return false;
     this.#isOver = true;
     this.#parts.inbox.close(this, readTo);
-    this.#parts.ledger.add({ op: "complete", ...this.#options.key });
+    this.#parts.ledger.add({
+      ...{ op: "complete", ...this.#options.key, outputTokens: this.next, reason },
+    });
     this.#parts.demand.completed(this.#options.request.model.hash);
     this.#stop.abort(over);
     return true;

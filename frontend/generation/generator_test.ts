@@ -38,6 +38,9 @@ Deno.test("start() runs a stream from route to end", async () => {
   const [book] = world.ledger;
   assert.ok(book.op === "book");
   assert.deepEqual([book.prefillTokens, book.blocks], [24, 3]);
+  const [, first, end] = world.ledger;
+  assert.ok(first.op === "first-token" && end.op === "complete");
+  assert.deepEqual([first.cachedTokens, end.outputTokens, end.reason], [1, 5, "length"]);
 });
 
 Deno.test("start() runs many streams at once, and idle() waits for them", async () => {

@@ -32,6 +32,8 @@ export interface Call {
   /** Path of the URL as it was sent, percent-encoding kept. */
   readonly path: string;
   readonly requestId: RequestId;
+  /** The client's own `x-request-id`, where it is echoed. */
+  readonly clientId: string | undefined;
   /** Headers of the answer; `x-request-id` is there. */
   readonly headers: Headers;
 }
@@ -45,7 +47,8 @@ export function callOf(request: Request, chance: Chance): Call {
   const own = request.headers.get("x-request-id") ?? "";
   const isFit = own.length > 0 && own.length <= longestClientId && /^[!-~]+$/.test(own);
   const headers = new Headers({ "x-request-id": isFit ? own : requestId });
-  return { request, path: pathOf(request.url), requestId, headers };
+  const clientId = isFit ? own : undefined;
+  return { request, path: pathOf(request.url), requestId, clientId, headers };
 }
 
 /** The path of a URL. Not parsed further: a `Host` that is no host must not break the request that names it. */

@@ -209,6 +209,7 @@ Deno.test("x-request-id is echoed where it is fit, and made where not, on every 
   const { requestId } = api.worker.requests[0];
   const line = api.world.log.lines.findLast(({ fields }) => fields.clientId === "s1");
   assert.equal(line?.fields.requestId, requestId);
+  assert.equal(api.world.router.requests.at(-1)?.hints?.clientId, "s1");
 });
 
 Deno.test("x-pixii-debug tells worker and cached tokens by tier", async () => {

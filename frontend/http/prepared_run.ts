@@ -55,6 +55,8 @@ async function prepareAsked(
     hintHeaders(call.request.headers),
     asked.request.hints,
   );
+  // Under its own id the client finds the decision again: `deno task explain ID`.
+  if (call.clientId !== undefined) hints.clientId = call.clientId;
   if (parts.isDraining()) return draining();
   const model = directory.find(asked.request.model);
   if (model === undefined) return { ok: false, error: unknownModel(asked.request.model) };
