@@ -4,7 +4,7 @@ import { commonOptions, option } from "@pixii/runtime";
 import type { ConfigOf } from "@pixii/runtime";
 import type { RouterRules } from "./core/router_state.ts";
 import { truthOptions, truthRulesOf } from "./truth_options.ts";
-import { queueOptions, queueRulesOf } from "./queue_options.ts";
+import { queueOptions, queueRulesOf, splitOptions, splitRulesOf } from "./queue_options.ts";
 import { defaultTtftWeights } from "./core/ttft_cost.ts";
 
 const credit = (fallback: number, tier: string) =>
@@ -97,6 +97,7 @@ export const routerSchema = {
     help: "How long a session stays with its worker after its last request; 0 turns it off.",
   }),
   ...queueOptions,
+  ...splitOptions,
   ...truthOptions,
   "decisions.keep": option.integer({
     fallback: 1_024,
@@ -141,6 +142,7 @@ export function rulesOf(config: RouterConfig, router: InstanceId): RouterRules {
     },
     hungStepMs: config["liveness.hung-step"],
     busy: queueRulesOf(config).busy,
+    split: splitRulesOf(config),
     sessionTtlMs: config["affinity.ttl"],
     indexBytes: config["index.max-bytes"],
     keptDecisions: config["decisions.keep"],

@@ -1,6 +1,7 @@
 import { option } from "@pixii/runtime";
 import type { ConfigOf } from "@pixii/runtime";
 import type { QueueRules } from "./core/queue_rules.ts";
+import type { SplitRules } from "./core/split.ts";
 
 /** Options of the router's queue. */
 export const queueOptions = {
@@ -74,6 +75,36 @@ export const queueOptions = {
     help: "What an output token counts in a tenant's share.",
   }),
 } as const;
+
+/** Options about splitting prefill from decode. */
+export const splitOptions = {
+  "split.mode": option.choice(["off", "advise"], {
+    fallback: "off",
+    help:
+      "advise: decisions name the prefill worker that should compute the prompt; engines do not hand over yet, so nothing else follows.",
+  }),
+  "split.max-local-prefill": option.integer({
+    fallback: 512,
+    min: 0,
+    max: 10_000_000,
+    help: "Prompt tokens to compute that stay with the decode worker.",
+  }),
+  "split.max-prefill-queue": option.integer({
+    fallback: 65_536,
+    min: 0,
+    max: 1_000_000_000,
+    help: "A prefill worker with more prompt tokens waiting gets no more.",
+  }),
+} as const;
+
+/** What the core needs of the config about splitting; nothing where it is off. */
+export function splitRulesOf(config: ConfigOf<typeof splitOptions>): SplitRules | undefined {
+  if (config["split.mode"] === "off") return undefined;
+  return {
+    maxLocalPrefillTokens: config["split.max-local-prefill"],
+    maxQueueTokens: config["split.max-prefill-queue"],
+  };
+}
 
 /** What the queue's core needs of the config. */
 export function queueRulesOf(config: ConfigOf<typeof queueOptions>): QueueRules {

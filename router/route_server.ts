@@ -98,10 +98,10 @@ export class RouteServer implements Disposable {
       this.#metrics.queued.add();
       return { kind: "queued", router: this.#context.instance, ahead };
     }
-    const { rank, overlap } = outcome.decision;
+    const { rank, overlap, prefill } = outcome.decision;
     const { worker, card: { blockSize } } = rank;
     this.#count(request, outcome.decision);
-    return { kind: "decision", worker, overlap, blockSize, record: noRecord };
+    return { kind: "decision", worker, overlap, blockSize, record: noRecord, prefill };
   }
 
   #refusal(error: Failure): RouteReply {

@@ -101,6 +101,8 @@ export const decisionRecord = z.object({
   chance: z.array(finite).max(64),
   /** Changes with every event, booking and report the router applied. */
   stateVersion: count,
+  /** Who could compute the prompt for the chosen worker, where splitting it off was found to pay. */
+  prefill: workerRank.optional(),
 });
 /** Why this worker. */
 export type DecisionRecord = z.infer<typeof decisionRecord>;

@@ -25,6 +25,7 @@ import type { Rank } from "./rank.ts";
 import { weightsWith } from "./request_weights.ts";
 import type { Scored } from "./scored.ts";
 import type { Sessions } from "./sessions.ts";
+import type { PrefillPlace } from "./split.ts";
 
 /** What a decision rests on besides the model and the request. */
 export interface DecisionGround {
@@ -57,6 +58,8 @@ export interface Decision {
   readonly overlap: Overlap;
   /** All it was made from, as numbers. */
   readonly trace: DecisionTrace;
+  /** Who could compute the prompt instead, where that is looked for and pays. */
+  prefill?: PrefillPlace;
   /** The trace in words, made when it is asked for: not on the way of a request. */
   readonly record: DecisionRecord;
 }
@@ -118,6 +121,7 @@ class Placed implements Decision {
   readonly rank: Rank;
   readonly overlap: Overlap;
   readonly trace: DecisionTrace;
+  prefill?: PrefillPlace;
 
   constructor(rank: Rank, overlap: Overlap, trace: DecisionTrace) {
     this.rank = rank;
@@ -131,7 +135,7 @@ class Placed implements Decision {
 }
 
 /** The candidates with what each holds of the prompt. */
-function overlapsOf(
+export function overlapsOf(
   ranks: readonly Rank[],
   request: RouteRequest,
   ground: DecisionGround,

@@ -35,6 +35,8 @@ export interface DecisionPlace {
   readonly wallMs?: number;
   readonly stateVersion: number;
   readonly queuedMs?: number;
+  /** Who could compute the prompt instead. */
+  prefill?: WorkerRank;
 }
 
 /** What `DecisionTrace` is made of; everything is kept as it is and must not change. */
@@ -118,6 +120,7 @@ export class DecisionTrace {
         candidates: bestFirst(looked, chosen),
         ...{ eligible: all.length, chosen: chosen.rank.worker, chance: [...this.#chance] },
         stateVersion,
+        ...(place.prefill === undefined ? {} : { prefill: place.prefill }),
       },
       ...{ modelHash: model.hash, frontend },
       ...(hints?.clientId === undefined ? {} : { clientId: hints.clientId }),

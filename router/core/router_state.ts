@@ -21,10 +21,13 @@ import type { KvWeights } from "./kv_cost.ts";
 import { Ledger } from "./ledger.ts";
 import type { EntryResult, SweptBookings } from "./ledger.ts";
 import { Liveness } from "./liveness.ts";
+import type { Model } from "./model.ts";
 import type { BusyRules } from "./queue_rules.ts";
 import { noTruthRules, Truth } from "./truth.ts";
 import type { TruthRules } from "./truth.ts";
 import { Sessions } from "./sessions.ts";
+import { prefillPlace } from "./split.ts";
+import type { SplitRules } from "./split.ts";
 import { defaultTtftWeights } from "./ttft_cost.ts";
 import type { TtftWeights } from "./ttft_cost.ts";
 
@@ -37,6 +40,8 @@ export interface RouterRules {
   readonly hungStepMs: number;
   /** When a rank is full; without it none is. */
   readonly busy?: BusyRules;
+  /** When a prompt is better computed by a prefill worker; without it that is not looked at. */
+  readonly split?: SplitRules;
   /** Nothing is audited and nothing supposed without it. */
   readonly truth?: TruthRules;
   readonly sessionTtlMs: number;
@@ -63,6 +68,7 @@ export class RouterState implements DecisionGround {
   readonly weights: PolicyWeights;
   readonly hungStepMs: number;
   readonly busy: BusyRules | undefined;
+  readonly split: SplitRules | undefined;
   readonly liveness = new Liveness();
   readonly ledger = new Ledger();
   readonly streams: EventStreams;
@@ -79,6 +85,7 @@ export class RouterState implements DecisionGround {
     this.weights = { kv: rules.kv, ttft: rules.ttft ?? defaultTtftWeights };
     this.hungStepMs = rules.hungStepMs;
     this.busy = rules.busy;
+    this.split = rules.split;
     this.sessions = new Sessions(rules.sessionTtlMs);
     this.decisions = new DecisionLog(rules.keptDecisions);
     this.streams = new EventStreams(rules.indexBytes);
@@ -108,6 +115,7 @@ export class RouterState implements DecisionGround {
     const decision = decide(served, request, { ground: this, moment });
     if (!decision.ok) return decision;
     this.#book(request, decision.value, moment.nowMs);
+    this.#split(served, request, { decision: decision.value, nowMs: moment.nowMs });
     served.turn += 1;
     decision.value.rank.lastTurn = served.turn;
     return decision;
@@ -155,6 +163,19 @@ export class RouterState implements DecisionGround {
       this.sessions.put(entry.model, entry.session, use);
     }
     return result;
+  }
+
+  #split(
+    model: Model,
+    request: RouteRequest,
+    { decision, nowMs }: { readonly decision: Decision; readonly nowMs: number },
+  ): void {
+    if (this.split === undefined) return;
+    const rules = this.split;
+    const place = prefillPlace(model, request, { ground: this, rules, decode: decision, nowMs });
+    if (place === undefined) return;
+    decision.prefill = place;
+    decision.trace.place.prefill = place.worker;
   }
 
   /** Key of the only rank that may serve the request: the one its hard session is bound to. */
