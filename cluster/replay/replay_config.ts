@@ -64,7 +64,9 @@ export const replaySchema = {
   eviction: option.text({
     fallback: "",
     placeholder: "A,B,...",
-    help: `Rows for one pooled cache of all blocks, by eviction: ${evictionNames.join(", ")}.`,
+    help: `Rows for one pooled cache of all blocks, by eviction: ${
+      evictionNames.join(", ")
+    } (learned: least worth by class and age; belady: sees the future).`,
   }),
   service: option.choice(["prefill", "engine"], {
     fallback: "prefill",

@@ -1,8 +1,9 @@
+import { LearnedOrder } from "./learned_order.ts";
 import { BeladyOrder, LruOrder } from "./pooled_cache.ts";
 import type { EvictionOrder, PooledView } from "./pooled_cache.ts";
 
 /** Evictions that a replay compares. */
-export const evictionNames = ["lru", "belady"] as const;
+export const evictionNames = ["lru", "learned", "belady"] as const;
 /** Evictions that a replay compares. */
 export type EvictionName = typeof evictionNames[number];
 
@@ -11,6 +12,8 @@ export function evictionOrder(name: EvictionName, view: PooledView): EvictionOrd
   switch (name) {
     case "lru":
       return new LruOrder(view);
+    case "learned":
+      return new LearnedOrder(view);
     case "belady":
       return new BeladyOrder(view);
   }
