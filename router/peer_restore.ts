@@ -1,4 +1,3 @@
-import { limits } from "@pixii/wire";
 import type { InstanceId, Subjects } from "@pixii/wire";
 import type { Bus, Clock, Log } from "@pixii/runtime";
 import type { RestoredFrom } from "./core/restored.ts";
@@ -68,7 +67,6 @@ export function takeBundle(
   }
   log.info("restored what was known", {
     ...{ from, sources: kept, entries: entries.length, bytes: bytes.byteLength },
-    mostBytes: limits.assembledBytes,
   });
   return content;
 }
