@@ -16,9 +16,10 @@ const help = `deno task bench:fidelity [FLAGS]
 
   --json            one JSON line per figure
   --rounds N        loads of another seed, each run by all (2)
-  --requests N      requests of a load (12)
-  --rate X          arrivals a second (0.5)
+  --requests N      requests of a load (10)
+  --rate X          arrivals a second (0.4)
   --profile FILE    a profile of the model; without it one is measured first (deno task profile)
+  --grid G          its grid (quick)
   --model NAME      model under test (smollm2)
   --seed N          of the loads (1)`;
 
@@ -28,9 +29,10 @@ const { values } = parseArgs({
     help: { type: "boolean", default: false },
     json: { type: "boolean", default: false },
     rounds: { type: "string", default: "2" },
-    requests: { type: "string", default: "12" },
-    rate: { type: "string", default: "0.5" },
+    requests: { type: "string", default: "10" },
+    rate: { type: "string", default: "0.4" },
     profile: { type: "string", default: "" },
+    grid: { type: "string", default: "quick" },
     model: { type: "string", default: "smollm2" },
     seed: { type: "string", default: "1" },
   },
@@ -53,7 +55,19 @@ function simArgs(profile: string): string[] {
 async function measureProfile(path: string): Promise<void> {
   const main = new URL("../cluster/profile/main.ts", import.meta.url).pathname;
   const { success } = await new Deno.Command(Deno.execPath(), {
-    args: ["run", "-A", "--no-check", main, "--model", values.model, "--out", path, "--no-plot"],
+    args: [
+      "run",
+      "-A",
+      "--no-check",
+      main,
+      "--model",
+      values.model,
+      "--out",
+      path,
+      "--no-plot",
+      "--grid",
+      values.grid,
+    ],
     stdout: "null",
     stderr: "inherit",
   }).output();

@@ -28,8 +28,9 @@ async function main(): Promise<number> {
     console.log("--worker.FLAG goes to the worker that is measured: --worker.sim-speed 10");
     return 0;
   }
+  const env = Deno.env.toObject();
   const { own, passed } = splitPassthrough(Deno.args);
-  const parsed = parseConfig(profileSchema, { args: own, env: {} });
+  const parsed = parseConfig(profileSchema, { args: own, env });
   if ("problems" in parsed) {
     for (const problem of parsed.problems) console.error(problem);
     return 2;
@@ -39,7 +40,6 @@ async function main(): Promise<number> {
   const clock = systemClock();
   const isTerminal = Deno.stderr.isTerminal();
   const progress = textProgress({ write, bar: isTerminal, nowMs: () => clock.nowMs() });
-  const env = Deno.env.toObject();
   const folders = config.engine === "sim";
   const model = await ensureModel(config.model, { env, clock, progress, download: true, folders });
   if (!model.ok) {

@@ -16,9 +16,10 @@ export const profileSchema = {
     placeholder: "FILE",
     help: "Where the profile goes; empty: NAME.profile.json here. A picture is put beside it.",
   }),
-  grid: option.choice(["small", "full"], {
+  grid: option.choice(["quick", "small", "full"], {
     fallback: "small",
-    help: "Points: small takes a minute or two for smollm2, full about ten times that.",
+    help:
+      "Points: for smollm2 quick takes half a minute, small two or three minutes, full about ten times that.",
   }),
   threads: option.integer({
     fallback: 1,
