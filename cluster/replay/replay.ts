@@ -43,7 +43,12 @@ export async function planOf(
     trace: jittered(part, config.jitter, draws("jitter")),
     ...lists.value,
     ...{ workers: config.workers, capacityBlocks: config["capacity-blocks"] },
-    ...{ maxSeqs: config["max-seqs"], busy: config.busy, rate: config.rate },
+    ...{
+      service: config.service,
+      maxSeqs: config["max-seqs"],
+      busy: config.busy,
+      rate: config.rate,
+    },
     sloMs: config.slo === 0 ? undefined : config.slo,
     rules: rules.value,
     drawOf: draws,

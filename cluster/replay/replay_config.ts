@@ -3,6 +3,7 @@ import { option } from "@pixii/runtime";
 import type { ConfigOf } from "@pixii/runtime";
 import { evictionNames } from "./core/eviction_orders.ts";
 import { lineOrders } from "./core/replay_job.ts";
+import { replayServices } from "./core/replay_service.ts";
 import { traceParts } from "./core/trace_shape.ts";
 
 /** Policies that a replay compares. */
@@ -68,7 +69,7 @@ export const replaySchema = {
       evictionNames.join(", ")
     } (learned: least worth by class and age; belady: sees the future).`,
   }),
-  service: option.choice(["prefill", "engine"], {
+  service: option.choice(replayServices, {
     fallback: "prefill",
     help:
       "prefill: one prompt at a time and no decode, to compare policies; engine: continuous batching with decode.",

@@ -17,7 +17,7 @@ function planOf(more: Partial<ReplayPlan> = {}, seed = 1): ReplayPlan {
   const requests = trace.requests.map((one) => ({ ...one, session: undefined }));
   return {
     trace: { ...trace, requests },
-    ...{ policies: ["kv", "round-robin"], orders: ["fcfs"], evictions: [] },
+    ...{ policies: ["kv", "round-robin"], orders: ["fcfs"], evictions: [], service: "prefill" },
     ...{ workers: 4, capacityBlocks: 800, maxSeqs: 64, busy: 1, rate: 1, sloMs: undefined },
     rules: {
       kv: {
@@ -71,4 +71,25 @@ Deno.test("under order shortest short prompts wait less, and nobody for ever", (
   ).rows;
   assert.ok(shortest.ttft.p50Ms < fcfs.ttft.p50Ms);
   assert.ok(shortest.ttftMs.every((ms) => ms < 10 * fcfs.ttft.p99Ms));
+});
+
+Deno.test("service engine says every token of every request, and the same twice", () => {
+  const plan = planOf({ policies: ["ttft", "round-robin"], service: "engine", maxSeqs: 8 });
+  const tokens = plan.trace.requests.reduce((sum, one) => sum + one.outputTokens, 0);
+  const report = runPlan(plan);
+  for (const row of report.rows) {
+    assert.equal(row.refused, 0);
+    // The first token of each has nothing before it.
+    assert.equal(row.itl.count, tokens - row.requests);
+    assert.ok(row.itl.p50Ms > 0 && row.itl.p50Ms <= row.itl.p99Ms);
+  }
+  const text = (rows: unknown) => JSON.stringify(rows);
+  assert.equal(text(report.rows), text(runPlan(plan).rows));
+});
+
+Deno.test("service engine goes on where sequences lose their blocks to others", () => {
+  const plan = planOf({ service: "engine", capacityBlocks: 260, workers: 1, rate: 4 });
+  const [row] = runPlan({ ...plan, policies: ["kv"] }).rows;
+  const fitting = plan.trace.requests.filter(({ inputTokens }) => inputTokens < 128 * 260);
+  assert.equal(row.requests - row.refused, fitting.length);
 });

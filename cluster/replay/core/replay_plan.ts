@@ -1,4 +1,3 @@
-import type { WorkerProfile } from "@pixii/wire";
 import { defaultTtftWeights } from "@pixii/router/core";
 import type { RouterRules } from "@pixii/router/core";
 import { denseTrace } from "./dense_trace.ts";
@@ -7,9 +6,10 @@ import type { EvictionName } from "./eviction_orders.ts";
 import { FleetReplay } from "./fleet_replay.ts";
 import type { FleetResult, ReplayPolicy } from "./fleet_replay.ts";
 import { pooledHits } from "./pooled_cache.ts";
-import { PrefillWorker } from "./prefill_worker.ts";
 import type { LineOrder } from "./replay_job.ts";
 import type { Trace } from "./replay_request.ts";
+import { profileOf, workerOf } from "./replay_service.ts";
+import type { ReplayService } from "./replay_service.ts";
 import { inputTokens, spanMs } from "./trace_shape.ts";
 
 /** What is replayed, and how. */
@@ -20,6 +20,7 @@ export interface ReplayPlan {
   readonly evictions: readonly EvictionName[];
   readonly workers: number;
   readonly capacityBlocks: number;
+  readonly service: ReplayService;
   readonly maxSeqs: number;
   readonly busy: number;
   readonly rate: number;
@@ -98,13 +99,14 @@ export function replayOnce(
     readonly tokenMs: number;
   },
 ): FleetResult {
-  const { trace, workers, capacityBlocks, maxSeqs, rules } = plan;
+  const { trace, workers, capacityBlocks, maxSeqs, rules, service } = plan;
   const { policy, order, rate, tokenMs } = one;
   const { blockSize } = trace;
+  const parts = { service, capacityBlocks, blockSize, maxSeqs, order, tokenMs };
   const replay = new FleetReplay({
     ...{ trace, policy, workers, capacityBlocks, maxSeqs, rate },
     draw: plan.drawOf(policy),
-    profile: linearProfile(tokenMs, blockSize),
+    profile: profileOf(parts),
     rules: {
       ...{ kv: rules.kv, ttft: rules.ttft ?? defaultTtftWeights, hungStepMs: 1e9 },
       ...{
@@ -113,7 +115,7 @@ export function replayOnce(
         keptDecisions: 0,
       },
     },
-    worker: (sink) => new PrefillWorker({ capacityBlocks, blockSize, order, tokenMs, sink }),
+    worker: (sink) => workerOf(parts, sink),
   });
   const result = replay.run();
   replay.checkIntegrity();
@@ -130,15 +132,4 @@ function highestRate(holds: (rate: number) => boolean): number {
     else most = middle;
   }
   return least;
-}
-
-/** A worker whose prompts take `tokenMs` a token whatever lies before them. */
-function linearProfile(tokenMs: number, blockSize: number): WorkerProfile {
-  return {
-    ...{ version: 1, model: "replay", modelDigest: "", engine: "sim", engineVersion: "1" },
-    ...{ machine: "", measuredAt: "", about: "", blockSize },
-    prefill: { newTokens: [0, 1_000_000], contextTokens: [0], ms: [[0], [1_000_000 * tokenMs]] },
-    decode: { sequences: [1], contextTokens: [0], ms: [[0]] },
-    onboardBlockMs: {},
-  };
 }
