@@ -1,4 +1,5 @@
 import type { Metrics } from "@pixii/runtime";
+import { queueMetrics } from "./queue_metrics.ts";
 import { indexMetrics } from "./index_metrics.ts";
 import { truthMetrics } from "./truth_metrics.ts";
 
@@ -7,10 +8,7 @@ const decisionBuckets = [5e-5, 1e-4, 2e-4, 5e-4, 1e-3, 2e-3, 5e-3, 1e-2, 5e-2];
 /** Part of a prompt's blocks that the chosen worker holds. */
 const hitBuckets = [0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1];
 
-/** Seconds that a request waits in the queue. */
-const queueBuckets = [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60];
-
-/** The router's metrics; every name is listed here once. */
+/** The router's metrics; every name is listed here or in `queue_metrics.ts` once. */
 export function routerMetrics(metrics: Metrics) {
   return {
     ...truthMetrics(metrics),
@@ -60,25 +58,7 @@ export function routerMetrics(metrics: Metrics) {
       "Messages that could not be read",
       ["kind"],
     ),
-    queued: metrics.counter("pixii_router_queued_total", "Requests that had to wait for a worker"),
-    queueEnded: metrics.counter(
-      "pixii_router_queue_ended_total",
-      "Waits ended: placed, cancelled, or the code they were refused with",
-      ["result"],
-    ),
-    queueSeconds: metrics.histogram(
-      "pixii_router_queue_seconds",
-      "Time that a request waited for a worker, until placed or refused",
-      queueBuckets,
-    ),
-    queuePending: metrics.gauge("pixii_router_queue_pending_requests", "Requests that wait", [
-      "model",
-    ]),
-    queuePendingTokens: metrics.gauge(
-      "pixii_router_queue_pending_isl_tokens",
-      "Prompt tokens of the requests that wait",
-      ["model"],
-    ),
+    ...queueMetrics(metrics),
     workers: metrics.gauge("pixii_router_workers", "Worker ranks by state", ["state"]),
     sessions: metrics.gauge("pixii_router_sessions", "Sessions bound to a worker"),
   };
