@@ -71,6 +71,7 @@ export class Audits {
   readonly #waiting = new Set<Audited>();
   readonly #doubtful = new Set<Audited>();
   #results: AuditResult[] = [];
+  #samples = 0;
   #mix: number;
 
   /** `seed`: which blocks are drawn; any number. */
@@ -95,6 +96,7 @@ export class Audits {
     const known = this.#sources.get(key);
     if (known === undefined) return;
     this.#sources.delete(key);
+    if (known.sample !== undefined) this.#samples -= 1;
     for (const set of [this.#ready, this.#waiting, this.#doubtful]) set.delete(known);
   }
 
@@ -148,6 +150,11 @@ export class Audits {
     }
   }
 
+  /** Samples that are followed: while there are none, `moved` has nothing to do. */
+  get samples(): number {
+    return this.#samples;
+  }
+
   /** At most `most` audits to ask for now; each ends with `answered` or `unanswered`. */
   takeAsks(most: number): AuditAsk[] {
     const asks: AuditAsk[] = [];
@@ -177,6 +184,7 @@ export class Audits {
 
   /** The stream of a source applied something. */
   moved(key: string, nowMs: number): void {
+    if (this.#samples === 0) return;
     const known = this.#sources.get(key);
     if (known?.sample === undefined) return;
     known.sample.moved(known.opened.stream.number);
@@ -193,9 +201,11 @@ export class Audits {
 
   /** Throws where the books do not add up. */
   checkIntegrity(): void {
+    let samples = 0;
     for (const [key, known] of this.#sources) {
       const { sample, isAsked, answer, trust } = known;
       const isReady = this.#ready.has(known);
+      if (sample !== undefined) samples += 1;
       if (known.opened.key !== key) throw new Error(`source ${key} is audited as another`);
       if ((sample !== undefined) !== (isAsked || isReady) || (isAsked && isReady)) {
         throw new Error(`the audit of ${key} is neither asked for nor ready`);
@@ -207,6 +217,7 @@ export class Audits {
         throw new Error(`the doubt about ${key} is not booked`);
       }
     }
+    if (samples !== this.#samples) throw new Error(`${samples} samples, ${this.#samples} counted`);
     for (const set of [this.#ready, this.#waiting, this.#doubtful]) {
       for (const one of set) {
         if (this.#sources.get(one.opened.key) !== one) {
@@ -231,7 +242,9 @@ export class Audits {
     const where = { index, slot, number: stream.number };
     const options = { most: this.#rules.blocks, draw: () => this.#draw() };
     known.sample = AuditSample.take(where, list, options);
-    if (known.sample !== undefined) this.#ready.add(known);
+    if (known.sample === undefined) return;
+    this.#samples += 1;
+    this.#ready.add(known);
   }
 
   #look(known: Audited, nowMs: number): void {
@@ -258,6 +271,7 @@ export class Audits {
     result: Pick<AuditResult, "kind" | "change"> & Partial<Pick<AuditResult, "held" | "gone">>,
   ): void {
     known.sample = undefined;
+    this.#samples -= 1;
     known.isAsked = false;
     known.answer = undefined;
     this.#waiting.delete(known);

@@ -102,8 +102,19 @@ export class Truth {
     if (this.approx.blocks > 0) this.approx.replaced(sourceKey(batch));
   }
 
+  /** True while nothing is supposed or restored: then a batch only moves what is audited. */
+  get isQuiet(): boolean {
+    return this.approx.blocks === 0 && this.restored.size === 0;
+  }
+
+  /** The next batch of a source was applied, and nothing else is to be thought of: `isQuiet`. */
+  moved(key: string, nowMs: number): void {
+    this.audits.moved(key, nowMs);
+  }
+
   /** A batch was taken in. */
   afterBatch(batch: KvEventBatch, nowMs: number): void {
+    if (this.restored.size + this.audits.samples === 0) return;
     const key = sourceKey(batch);
     if (this.restored.size > 0) {
       const opened = this.#streams.get(key);
