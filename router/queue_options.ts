@@ -56,6 +56,13 @@ export const queueOptions = {
     max: 60_000,
     help: "Waiting time that one point of a request's priority is worth.",
   }),
+  "queue.prompt-token-ms": option.number({
+    fallback: 0,
+    min: 0,
+    max: 1_000,
+    help:
+      "Milliseconds that a waiting request counts as having come later per token of its prompt: short ones pass long ones; 0 = first come, first served.",
+  }),
   "queue.aged": option.duration({
     fallback: 10_000,
     min: 0,
@@ -119,6 +126,7 @@ export function queueRulesOf(config: ConfigOf<typeof queueOptions>): QueueRules 
     tenantShare: config["queue.tenant-share"],
     maxWaitMs: config["queue.max-wait"],
     priorityStepMs: config["queue.priority-step"],
+    promptTokenMs: config["queue.prompt-token-ms"],
     agedMs: config["queue.aged"],
     cachedWeight: config["queue.cached-weight"],
     outputWeight: config["queue.output-weight"],

@@ -1,8 +1,7 @@
 import { fail, ok, xxh64 } from "@pixii/wire";
 import type { Result } from "@pixii/wire";
 import { flagOf, parseConfig, seededChance } from "@pixii/runtime";
-import { routerSchema } from "@pixii/router";
-import { rulesOf } from "@pixii/router";
+import { queueRulesOf, routerSchema, rulesOf } from "@pixii/router";
 import { agentTrace } from "./core/agent_trace.ts";
 import { parseAzure } from "./core/azure_trace.ts";
 import { evictionNames } from "./core/eviction_orders.ts";
@@ -50,7 +49,8 @@ export async function planOf(
       rate: config.rate,
     },
     sloMs: config.slo === 0 ? undefined : config.slo,
-    rules: rules.value,
+    rules: rules.value.rules,
+    queue: config.hold ? rules.value.queue : undefined,
     drawOf: draws,
   });
 }
@@ -71,7 +71,7 @@ function listsOf(
 }
 
 /** The router's weights with `NAME=VALUE`s set. */
-function routerRules(set: readonly string[]): Result<ReplayPlan["rules"]> {
+function routerRules(set: readonly string[]): Result<Pick<ReplayPlan, "rules" | "queue">> {
   const args: string[] = [];
   for (const one of set) {
     const [, path, value] = /^([a-z.-]+)=(.+)$/.exec(one) ?? [];
@@ -86,7 +86,10 @@ function routerRules(set: readonly string[]): Result<ReplayPlan["rules"]> {
   const parsed = parseConfig(routerSchema, { args, env: {} });
   if ("problems" in parsed) return fail("invalid_request", parsed.problems.join("; "));
   const { kv, ttft } = rulesOf(parsed.config, "00000000000000f1" as never);
-  return ok({ kv, ttft });
+  const unbounded = { maxRequests: 1e9, maxTokens: 1e15, tenantShare: 1, maxWaitMs: 1e12 };
+  // A replay sheds nothing: what waits is answered late, and that is what is measured.
+  const queue = { ...queueRulesOf(parsed.config), ...unbounded };
+  return ok({ rules: { kv, ttft }, queue });
 }
 
 async function traceOf(

@@ -80,6 +80,11 @@ export const replaySchema = {
     max: 65_536,
     help: "Sequences that a worker decodes at a time, and of the router's card.",
   }),
+  hold: option.flag({
+    fallback: false,
+    help:
+      "Requests wait in the router's own queue while every worker is full, as --set queue.… says: a worker is full with queue.busy-prefill-tokens.",
+  }),
   busy: option.number({
     fallback: 0.75,
     min: 0.01,

@@ -3,6 +3,8 @@
  * @module
  */
 export type { Decision, DecisionMoment } from "./decide.ts";
+export type { QueueRules } from "./queue_rules.ts";
+export { RouteDesk } from "./route_desk.ts";
 export { RouterState } from "./router_state.ts";
 export type { RouterRules } from "./router_state.ts";
 export { defaultTtftWeights } from "./ttft_cost.ts";

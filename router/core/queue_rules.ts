@@ -10,6 +10,8 @@ export interface QueueRules {
   readonly maxWaitMs: number;
   /** What one point of priority is worth in waiting time. */
   readonly priorityStepMs: number;
+  /** How much later a request counts as having come for each token of its prompt: short ones pass long ones. Left out, 0 = first come, first served. */
+  readonly promptTokenMs?: number;
   /** Every fourth place goes to whoever waited longest, once that is longer than this. */
   readonly agedMs: number;
   /** Share of a tenant's turn that a cached prompt token takes, against 1 for a computed one. */

@@ -246,3 +246,22 @@ Deno.test("two tenants that always have something waiting are served alike, with
   );
   fc.assert(property, { numRuns: 100 });
 });
+
+Deno.test("where a prompt's length counts, a short one passes a long one that came little before", () => {
+  const queue = queueOf({ promptTokenMs: 1 });
+  const wait = (number: number, blocks: number, nowMs: number) => {
+    const offered = queue.offer(routeOf(number, { blocks }), { lane: "", nowMs });
+    assert.ok(offered.ok);
+    return offered.value;
+  };
+  const long = wait(1, 100, 0);
+  const short = wait(2, 1, 1_000);
+  const late = wait(3, 1, 5_000);
+  const order = [0, 0, 0].map(() => {
+    const next = queue.next(new Set(), 5_000)!;
+    queue.placed(next, 5_000);
+    return next;
+  });
+  assert.deepEqual(order, [short, long, late]);
+  queue.checkIntegrity();
+});

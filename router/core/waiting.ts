@@ -12,7 +12,7 @@ export interface Waiting {
   /** Requests of one lane may go to the same workers. */
   readonly lane: string;
   readonly sinceMs: number;
-  /** Where it stands among its tenant's: when it came, less what its priority is worth. */
+  /** Where it stands among its tenant's: when it came, less what its priority is worth, more what its length is. */
   readonly orderMs: number;
   /** Arrival number: breaks ties. */
   readonly number: number;
@@ -35,10 +35,11 @@ export function waitingOf(
   const { hints, remainingMs, attempt } = request;
   const { model, lane, number, nowMs, rules } = place;
   const leadMs = (hints?.priority ?? 0) * rules.priorityStepMs + (attempt > 0 ? retryLeadMs : 0);
+  const lagMs = request.isl * (rules.promptTokenMs ?? 0);
   const mostMs = Math.min(rules.maxWaitMs, hints?.queueMs ?? Infinity);
   return {
     ...{ key: streamKeyText(request), model, request, tenant: hints?.tenant ?? "", lane },
-    ...{ sinceMs: nowMs, orderMs: nowMs - leadMs, number, unplaceableMs: undefined },
+    ...{ sinceMs: nowMs, orderMs: nowMs - leadMs + lagMs, number, unplaceableMs: undefined },
     ...{ deadlineMs: nowMs + remainingMs, untilMs: nowMs + mostMs },
   };
 }

@@ -63,17 +63,21 @@ export class EngineWorker implements ReplayWorker {
     });
   }
 
+  get nextMs(): number {
+    return this.#steps === 0 ? Infinity : this.#endMs;
+  }
+
   get busyMs(): number {
     return this.#busyMs;
   }
 
   submit(job: ReplayJob): void {
     this.#line.add(job);
-    if (this.#steps === 0) return this.#plan(Math.max(this.#endMs, job.atMs));
+    if (this.#steps === 0) return this.#plan(Math.max(this.#endMs, job.placedMs));
     if (this.#steps === 1 || this.#running.length >= this.#parts.maxSeqs) return;
     // The run ends with the step that is under way.
     const stepMs = (this.#endMs - this.#startMs) / this.#steps;
-    const steps = Math.max(1, Math.ceil((job.atMs - this.#startMs) / stepMs));
+    const steps = Math.max(1, Math.ceil((job.placedMs - this.#startMs) / stepMs));
     if (steps >= this.#steps) return;
     this.#busyMs -= (this.#steps - steps) * stepMs;
     this.#steps = steps;

@@ -5,11 +5,12 @@ import type {
   ModelCard,
   PolicyName,
   RequestId,
+  RouteRequest,
   WorkerProfile,
   WorkerRank,
 } from "@pixii/wire";
-import { RouterState } from "@pixii/router/core";
-import type { RouterRules } from "@pixii/router/core";
+import { RouteDesk, RouterState } from "@pixii/router/core";
+import type { Decision, QueueRules, RouterRules } from "@pixii/router/core";
 import type { JobSink, ReplayJob, ReplayWorker } from "./replay_job.ts";
 import type { Trace } from "./replay_request.ts";
 import { DurationHistogram, skewOf, summaryOf } from "./tally.ts";
@@ -28,6 +29,8 @@ export interface FleetParts {
   /** How much faster than recorded requests come. */
   readonly rate: number;
   readonly rules: Omit<RouterRules, "router" | "policy">;
+  /** Where set, requests wait at the router while every worker is full. */
+  readonly queue: QueueRules | undefined;
   readonly profile: WorkerProfile;
   /** Numbers in [0, 1): the router's luck. */
   readonly draw: () => number;
@@ -69,6 +72,9 @@ interface Place {
 export class FleetReplay {
   readonly #parts: FleetParts;
   readonly #router: RouterState;
+  readonly #desk: RouteDesk | undefined;
+  /** Those that wait at the desk, by request id. */
+  readonly #waiting = new Map<RequestId, ReplayJob>();
   readonly #places: Place[];
   readonly #byInstance = new Map<InstanceId, Place>();
   readonly #ttftMs: Float64Array;
@@ -81,7 +87,9 @@ export class FleetReplay {
   constructor(parts: FleetParts) {
     this.#parts = parts;
     const policy = parts.policy === "least-queue" ? "ttft" : parts.policy;
-    this.#router = new RouterState({ ...parts.rules, router: routerInstance, policy });
+    const busy = parts.queue?.busy;
+    this.#router = new RouterState({ ...parts.rules, router: routerInstance, policy, busy });
+    if (parts.queue !== undefined) this.#desk = new RouteDesk(this.#router, parts.queue);
     this.#ttftMs = new Float64Array(parts.trace.requests.length).fill(NaN);
     this.#places = Array.from({ length: parts.workers }, (_, i) => this.#open(i + 1));
   }
@@ -91,38 +99,78 @@ export class FleetReplay {
     const { trace, rate } = this.#parts;
     trace.requests.forEach((request, index) => {
       const atMs = request.atMs / rate;
-      for (const { worker, rank } of this.#places) {
-        worker.advance(atMs);
-        this.#router.liveness.heard(rank.instance, atMs);
-      }
-      this.#place({ request, index, atMs });
+      this.#goTo(atMs);
+      this.#place({ request, index, atMs, placedMs: atMs });
     });
-    for (const { worker } of this.#places) worker.advance(Infinity);
+    this.#goTo(Infinity);
     return this.#result();
   }
 
   /** Throws where anybody's books do not add up. */
   checkIntegrity(): void {
     this.#router.checkIntegrity();
+    this.#desk?.checkIntegrity();
     for (const { worker } of this.#places) worker.checkIntegrity();
   }
 
+  /** Lets everything happen up to and at a time; while somebody waits at the router, one end after the other. */
+  #goTo(atMs: number): void {
+    while (this.#waiting.size > 0) {
+      const nextMs = Math.min(...this.#places.map(({ worker }) => worker.nextMs));
+      if (nextMs > atMs || nextMs === Infinity) break;
+      this.#advance(nextMs);
+      this.#pass(nextMs);
+    }
+    this.#advance(atMs);
+  }
+
+  #advance(atMs: number): void {
+    for (const { worker, rank } of this.#places) {
+      worker.advance(atMs);
+      if (atMs < Infinity) this.#router.liveness.heard(rank.instance, atMs);
+    }
+  }
+
+  #pass(nowMs: number): void {
+    for (const { waiting, outcome } of this.#desk!.pass({ nowMs, draw: this.#parts.draw })) {
+      const { requestId } = waiting.request;
+      const job = this.#waiting.get(requestId)!;
+      this.#waiting.delete(requestId);
+      if (outcome.kind === "refused") this.#refused += 1;
+      else this.#submit({ ...job, placedMs: nowMs }, outcome.decision);
+    }
+  }
+
   #place(job: ReplayJob): void {
-    const { blockSize } = this.#parts.trace;
-    const { inputTokens, outputTokens, list, session } = job.request;
-    this.#inputTokens += inputTokens;
-    const isBlind = this.#parts.policy === "least-queue";
-    const decision = this.#router.route(modelHash, {
-      ...{ requestId: requestIdOf(job.index), attempt: 0, leg: 0, frontend },
-      ...{ isl: inputTokens, maxTokens: outputTokens, remainingMs: 3_600_000 },
-      hashes: isBlind ? [] : [{ blockSize, list }],
-      ...(session === undefined || isBlind ? {} : { hints: { session } }),
-    }, { nowMs: job.atMs, draw: this.#parts.draw });
-    if (!decision.ok) {
-      this.#refused += 1;
+    this.#inputTokens += job.request.inputTokens;
+    const request = this.#requestOf(job);
+    const moment = { nowMs: job.atMs, draw: this.#parts.draw };
+    if (this.#desk === undefined) {
+      const decision = this.#router.route(modelHash, request, moment);
+      if (decision.ok) this.#submit(job, decision.value);
+      else this.#refused += 1;
       return;
     }
-    const place = this.#byInstance.get(decision.value.rank.worker.instance)!;
+    const outcome = this.#desk.route(modelHash, request, moment);
+    if (outcome.kind === "placed") this.#submit(job, outcome.decision);
+    else if (outcome.kind === "refused") this.#refused += 1;
+    else this.#waiting.set(request.requestId, job);
+  }
+
+  #requestOf({ request, index }: ReplayJob): RouteRequest {
+    const { blockSize } = this.#parts.trace;
+    const { inputTokens, outputTokens, list, session } = request;
+    const isBlind = this.#parts.policy === "least-queue";
+    return {
+      ...{ requestId: requestIdOf(index), attempt: 0, leg: 0, frontend },
+      ...{ isl: inputTokens, maxTokens: outputTokens, remainingMs: 1e9 },
+      hashes: isBlind ? [] : [{ blockSize, list }],
+      ...(session === undefined || isBlind ? {} : { hints: { session } }),
+    };
+  }
+
+  #submit(job: ReplayJob, decision: Decision): void {
+    const place = this.#byInstance.get(decision.rank.worker.instance)!;
     place.requests += 1;
     place.worker.submit(job);
   }

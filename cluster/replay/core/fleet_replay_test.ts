@@ -18,7 +18,15 @@ function planOf(more: Partial<ReplayPlan> = {}, seed = 1): ReplayPlan {
   return {
     trace: { ...trace, requests },
     ...{ policies: ["kv", "round-robin"], orders: ["fcfs"], evictions: [], service: "prefill" },
-    ...{ workers: 4, capacityBlocks: 800, maxSeqs: 64, busy: 1, rate: 1, sloMs: undefined },
+    ...{
+      workers: 4,
+      capacityBlocks: 800,
+      maxSeqs: 64,
+      busy: 1,
+      rate: 1,
+      sloMs: undefined,
+      queue: undefined,
+    },
     rules: {
       kv: {
         ...{ temperature: 0, prefillScale: 1, activeWeight: 0 },

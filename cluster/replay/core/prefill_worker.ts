@@ -36,13 +36,17 @@ export class PrefillWorker implements ReplayWorker {
     });
   }
 
+  get nextMs(): number {
+    return this.#job === undefined ? Infinity : this.#endMs;
+  }
+
   get busyMs(): number {
     return this.#busyMs;
   }
 
   submit(job: ReplayJob): void {
     this.#line.add(job);
-    if (this.#job === undefined) this.#begin(Math.max(this.#endMs, job.atMs));
+    if (this.#job === undefined) this.#begin(Math.max(this.#endMs, job.placedMs));
   }
 
   advance(nowMs: number): void {

@@ -7,6 +7,8 @@ export interface ReplayJob {
   /** Place in the trace. */
   readonly index: number;
   readonly atMs: number;
+  /** When it came to its worker; later than `atMs` where it waited in the router's queue. */
+  readonly placedMs: number;
 }
 
 /** Who hears what a worker does; called in the order in which it happens at that worker. */
@@ -23,10 +25,12 @@ export interface JobSink {
 
 /** A simulated worker in virtual time. */
 export interface ReplayWorker {
-  /** Takes a request that comes at `job.atMs`; `advance` was called with that time. */
+  /** Takes a request that comes at `job.placedMs`; `advance` was called with that time. */
   submit(job: ReplayJob): void;
   /** Does everything that happens up to and at `nowMs`. */
   advance(nowMs: number): void;
+  /** When something ends next; infinite where nothing is under way. */
+  readonly nextMs: number;
   /** Milliseconds for which it computed. */
   readonly busyMs: number;
   /** Throws where the books do not add up. */

@@ -1,5 +1,5 @@
 import { defaultTtftWeights } from "@pixii/router/core";
-import type { RouterRules } from "@pixii/router/core";
+import type { QueueRules, RouterRules } from "@pixii/router/core";
 import { denseTrace } from "./dense_trace.ts";
 import { evictionOrder } from "./eviction_orders.ts";
 import type { EvictionName } from "./eviction_orders.ts";
@@ -27,6 +27,8 @@ export interface ReplayPlan {
   /** Undefined: no search for the highest rate. */
   readonly sloMs: number | undefined;
   readonly rules: Pick<RouterRules, "kv" | "ttft">;
+  /** Where set, requests wait at the router while every worker is full. */
+  readonly queue: QueueRules | undefined;
   /** Numbers in [0, 1) from a stream of their own per name: one policy's luck is not another's. */
   drawOf(name: string): () => number;
 }
@@ -105,6 +107,7 @@ export function replayOnce(
   const parts = { service, capacityBlocks, blockSize, maxSeqs, order, tokenMs };
   const replay = new FleetReplay({
     ...{ trace, policy, workers, capacityBlocks, maxSeqs, rate },
+    queue: plan.queue,
     draw: plan.drawOf(policy),
     profile: profileOf(parts),
     rules: {
