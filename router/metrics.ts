@@ -22,6 +22,21 @@ export function routerMetrics(metrics: Metrics) {
       "Lines for the decision file: written, failed, or dropped because too many waited",
       ["result"],
     ),
+    reachBlocks: metrics.counter(
+      "pixii_router_hit_rate_blocks_total",
+      "Whole prompt blocks of placed requests: what the two below are parts of",
+      ["model"],
+    ),
+    achievedBlocks: metrics.counter(
+      "pixii_router_hit_rate_achieved_blocks_total",
+      "Prompt blocks that the chosen workers held",
+      ["model"],
+    ),
+    reachableBlocks: metrics.counter(
+      "pixii_router_hit_rate_reachable_blocks_total",
+      "Prompt blocks that one cache with the room of all workers would have held, estimated",
+      ["model"],
+    ),
     refusals: metrics.counter("pixii_router_refusals_total", "Requests not placed", ["code"]),
     decisionSeconds: metrics.histogram(
       "pixii_router_decision_seconds",

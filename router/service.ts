@@ -15,6 +15,7 @@ import { watchRegistry } from "./registry_watch.ts";
 import { QueueClerk } from "./queue_clerk.ts";
 import { queueRulesOf } from "./queue_options.ts";
 import { queueView } from "./queue_view.ts";
+import { ReachMeter } from "./reach_meter.ts";
 import { RouteServer } from "./route_server.ts";
 import { SnapshotKeeper } from "./snapshot_keeper.ts";
 import { StateFeed } from "./state_feed.ts";
@@ -93,6 +94,8 @@ class Router implements Service {
     );
     metrics.onCollect(() => setGauges(this.#metrics, this.#state, clock.nowMs()));
     metrics.onCollect(() => this.#truth.measure());
+    const reach = new ReachMeter(this.#metrics);
+    metrics.onCollect(() => reach.collect(this.#state.reach));
     metrics.onCollect(() => setQueueGauges(this.#metrics, this.#state, this.#desk));
     const watch = await watchRegistry({
       ...{ registry, namespace, clock, log, state: this.#state, onModels },

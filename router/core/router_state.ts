@@ -22,6 +22,7 @@ import { Ledger } from "./ledger.ts";
 import type { EntryResult, SweptBookings } from "./ledger.ts";
 import { Liveness } from "./liveness.ts";
 import type { Model } from "./model.ts";
+import { Reach } from "./reach.ts";
 import type { BusyRules } from "./queue_rules.ts";
 import { noTruthRules, Truth } from "./truth.ts";
 import type { TruthRules } from "./truth.ts";
@@ -76,6 +77,8 @@ export class RouterState implements DecisionGround {
   readonly fleet: Fleet;
   readonly sessions: Sessions;
   readonly decisions: DecisionLog;
+  /** What one pooled cache would have had of the same prompts. */
+  readonly reach = new Reach();
   #stateVersion = 0;
 
   constructor(rules: RouterRules) {
@@ -118,6 +121,8 @@ export class RouterState implements DecisionGround {
     this.#split(served, request, { decision: decision.value, nowMs: moment.nowMs });
     served.turn += 1;
     decision.value.rank.lastTurn = served.turn;
+    const { rank, overlap } = decision.value;
+    this.reach.placed(served, request, { blockSize: rank.card.blockSize, overlap });
     return decision;
   }
 
@@ -199,6 +204,7 @@ export class RouterState implements DecisionGround {
     this.fleet.checkIntegrity();
     this.truth.checkIntegrity();
     this.decisions.checkIntegrity();
+    this.reach.checkIntegrity();
   }
 
   #book(request: RouteRequest, decision: Decision, nowMs: number): void {
