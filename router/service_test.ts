@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import {
   decode,
-  encode,
+  encodeLedgerBatch,
   encodeRecord,
   encodeRouteRequest,
   fail,
@@ -111,7 +111,7 @@ class World implements AsyncDisposable {
 
   /** Publishes ledger entries as the frontend does. */
   async tell(...entries: LedgerEntry[]): Promise<void> {
-    this.bus.publish(subjects.ledger, encode("ledgerBatch", { from: frontend, entries }));
+    this.bus.publish(subjects.ledger, encodeLedgerBatch({ from: frontend, entries }));
     await this.clock.advance(1);
   }
 

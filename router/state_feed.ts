@@ -1,4 +1,4 @@
-import { decode, decodeKvEvents, limits, subjects as subjectsOf } from "@pixii/wire";
+import { decode, decodeLedgerBatch, limits, subjects as subjectsOf } from "@pixii/wire";
 import type { Failure, LedgerEntry } from "@pixii/wire";
 import type { ServiceContext } from "@pixii/runtime";
 import type { RouterState } from "./core/router_state.ts";
@@ -30,6 +30,8 @@ export interface StateFeedParts {
 export class StateFeed implements Disposable {
   readonly #parts: StateFeedParts;
   readonly #open = new DisposableStack();
+  /** Batches by result since they were last counted: a counter with labels costs more than applying a small batch. */
+  readonly #batches = new Map<string, number>();
   #sweptMs: number;
 
   /** Listens from now on. */
@@ -46,6 +48,7 @@ export class StateFeed implements Disposable {
       if (status === "connected") parts.state.liveness.forgive(reconnectGraceMs);
     }));
     open.use(clock.every(streamTickMs, () => this.#tick()));
+    parts.context.metrics.onCollect(() => this.#countBatches());
     open.use(clock.every(limits.loadEveryMs, () => this.#sweep()));
   }
 
@@ -55,18 +58,27 @@ export class StateFeed implements Disposable {
 
   #onEvents(payload: Uint8Array): void {
     const { state, metrics, context, snapshots } = this.#parts;
-    const batch = decodeKvEvents(payload);
-    if (!batch.ok) return this.#bad("kv", batch.error);
-    const change = state.events(batch.value, context.clock.nowMs());
-    metrics.eventBatches.add(1, { result: change?.result ?? "unknown-owner" });
+    const taken = state.eventBytes(payload, context.clock.nowMs());
+    if (!taken.ok) return this.#bad("kv", taken.error);
+    const change = taken.value;
+    const result = change?.result ?? "unknown-owner";
+    this.#batches.set(result, (this.#batches.get(result) ?? 0) + 1);
     if (change?.isFull) {
       metrics.indexFull.add();
-      const { owner } = batch.value;
-      context.log.warn("the index is full: a worker's blocks do not count", { owner });
+      context.log.warn("the index has no room: a worker's blocks do not count", {
+        capacityBytes: state.streams.budget.capacityBytes,
+      });
     }
     if (change?.fell === undefined) return;
     metrics.gaps.add(1, { cause: change.fell });
     snapshots.look();
+  }
+
+  #countBatches(): void {
+    for (const [result, count] of this.#batches) {
+      this.#parts.metrics.eventBatches.add(count, { result });
+    }
+    this.#batches.clear();
   }
 
   #onLoad(payload: Uint8Array): void {
@@ -84,7 +96,7 @@ export class StateFeed implements Disposable {
 
   #onLedger(payload: Uint8Array): void {
     const { state, metrics, context } = this.#parts;
-    const batch = decode("ledgerBatch", payload);
+    const batch = decodeLedgerBatch(payload);
     if (!batch.ok) return this.#bad("ledger", batch.error);
     const nowMs = context.clock.nowMs();
     for (const entry of batch.value.entries) {

@@ -1,7 +1,9 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { decode, encode, messageNames } from "./codec.ts";
+import { decodeGenerateRequest } from "./generate_request.ts";
 import { decodeKvEvents } from "./kv_events.ts";
+import { decodeLedgerBatch } from "./ledger_batch.ts";
 import { limits } from "./limits.ts";
 import { checkMessagePack } from "./message_pack.ts";
 import type { Result } from "./result.ts";
@@ -16,6 +18,8 @@ const decoders: [string, (bytes: Uint8Array) => Result<unknown>][] = [
     name,
     (bytes) => decode(name, bytes),
   ]),
+  ["generateRequest", decodeGenerateRequest],
+  ["ledgerBatch", decodeLedgerBatch],
   ["routeRequest", decodeRouteRequest],
   ["stepFrame", decodeStepFrame],
   ["kvEvents", decodeKvEvents],

@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
 import { decode, messageNameOf, messageNames } from "./codec.ts";
+import { decodeGenerateRequest } from "./generate_request.ts";
 import { decodeKvEvents } from "./kv_events.ts";
+import { decodeLedgerBatch } from "./ledger_batch.ts";
 import { decodeRecord } from "./record.ts";
 import type { Result } from "./result.ts";
 import { decodeRouteRequest } from "./route_request.ts";
@@ -15,6 +17,8 @@ function decodeFile(name: string, bytes: Uint8Array): Result<unknown> {
   const kind = name.split(".")[0];
   const text = () => new TextDecoder().decode(bytes);
   if (kind === "routeRequest") return decodeRouteRequest(bytes);
+  if (kind === "generateRequest") return decodeGenerateRequest(bytes);
+  if (kind === "ledgerBatch") return decodeLedgerBatch(bytes);
   if (kind === "stepFrame") return decodeStepFrame(bytes);
   if (kind === "kvEvents") return decodeKvEvents(bytes);
   if (kind === "storeRows") return decodeStoreRows(bytes);

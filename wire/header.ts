@@ -6,7 +6,10 @@ import { limits } from "./limits.ts";
 export const wireVersion = 1;
 
 /** Kinds of the fixed binary layouts; MessagePack kinds follow from `codec.ts`. */
-export const binaryKinds = { routeRequest: 1, stepFrame: 2, kvEvents: 3, storeRows: 4 } as const;
+export const binaryKinds = {
+  ...{ routeRequest: 1, stepFrame: 2, kvEvents: 3, storeRows: 4, generateRequest: 5 },
+  ledgerBatch: 6,
+} as const;
 
 /** Writes the two header bytes every message begins with. */
 export function writeHeader(view: DataView, kind: number): void {

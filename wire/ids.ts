@@ -82,7 +82,5 @@ function digitOf(code: number): number {
 
 /** Lower-case hex text of bytes. */
 export function hexOfBytes(bytes: Uint8Array, start = 0, end = bytes.length): string {
-  let text = "";
-  for (let i = start; i < end; i++) text += bytes[i].toString(16).padStart(2, "0");
-  return text;
+  return bytes.subarray(start, end).toHex();
 }

@@ -22,6 +22,7 @@ export type {
 export type { DemandReport, ModelDemand } from "./demand.ts";
 export * from "./error.ts";
 export { finishReasons } from "./generate.ts";
+export { decodeGenerateRequest, encodeGenerateRequest } from "./generate_request.ts";
 export type {
   EntryExtra,
   FinishReason,
@@ -36,6 +37,7 @@ export * from "./hint_fit.ts";
 export * from "./ids.ts";
 export { kvEventBatches } from "./kv_event_batches.ts";
 export * from "./kv_events.ts";
+export { decodeLedgerBatch, encodeLedgerBatch } from "./ledger_batch.ts";
 export type { LedgerBatch, LedgerEntry } from "./ledger.ts";
 export * from "./limits.ts";
 export type { LoadReport } from "./load.ts";

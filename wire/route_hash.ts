@@ -11,8 +11,16 @@ export interface HashList {
 
 /** The seed of all block hashes under one adapter and tenant: `xxh64("pixii-route-1|" + adapter + "|" + tenant, 0)`. */
 export function routeSalt(adapterDigest = "", tenantSalt = ""): Hash64 {
+  if (adapterDigest === "" && tenantSalt === "") return plainSalt;
+  return saltOf(adapterDigest, tenantSalt);
+}
+
+function saltOf(adapterDigest: string, tenantSalt: string): Hash64 {
   return xxh64(new TextEncoder().encode(`pixii-route-1|${adapterDigest}|${tenantSalt}`));
 }
+
+/** The salt of nearly every request. */
+const plainSalt: Readonly<Hash64> = saltOf("", "");
 
 /** The served name's hash, as subjects and keys carry it. */
 export function modelHashOf(name: string): ModelHash {
@@ -82,6 +90,7 @@ export function routeHashes(
     options.maxBlocks ?? Infinity,
   );
   const list = { hi: new Uint32Array(count), lo: new Uint32Array(count) };
+  if (count === 0) return list;
   const hasher = new RouteHasher(options);
   for (let i = 0; i < count; i++) {
     const hash = hasher.push(tokens, i * options.blockSize);

@@ -30,7 +30,7 @@ const mostLists = 8;
 
 /** Bytes of a route request. Throws where it would not fit one message: callers cap blocks (`maxRouteBlocks`). */
 export function encodeRouteRequest(request: RouteRequest): Uint8Array {
-  const hints = request.hints === undefined ? undefined : encode("routeHints", request.hints);
+  const hints = hasAny(request.hints) ? encode("routeHints", request.hints) : undefined;
   let size = headBytes + (hints?.byteLength ?? 0);
   for (const entry of request.hashes) size += 8 + 8 * entry.list.lo.length;
   if (size > limits.messageBytes || request.hashes.length > mostLists) {
@@ -62,6 +62,11 @@ export function encodeRouteRequest(request: RouteRequest): Uint8Array {
   }
   if (hints !== undefined) bytes.set(hints, at);
   return bytes;
+}
+
+/** Most requests hint nothing, and the way of every request pays for what is sent. */
+function hasAny(hints: RouteHints | undefined): hints is RouteHints {
+  return hints !== undefined && Object.values(hints).some((value) => value !== undefined);
 }
 
 /** The route request in `bytes`, or `decode_error`. */

@@ -1,7 +1,9 @@
 import type { Message, MessageName } from "./codec.ts";
 import { encode, messageNames } from "./codec.ts";
+import { encodeGenerateRequest } from "./generate_request.ts";
 import type { InstanceId, ModelHash, RequestId } from "./ids.ts";
 import { encodeKvEvents } from "./kv_events.ts";
+import { encodeLedgerBatch } from "./ledger_batch.ts";
 import type { ModelCard } from "./presence.ts";
 import { encodeRecord } from "./record.ts";
 import { encodeRouteRequest } from "./route_request.ts";
@@ -172,6 +174,10 @@ export function sampleBytes(): Map<string, Uint8Array> {
     encode("generateRequest", { ...sampleMessages.generateRequest, dpRank: 3 }),
   );
   files.set(
+    "generateRequest.v2.bin",
+    encodeGenerateRequest({ ...sampleMessages.generateRequest, dpRank: 3 }),
+  );
+  files.set(
     "routeRequest.v1.bin",
     encodeRouteRequest({
       ...key,
@@ -219,6 +225,17 @@ export function sampleBytes(): Map<string, Uint8Array> {
     encode("ledgerBatch", {
       from: instance,
       entries: [
+        { op: "first-token", ...key, cachedTokens: 128 },
+        { op: "complete", ...key, outputTokens: 16, reason: "length" },
+      ],
+    }),
+  );
+  files.set(
+    "ledgerBatch.v2.bin",
+    encodeLedgerBatch({
+      from: instance,
+      entries: [
+        ...sampleMessages.ledgerBatch.entries,
         { op: "first-token", ...key, cachedTokens: 128 },
         { op: "complete", ...key, outputTokens: 16, reason: "length" },
       ],

@@ -4,6 +4,7 @@ import {
   decodeKvEvents,
   decodeStepFrame,
   encode,
+  encodeGenerateRequest,
   messageNameOf,
   subjects,
 } from "@pixii/wire";
@@ -137,7 +138,7 @@ export class ShellDesk implements AsyncDisposable {
 
   /** Asks the worker for a stream; its number is its tag and its request. Answers what came back. */
   async generate(stream: number, ask: Partial<GenerateRequest> = {}): Promise<string> {
-    const bytes = encode("generateRequest", { ...requestOf(stream), ...ask });
+    const bytes = encodeGenerateRequest({ ...requestOf(stream), ...ask });
     const reply = await this.ask(this.subjects.generate(ids.worker), bytes);
     if (messageNameOf(reply) === "refusal") {
       const refusal = decode("refusal", reply);

@@ -1,5 +1,5 @@
 import {
-  decode,
+  decodeGenerateRequest,
   encode,
   encodeRecord,
   fail,
@@ -173,7 +173,7 @@ export class WorkerShell implements Service {
   }
 
   #generate(bytes: Uint8Array): Uint8Array {
-    const decoded = decode("generateRequest", bytes);
+    const decoded = decodeGenerateRequest(bytes);
     if (!decoded.ok) return this.#refuse(decoded.error);
     const request = decoded.value;
     const refused = this.#misplaced(request);

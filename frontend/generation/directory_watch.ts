@@ -1,4 +1,4 @@
-import { decodeRecord, keys, limits, modelHashOf, subjects as subjectsOf } from "@pixii/wire";
+import { decodeRecord, keys, limits, subjects as subjectsOf } from "@pixii/wire";
 import type { ModelHash, Result } from "@pixii/wire";
 import type { RegistryChange, RegistryEntry, ServiceContext } from "@pixii/runtime";
 import { CardBook, commonest } from "../core/card_book.ts";
@@ -46,6 +46,7 @@ class RegistryDirectory implements WatchedDirectory {
   readonly #open: Disposable[] = [];
   #groups: ReadonlyMap<ModelHash, CardGroup> = new Map();
   #models: ReadonlyMap<ModelHash, ServedModel> = new Map();
+  #byName: ReadonlyMap<string, ServedModel> = new Map();
 
   constructor(options: DirectoryOptions) {
     this.#options = options;
@@ -74,8 +75,7 @@ class RegistryDirectory implements WatchedDirectory {
   }
 
   find(name: string): ServedModel | undefined {
-    const model = this.#models.get(modelHashOf(name));
-    return model?.name === name ? model : undefined;
+    return this.#byName.get(name);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -137,6 +137,7 @@ class RegistryDirectory implements WatchedDirectory {
       if (!models.has(hash)) this.#log("a model is no longer served", group);
     }
     this.#models = models;
+    this.#byName = new Map(Array.from(models.values(), (model) => [model.name, model]));
     const digests = [...this.#groups.values()].map((group) => digestOf(group));
     this.#shelf.prune(new Set(digests));
   }

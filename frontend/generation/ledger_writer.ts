@@ -1,4 +1,4 @@
-import { encode, limits } from "@pixii/wire";
+import { encodeLedgerBatch, limits } from "@pixii/wire";
 import type { InstanceId, LedgerEntry } from "@pixii/wire";
 import type { Bus, Clock } from "@pixii/runtime";
 import type { GenerationMetrics } from "./generation_metrics.ts";
@@ -48,7 +48,7 @@ export class LedgerWriter implements Disposable {
     const { bus, subject, from } = this.#options;
     while (this.#pending.length > 0) {
       const entries = this.#pending.slice(0, limits.ledgerEntries);
-      if (!bus.publish(subject, encode("ledgerBatch", { from, entries }), { isPatient: true }).ok) {
+      if (!bus.publish(subject, encodeLedgerBatch({ from, entries }), { isPatient: true }).ok) {
         return;
       }
       this.#pending = this.#pending.slice(entries.length);

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { decode } from "@pixii/wire";
+import { decodeLedgerBatch } from "@pixii/wire";
 import type { InstanceId, LedgerEntry, RequestId } from "@pixii/wire";
 import { createMetrics, MemoryHub, recordingLog, VirtualClock } from "@pixii/runtime";
 import { generationMetrics } from "./generation_metrics.ts";
@@ -13,7 +13,7 @@ function open() {
   const bus = hub.connect();
   const batches: number[][] = [];
   hub.connect().subscribe("ledger", ({ payload }) => {
-    const batch = decode("ledgerBatch", payload);
+    const batch = decodeLedgerBatch(payload);
     assert.ok(batch.ok);
     batches.push(batch.value.entries.map((entry: LedgerEntry) => entry.attempt));
   });

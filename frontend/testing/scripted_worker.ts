@@ -1,5 +1,6 @@
 import {
   decode,
+  decodeGenerateRequest,
   encode,
   encodeRecord,
   fail,
@@ -214,7 +215,7 @@ export class ScriptedWorker {
   }
 
   #generate(bytes: Uint8Array): Uint8Array | Promise<Uint8Array> {
-    const decoded = decode("generateRequest", bytes);
+    const decoded = decodeGenerateRequest(bytes);
     if (!decoded.ok) return encode("refusal", { error: decoded.error });
     const request = decoded.value;
     this.requests.push(request);

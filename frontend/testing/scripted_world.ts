@@ -1,4 +1,4 @@
-import { decode, fail, streamKeyText, subjects as subjectsOf } from "@pixii/wire";
+import { decodeLedgerBatch, fail, streamKeyText, subjects as subjectsOf } from "@pixii/wire";
 import type { InstanceId, LedgerEntry, ModelCard, TokenLogprob } from "@pixii/wire";
 import {
   createMetrics,
@@ -110,7 +110,7 @@ export class ScriptedWorld implements AsyncDisposable {
       ...{ bus: this.hub.connect(), namespace, model: scriptedModel, id: chance.instanceId() },
     });
     this.hub.connect().subscribe(subjectsOf(namespace).ledger, ({ payload }) => {
-      const batch = decode("ledgerBatch", payload);
+      const batch = decodeLedgerBatch(payload);
       if (!batch.ok) throw new Error(batch.error.message);
       this.ledger.push(...batch.value.entries);
     });
