@@ -71,7 +71,8 @@ export class Auditor implements Disposable {
     }
   }
 
-  async #ask({ key, source, asked }: AuditAsk): Promise<void> {
+  async #ask(ask: AuditAsk): Promise<void> {
+    const { source, asked } = ask;
     const { bus, clock, log, subjects, state } = this.#parts;
     const { model, dpRank, tier, owner } = source;
     const blocks = { hi: bytesOfU32s(asked.hi), lo: bytesOfU32s(asked.lo) };
@@ -80,10 +81,10 @@ export class Auditor implements Disposable {
       ...{ ask: { op: "audit", model, dpRank, tier, ...blocks }, timeoutMs: answerMs },
     }, "auditAnswer");
     if (this.#stop.signal.aborted) return;
-    if (answer.ok) state.truth.audits.answered(key, answer.value, clock.nowMs());
+    if (answer.ok) state.truth.audits.answered(ask, answer.value, clock.nowMs());
     else {
       log.debug("an audit was not answered", { owner, reason: answer.error.message });
-      state.truth.audits.unanswered(key, clock.nowMs());
+      state.truth.audits.unanswered(ask, clock.nowMs());
     }
     this.#tell();
   }

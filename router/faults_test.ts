@@ -201,7 +201,7 @@ Deno.test("whatever comes, in whatever order, at whatever time: nothing throws a
         } else {
           for (const ask of state.truth.audits.takeAsks(2)) {
             const held = Uint8Array.from(ask.asked.lo, () => removes ? 1 : 0);
-            state.truth.audits.answered(ask.key, { epoch: instanceOf(epoch), number, held }, atMs);
+            state.truth.audits.answered(ask, { epoch: instanceOf(epoch), number, held }, atMs);
           }
           state.truth.takeResults(atMs);
           state.fleet.doubtAgain();

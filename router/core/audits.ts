@@ -168,18 +168,18 @@ export class Audits {
     return asks;
   }
 
-  /** The source answered. */
-  answered(key: string, answer: AuditAnswer, nowMs: number): void {
-    const known = this.#sources.get(key);
-    if (known?.isAsked !== true) return;
+  /** The source answered; an answer to a former question is passed over. */
+  answered(ask: AuditAsk, answer: AuditAnswer, nowMs: number): void {
+    const known = this.#asked(ask);
+    if (known === undefined || known.answer !== undefined) return;
     known.answer = { value: answer, untilMs: nowMs + catchUpMs };
     this.#look(known, nowMs);
   }
 
   /** The source did not answer, or refused. */
-  unanswered(key: string, nowMs: number): void {
-    const known = this.#sources.get(key);
-    if (known?.isAsked === true) this.#end(known, nowMs, { kind: "unanswered" });
+  unanswered(ask: AuditAsk, nowMs: number): void {
+    const known = this.#asked(ask);
+    if (known !== undefined) this.#end(known, nowMs, { kind: "unanswered" });
   }
 
   /** The stream of a source applied something. */
@@ -225,6 +225,11 @@ export class Audits {
         }
       }
     }
+  }
+
+  #asked({ key, asked }: AuditAsk): Audited | undefined {
+    const known = this.#sources.get(key);
+    return known?.isAsked === true && known.sample?.asked === asked ? known : undefined;
   }
 
   #sample(
