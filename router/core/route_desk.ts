@@ -110,7 +110,7 @@ export class RouteDesk {
 
   /** A ledger entry: a stream that is complete waits no more, and its output is charged. True where one stopped waiting. */
   heard(entry: LedgerEntry): boolean {
-    if (entry.op !== "complete") return false;
+    if (entry.op !== "complete" || (this.#size === 0 && !this.#isShared)) return false;
     const key = streamKeyText(entry);
     const known = this.#tenants.get(key);
     if (known !== undefined) {

@@ -134,7 +134,11 @@ export class RouteQueue {
 
   /** Those whose time is over by now. */
   expired(nowMs: number): Waiting[] {
-    return [...this.#all.values()].filter((one) => Math.min(one.deadlineMs, one.untilMs) <= nowMs);
+    const over: Waiting[] = [];
+    for (const one of this.#all.values()) {
+      if (one.deadlineMs <= nowMs || one.untilMs <= nowMs) over.push(one);
+    }
+    return over;
   }
 
   /** Throws where the books do not add up, or a bound is passed. */
