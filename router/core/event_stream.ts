@@ -1,7 +1,8 @@
-import type { InstanceId, KvEventBatch } from "@pixii/wire";
+import { idWords, kvEventsHeadBytes } from "@pixii/wire";
+import type { InstanceId, KvEventBatch, KvEventsHead } from "@pixii/wire";
 import { EventBuffer } from "./event_buffer.ts";
 import type { EventSource } from "./event_source.ts";
-import type { OwnerSlot, PrefixIndex } from "./prefix_index.ts";
+import type { ApplyOutcome, OwnerSlot, PrefixIndex } from "./prefix_index.ts";
 import { streamLimits } from "./stream_limits.ts";
 
 /**
@@ -26,6 +27,9 @@ export interface StreamChange {
   readonly isFull?: boolean;
 }
 
+/** What the next batch of an exact stream comes to, nearly always. */
+const applied: StreamChange = { result: "applied", fell: undefined };
+
 /** The events of one source, in order. Pure: time is an argument, the snapshot is fetched by others. */
 export class EventStream {
   readonly source: EventSource;
@@ -35,6 +39,9 @@ export class EventStream {
   readonly #former: InstanceId[] = [];
   #state: StreamState = "new";
   #epoch: InstanceId | undefined;
+  /** Its words as a message's head has them. */
+  #epochWords: Uint32Array = new Uint32Array(2);
+  readonly #body = { at: kvEventsHeadBytes, ops: 0 };
   #number = 0;
   /** The highest number a report has told of. */
   #told = 0;
@@ -95,6 +102,24 @@ export class EventStream {
     const before = this.#number;
     const isFull = this.#drain(nowMs);
     return { result: this.#number > before ? "applied" : "buffered", isFull };
+  }
+
+  /** True where a message with this head may be applied as it lies: the next of an exact stream. */
+  isNext(head: KvEventsHead): boolean {
+    const { epoch } = head;
+    return this.#state === "exact" && head.number === this.#number + 1 &&
+      epoch[0] === this.#epochWords[0] && epoch[1] === this.#epochWords[1] &&
+      head.blockSize === this.source.blockSize && head.cacheGroup === 0 &&
+      this.#epoch !== undefined;
+  }
+
+  /** Applies the message of a head that `isNext`; nothing, and nothing changed, where it is damaged. */
+  receiveEncoded(bytes: Uint8Array, head: KvEventsHead, nowMs: number): StreamChange | undefined {
+    this.#body.ops = head.ops;
+    const outcome = this.#index.applyEncoded(this.#slot, bytes, this.#body);
+    if (outcome === undefined) return undefined;
+    if (this.#took(outcome, head.number, nowMs)) return { result: "skipped", isFull: true };
+    return this.#mustSwap ? { result: "applied", fell: this.#fall("anomaly") } : applied;
   }
 
   /** The source says what its last number is; returns why the stream fell behind, where it did. */
@@ -217,6 +242,7 @@ export class EventStream {
       this.#state = "exact";
     }
     this.#epoch = epoch;
+    this.#epochWords = idWords(epoch);
   }
 
   #fall(cause: GapCause): GapCause {
@@ -244,7 +270,7 @@ export class EventStream {
     this.#nextTryMs = nowMs + streamLimits.fullRetryMs;
   }
 
-  #apply(batch: KvEventBatch): { readonly isFull: boolean; readonly anomalies: number } {
+  #apply(batch: KvEventBatch): ApplyOutcome {
     // Blocks of other cache groups say nothing about the whole prefix.
     if (batch.cacheGroup !== 0) return { isFull: false, anomalies: 0 };
     return this.#index.apply(this.#slot, batch.events);
@@ -252,12 +278,16 @@ export class EventStream {
 
   /** Applies the next batch; true where it found no room. */
   #take(batch: KvEventBatch, nowMs: number): boolean {
-    const { isFull, anomalies } = this.#apply(batch);
+    return this.#took(this.#apply(batch), batch.number, nowMs);
+  }
+
+  /** A batch was applied; true where it found no room. */
+  #took({ isFull, anomalies }: ApplyOutcome, number: number, nowMs: number): boolean {
     if (isFull) {
       this.#giveUp(nowMs);
       return true;
     }
-    this.#number = batch.number;
+    this.#number = number;
     if (anomalies > 0) {
       this.#mustSwap = true;
       this.#nextTryMs = Math.max(this.#nextTryMs, this.#swappedMs + streamLimits.anomalyEveryMs);

@@ -1,10 +1,11 @@
-import type { KvEventBatch, ModelHash } from "@pixii/wire";
+import type { KvEventBatch, KvEventsHead, ModelHash } from "@pixii/wire";
 import { sourceKey } from "./event_source.ts";
 import type { EventSource } from "./event_source.ts";
 import { EventStream } from "./event_stream.ts";
 import type { GapCause, StreamChange } from "./event_stream.ts";
 import { IndexBudget } from "./index_budget.ts";
 import type { OwnerSlot, PrefixIndex } from "./prefix_index.ts";
+import { SourceHeads } from "./source_heads.ts";
 import { RunIndex } from "./run_index.ts";
 
 /** A stream with its place in an index. */
@@ -26,6 +27,7 @@ export class EventStreams {
   readonly budget: IndexBudget;
   readonly #streams = new Map<string, OpenStream>();
   readonly #indexes = new Map<string, PrefixIndex>();
+  readonly #heads = new SourceHeads();
   /** Streams that may need a snapshot or a look at the clock. */
   readonly #watched = new Set<OpenStream>();
 
@@ -62,6 +64,7 @@ export class EventStreams {
     const slot = index.open();
     const opened = { key, stream: new EventStream(source, index, slot), index, slot };
     this.#streams.set(key, opened);
+    this.#heads.add(opened);
     if (isAsked) {
       opened.stream.ask();
       this.#watched.add(opened);
@@ -74,12 +77,30 @@ export class EventStreams {
     const opened = this.#streams.get(key);
     if (opened === undefined) return;
     this.#streams.delete(key);
+    this.#heads.delete(opened);
     this.#watched.delete(opened);
     opened.index.drop(opened.slot);
     const { model, blockSize } = opened.stream.source;
     if (opened.index.owners > 0) return;
     opened.index.release();
     this.#indexes.delete(indexKey(model, blockSize));
+  }
+
+  /** The stream of the source that a message's head names. */
+  find(head: KvEventsHead): OpenStream | undefined {
+    return this.#heads.find(head);
+  }
+
+  /** A message of the stream's source came, whose head `isNext`; nothing where it is damaged. */
+  receiveEncoded(
+    opened: OpenStream,
+    bytes: Uint8Array,
+    message: { readonly head: KvEventsHead; readonly nowMs: number },
+  ): StreamChange | undefined {
+    const change = opened.stream.receiveEncoded(bytes, message.head, message.nowMs);
+    // An exact stream that stays so needs no look, unless it was watched for a lost last batch.
+    if (change?.fell !== undefined || change?.isFull || opened.stream.isAhead) this.#look(opened);
+    return change;
   }
 
   /** A batch came; nothing where its source is not known. */

@@ -1,4 +1,4 @@
-import { fail, workerRankText } from "@pixii/wire";
+import { decodeKvEvents, fail, KvEventsHead, ok, workerRankText } from "@pixii/wire";
 import type {
   InstanceId,
   KvEventBatch,
@@ -80,6 +80,7 @@ export class RouterState implements DecisionGround {
   /** What one pooled cache would have had of the same prompts. */
   readonly reach = new Reach();
   #stateVersion = 0;
+  readonly #head = new KvEventsHead();
 
   constructor(rules: RouterRules) {
     this.router = rules.router;
@@ -133,6 +134,24 @@ export class RouterState implements DecisionGround {
     this.truth.afterBatch(batch, nowMs);
     if (change?.result === "applied") this.#stateVersion += 1;
     return change;
+  }
+
+  /** Applies a message of KV events: as it lies where it is the next of its source, else decoded. Fails where it is damaged. */
+  eventBytes(bytes: Uint8Array, nowMs: number): Result<StreamChange | undefined> {
+    const head = this.#head;
+    if (head.read(bytes)) {
+      const opened = this.streams.find(head);
+      if (opened?.stream.isNext(head) && this.truth.isQuiet) {
+        const change = this.streams.receiveEncoded(opened, bytes, { head, nowMs });
+        if (change !== undefined) {
+          this.truth.moved(opened.key, nowMs);
+          if (change.result === "applied") this.#stateVersion += 1;
+          return ok(change);
+        }
+      }
+    }
+    const batch = decodeKvEvents(bytes);
+    return batch.ok ? ok(this.events(batch.value, nowMs)) : batch;
   }
 
   /** Puts a snapshot in the place of what is known of its source. */
