@@ -19,6 +19,7 @@ const loadNames = [
   "prefillRate",
   "freeBlocks",
   "tailReuse",
+  "busyShare",
 ] as const;
 
 /** Columns of a row: device, host, disk, the numbers of `loadNames`, the cost. */
@@ -30,7 +31,7 @@ export const inputBytes: number = 8 * width + 16;
 
 /**
  * What the candidates of a decision looked like when it was made: numbers in one typed array, and references to what
- * never changes. Costs 13 stores per candidate on the way of a request; words are made of it only when somebody asks.
+ * never changes. Costs 14 stores per candidate on the way of a request; words are made of it only when somebody asks.
  */
 export class DecisionInputs {
   readonly #workers: readonly { readonly worker: WorkerRank }[];
@@ -72,7 +73,8 @@ export class DecisionInputs {
       numbers[at + 9] = load.prefillRate;
       numbers[at + 10] = load.freeBlocks;
       numbers[at + 11] = load.tailReuse;
-      numbers[at + 12] = hasCost || looked.includes(all[i]) ? cost : NaN;
+      numbers[at + 12] = load.busyShare;
+      numbers[at + 13] = hasCost || looked.includes(all[i]) ? cost : NaN;
     }
     return new DecisionInputs(ranks, cards, numbers);
   }
@@ -125,7 +127,7 @@ export function scoredOf(inputs: RankInputs, profiles: readonly unknown[]): Scor
   const { worker, overlap, blockSize, maxSeqs, numbers, profile } = inputs;
   const { prefillTokens = 0, blocks = 0, requests = 0, lastTurn = 0 } = numbers;
   const { waiting = 0, aheadMs = 0, prefillRate = 0 } = numbers;
-  const { freeBlocks = 0, tailReuse = 0 } = numbers;
+  const { freeBlocks = 0, tailReuse = 0, busyShare = 0 } = numbers;
   const card = {
     ...{ blockSize, maxSeqs },
     ...(profile === undefined ? {} : { profile: profiles[profile] as PricedCard["profile"] }),
@@ -135,7 +137,7 @@ export function scoredOf(inputs: RankInputs, profiles: readonly unknown[]): Scor
     ...{ key, worker, card, lastTurn },
     load: {
       ...{ prefillTokens, blocks, requests, waiting, aheadMs, prefillRate },
-      ...{ freeBlocks, tailReuse },
+      ...{ freeBlocks, tailReuse, busyShare },
     },
   };
   return { rank, overlap, terms: {}, cost: 0 };

@@ -2,6 +2,9 @@ import { ChurnMap } from "@pixii/wire";
 import type { Booking } from "./booking.ts";
 import type { TtftTimes } from "./ttft_times.ts";
 
+/** Time constant of `busyShare`. */
+const shareSpanMs = 60_000;
+
 /**
  * The streams of one rank whose prompts are not computed yet, in the order of booking: the first is taken to be under
  * way. Tells how long they take. Pure: time is an argument.
@@ -13,6 +16,9 @@ export class PrefillLine {
   #sumMs = 0;
   /** Since when the first is under way; undefined where that is not known. */
   #headSinceMs: number | undefined;
+  /** Share of the time for which somebody was in the line, as of `#shareMs`. */
+  #busyShare = 0;
+  #shareMs = -Infinity;
   #times: TtftTimes | undefined;
   #blockSize = 1;
 
@@ -32,6 +38,7 @@ export class PrefillLine {
     const { prefillTokens, blocks } = booking.claim;
     const cached = Math.max(0, blocks * this.#blockSize - prefillTokens);
     const ms = this.#times?.prefillMs(prefillTokens, cached) ?? 0;
+    this.#track(booking.bookedMs);
     if (this.#line.size === 0) this.#headSinceMs = booking.bookedMs;
     this.#line.set(booking.text, booking);
     this.#ms.set(booking.text, ms);
@@ -40,6 +47,7 @@ export class PrefillLine {
 
   /** A stream leaves, its prompt computed or given up; the next is under way from then on. Others are ignored. */
   remove(booking: Booking, nowMs: number | undefined): void {
+    if (this.#line.has(booking.text)) this.#track(nowMs ?? this.#shareMs);
     if (!this.#line.delete(booking.text)) return;
     const ms = this.#ms.get(booking.text) ?? 0;
     this.#ms.delete(booking.text);
@@ -70,5 +78,19 @@ export class PrefillLine {
       break;
     }
     return Math.max(0, wholeMs - Math.max(0, doneMs));
+  }
+
+  /** The share of the last minute or so for which somebody was in the line, in [0, 1]. O(1). */
+  busyShare(nowMs: number): number {
+    this.#track(nowMs);
+    return this.#busyShare;
+  }
+
+  #track(nowMs: number): void {
+    const elapsedMs = nowMs - this.#shareMs;
+    if (elapsedMs <= 0) return;
+    const kept = Math.exp(-elapsedMs / shareSpanMs);
+    this.#busyShare = this.#busyShare * kept + (this.#line.size > 0 ? 1 - kept : 0);
+    this.#shareMs = nowMs;
   }
 }

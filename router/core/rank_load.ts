@@ -25,6 +25,7 @@ export class RankLoad {
   readonly shadow: CacheShadow;
   readonly #ages: ReuseAges;
   #aheadMs = 0;
+  #busyShare = 0;
   #freeBlocks = 0;
   #tailReuse = 0;
   #prefillRate = 0;
@@ -71,6 +72,11 @@ export class RankLoad {
     return this.#aheadMs;
   }
 
+  /** Share of the last minute in which prompts were computed here, as `foresee` last found; 0 before. */
+  get busyShare(): number {
+    return this.#busyShare;
+  }
+
   /** Blocks that fit before any that was used goes, as `foresee` last found; 0 before. */
   get freeBlocks(): number {
     return this.#freeBlocks;
@@ -103,6 +109,7 @@ export class RankLoad {
       ...{ allTokens: this.prefillTokens, otherTokens: this.#other.prefillTokens },
       tokensPerSecond: this.#prefillRate > 0 ? this.#prefillRate : assumedRate,
     });
+    this.#busyShare = this.#line.busyShare(nowMs);
     this.#freeBlocks = Math.max(0, totalBlocks - this.shadow.blocks);
     const ageMs = this.shadow.tailAgeMs(nowMs);
     this.#tailReuse = ageMs === undefined ? 0 : this.#ages.chance(ageMs);

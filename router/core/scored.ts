@@ -16,6 +16,8 @@ export interface PricedRank {
     readonly waiting: number;
     /** How long the prompts of those take from now on, in milliseconds; known where the policy asks for it, else 0. */
     readonly aheadMs: number;
+    /** Share of the last minute in which it computed prompts, in [0, 1]; known as `aheadMs` is. */
+    readonly busyShare: number;
     /** Blocks that fit into its cache before any that was used goes, and the chance that what goes first is asked for again. */
     readonly freeBlocks: number;
     readonly tailReuse: number;

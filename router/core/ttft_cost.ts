@@ -6,8 +6,8 @@ import type { TtftTimes } from "./ttft_times.ts";
 /** Weights of policy `ttft`. */
 export interface TtftWeights {
   /**
-   * What a millisecond of new work costs beside the time it takes: others will wait for it. 0 is greedy: the request's own
-   * first token and nothing else.
+   * What a millisecond of new work costs beside the time it takes, where workers are busy half of the time: others will
+   * wait for it, and the more the busier they are. 0 is greedy: the request's own first token and nothing else.
    */
   readonly workWeight: number;
   /** What the blocks that go to make room cost, against computing those of them again that will be asked for. 0 = nothing. */
@@ -20,7 +20,7 @@ export interface TtftWeights {
 
 /** The weights that measured best on the traces; docs/routing.md has the table. */
 export const defaultTtftWeights: TtftWeights = {
-  workWeight: 1.5,
+  workWeight: 2,
   evictionWeight: 3,
   stickyBacklogMs: 1_000,
   assumedRate: 5_000,
@@ -28,6 +28,9 @@ export const defaultTtftWeights: TtftWeights = {
 
 /** Prompt tokens of one engine step: a longer prompt takes several, and each of them decodes for everybody else, too. */
 const chunkTokens = 512;
+
+/** Beyond this share of busy time all waits grow without bound, and estimates of it are worth little. */
+const mostBusyShare = 0.9;
 
 /** Bytes of a block pass at host and disk speed in about this share of the time that computing it takes, where nobody measured. */
 const assumedOnboardShare = { host: 0.05, disk: 0.2 } as const;
@@ -42,11 +45,12 @@ export function timesOf(rank: PricedRank, weights: TtftWeights): TtftTimes {
 /**
  * Prices the candidates in milliseconds until the first token: `queue` = prompts ahead of it, `prefill` = its own tokens
  * that no tier holds, `transfer` = blocks brought back from host and disk, `interference` = decode steps that those take
- * part in, `work` = `workWeight` times the new work, which the worker's other requests will wait for, and `eviction` =
+ * part in, `work` = `workWeight` times the new work times `crowding`, which other requests will wait for, and `eviction` =
  * `evictionWeight` times what computing again those of the evicted blocks takes that will be asked for. A session's
  * worker is preferred by `decide`, not here.
  */
 export function priceTtft(candidates: readonly Scored[], isl: number, weights: TtftWeights): void {
+  const others = weights.workWeight * crowding(candidates);
   for (const one of candidates) {
     const { rank, overlap } = one;
     const { load, card } = rank;
@@ -66,11 +70,22 @@ export function priceTtft(candidates: readonly Scored[], isl: number, weights: T
     addTerm(one, "prefill", prefill);
     addTerm(one, "transfer", transfer);
     addTerm(one, "interference", interference);
-    addTerm(one, "work", weights.workWeight * (prefill + transfer));
+    addTerm(one, "work", others * (prefill + transfer));
     const made = Math.max(0, Math.ceil(isl / blockSize) - overlap.device - load.freeBlocks);
     const blockMs = prefill * blockSize / fresh;
     addTerm(one, "eviction", weights.evictionWeight * load.tailReuse * made * blockMs);
   }
+}
+
+/**
+ * How much waiting of others a millisecond of work makes: `p / (1 - p)` where workers are busy for the share p of the time,
+ * as in a queue with one server; 1 at a half.
+ */
+function crowding(candidates: readonly Scored[]): number {
+  let sum = 0;
+  for (const { rank } of candidates) sum += rank.load.busyShare;
+  const share = Math.min(mostBusyShare, sum / candidates.length);
+  return share / (1 - share);
 }
 
 function transferMs({ rank, overlap }: Scored, times: TtftTimes): number {

@@ -3,6 +3,8 @@ import type { WorkerProfile } from "@pixii/wire";
 import { batchOf, cardOf, hashesOf, instanceOf, modelHash, routeOf } from "../testing/samples.ts";
 import { hear, putCard, stateOf } from "../testing/state_of.ts";
 import type { RouterState } from "./router_state.ts";
+import type { Scored } from "./scored.ts";
+import { defaultTtftWeights, priceTtft } from "./ttft_cost.ts";
 
 /** One millisecond a token, a tenth of it where the context is there to be read, 10 ms a decode step, 2 ms a host block. */
 const profile: WorkerProfile = {
@@ -61,19 +63,54 @@ Deno.test("policy ttft prices the queue, the missing prompt, the transfer and th
   state.checkIntegrity();
 });
 
-Deno.test("policy ttft leaves a cached prefix only where more waits than the prefix saves, and later with a work weight", () => {
-  const chosenAt = (workWeight: number, waiting: number) => {
-    const state = stateOfTwo(workWeight);
+Deno.test("policy ttft leaves a cached prefix where more waits than the prefix saves", () => {
+  const chosenAt = (waiting: number) => {
+    const state = stateOfTwo();
     state.events(batchOf(1, { number: 1, events: [stored(1, 3)] }), 1);
     // `waiting` prompts of one block wait at worker 1, which has 48 of the 64 tokens.
     const only = { allow: [instanceOf(1)] };
     for (let i = 0; i < waiting; i++) place(state, 1, { seed: 50 + i, blocks: 1, hints: only });
     return place(state, 1).record.chosen.instance;
   };
-  assert.equal(chosenAt(0, 2), instanceOf(1));
-  assert.equal(chosenAt(0, 4), instanceOf(2));
-  assert.equal(chosenAt(1, 4), instanceOf(1));
-  assert.equal(chosenAt(1, 7), instanceOf(2));
+  assert.equal(chosenAt(2), instanceOf(1));
+  assert.equal(chosenAt(4), instanceOf(2));
+});
+
+Deno.test("new work costs the more the busier the workers are, and nothing where all are idle", () => {
+  const price = (busyShare: number, workWeight: number) => {
+    const load = {
+      ...{ prefillTokens: 0, blocks: 0, requests: 0, waiting: 0, aheadMs: 0, prefillRate: 1000 },
+      ...{ freeBlocks: 8, tailReuse: 0, busyShare },
+    };
+    const worker = { instance: instanceOf(1), dpRank: 0 };
+    const card = { blockSize: 16, maxSeqs: 8, profile: undefined };
+    const one: Scored = {
+      rank: { key: "k", worker, card, load, lastTurn: 0 },
+      ...{ overlap: { device: 0, host: 0, disk: 0 }, terms: {}, cost: 0 },
+    };
+    priceTtft([one], 100, { ...defaultTtftWeights, workWeight });
+    return one.terms.work;
+  };
+  assert.deepEqual([price(0, 2), price(0.5, 2), price(0.5, 0)], [0, 200, 0]);
+  assert.equal(Math.round(price(0.8, 1)), 400);
+  assert.ok(price(1, 1) < 1_000);
+});
+
+Deno.test("what goes to make room costs what computing it again would, by the chance that it is asked for", () => {
+  const one: Scored = {
+    rank: {
+      ...{ key: "k", worker: { instance: instanceOf(1), dpRank: 0 }, lastTurn: 0 },
+      card: { blockSize: 10, maxSeqs: 8, profile: undefined },
+      load: {
+        ...{ prefillTokens: 0, blocks: 0, requests: 0, waiting: 0, aheadMs: 0 },
+        ...{ prefillRate: 1000, freeBlocks: 2, tailReuse: 0.25, busyShare: 0 },
+      },
+    },
+    ...{ overlap: { device: 4, host: 0, disk: 0 }, terms: {}, cost: 0 },
+  };
+  priceTtft([one], 100, { ...defaultTtftWeights, evictionWeight: 2 });
+  // Ten blocks, four are there, two fit: four go, 10 ms each.
+  assert.equal(one.terms.eviction, 2 * 0.25 * 4 * 10);
 });
 
 Deno.test("a session stays with its worker while the backlog there is within its bound", () => {
