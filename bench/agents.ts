@@ -22,10 +22,10 @@ const help = `deno task bench:agents [FLAGS]
   --systems N         shared system prompts (2)
   --system-words N    words of a system prompt (300)
   --task-words N      words of the task that a session begins with (450)
-  --turn-words N      words of what it says in every later turn (30)
-  --osl N             tokens of a reply (24)
+  --turn-words N      words of what it says in every later turn (15)
+  --osl N             tokens of a reply (16)
   --concurrency N     sessions at a time (4)
-  --kv-cells N        KV cells of a worker (5120)
+  --kv-cells N        KV cells of a worker (5376)
   --kv-host SIZE      host tier, shared by both workers (0: each worker has only its own cache, as on two hosts)
   --seed N            of the sessions (1)
   --model NAME        model under test (smollm2)
@@ -46,10 +46,10 @@ const { values } = parseArgs({
     systems: { type: "string", default: "2" },
     "system-words": { type: "string", default: "300" },
     "task-words": { type: "string", default: "450" },
-    "turn-words": { type: "string", default: "30" },
-    osl: { type: "string", default: "24" },
+    "turn-words": { type: "string", default: "15" },
+    osl: { type: "string", default: "16" },
     concurrency: { type: "string", default: "4" },
-    "kv-cells": { type: "string", default: "5120" },
+    "kv-cells": { type: "string", default: "5376" },
     "kv-host": { type: "string", default: "0" },
     seed: { type: "string", default: "1" },
     model: { type: "string", default: "smollm2" },
@@ -106,7 +106,7 @@ async function startSide(policy: Policy, sessions: readonly AgentSession[]): Pro
   const dev = await startDev([
     ...["--topology", "processes", "--model", values.model, "--served-name", "bench"],
     ...["--workers", "2", "--threads", "1", "--max-seqs", "4", "--ctx", values["kv-cells"]],
-    ...["--router", policy, "--kv-host", values["kv-host"], ...await simFlags()],
+    ...["--router.policy", policy, "--kv-host", values["kv-host"], ...await simFlags()],
     ...(policy === "kv" ? ["--router.kv-prefill-scale", values["prefill-scale"]] : []),
     ...(policy === "ttft" && values.profile !== ""
       ? ["--worker.profile", await Deno.realPath(values.profile)]
