@@ -74,7 +74,7 @@ export function parseExplain(
   const { config } = parsed;
   const problems: string[] = [];
   if (ids.length > 1) problems.push(`Cannot explain ${ids.length} requests at once; name one`);
-  if (ids.length === 1 && config.last) {
+  if (ids.length > 0 && config.last) {
     problems.push("Cannot use --last with a request id: name the request or take the newest");
   }
   return problems.length > 0 ? { problems } : { id: ids[0], config };
