@@ -1,0 +1,134 @@
+import assert from "node:assert/strict";
+import fc from "fast-check";
+import type { HashList, KvEvent } from "@pixii/wire";
+import { IndexDuel } from "../testing/index_duel.ts";
+import { hashesOf, storedOf } from "../testing/samples.ts";
+import { moduleBase64, sourceDigest } from "./index/module.ts";
+import { sourceDigest as digestOfSources } from "../testing/build_index.ts";
+import { IndexBudget } from "./index_budget.ts";
+import { RunIndex } from "./run_index.ts";
+
+const mebi = 2 ** 20;
+
+function indexOf(bytes = 16 * mebi): RunIndex {
+  return new RunIndex(new IndexBudget(bytes));
+}
+
+function stored(first: number, list: HashList, parent = 0): KvEvent {
+  return { ...storedOf(list, first), parent } as KvEvent;
+}
+
+function removed(...numbers: number[]): KvEvent {
+  return { op: "removed", numbers: Uint32Array.from(numbers) };
+}
+
+/** Blocks `from` to `to` of a list. */
+function part({ hi, lo }: HashList, from: number, to: number): HashList {
+  return { hi: hi.slice(from, to), lo: lo.slice(from, to) };
+}
+
+Deno.test("the index answers as the Map tree does, whatever is stored, removed, cleared and dropped", () => {
+  fc.assert(
+    fc.property(fc.integer({ min: 1, max: 2 ** 31 - 1 }), (seed) => {
+      const duel = new IndexDuel(seed);
+      for (let i = 0; i < 600; i++) duel.step();
+      duel.check();
+    }),
+    { numRuns: 60 },
+  );
+});
+
+Deno.test("the module is the one that its sources make", async () => {
+  assert.equal(sourceDigest, await digestOfSources(), "run router/testing/build_index.ts");
+  assert.ok(WebAssembly.validate(Uint8Array.from(atob(moduleBase64), (c) => c.charCodeAt(0))));
+});
+
+Deno.test("a child that comes before its parent, or whose parent is wrongly 0, counts all the same", () => {
+  const index = indexOf();
+  const [a, b] = [index.open(), index.open()];
+  const list = hashesOf(1, 8);
+  index.apply(a, [stored(1, list)]);
+  // Owner b tells of the end first, under a parent nobody knows, then as if a prompt began there.
+  index.apply(b, [stored(50, part(list, 4, 8), 77)]);
+  assert.equal(index.longestPrefix(b, list), 0);
+  index.apply(b, [stored(10, part(list, 0, 4))]);
+  assert.deepEqual([index.longestPrefix(a, list), index.longestPrefix(b, list)], [8, 8]);
+  index.apply(b, [removed(52)]);
+  assert.deepEqual([index.longestPrefix(a, list), index.longestPrefix(b, list)], [8, 6]);
+  index.checkIntegrity();
+});
+
+Deno.test("over its bytes the index forgets the coldest, and credits nothing that is gone", () => {
+  const budget = new IndexBudget(mebi);
+  const index = new RunIndex(budget);
+  const owner = index.open();
+  const hot = hashesOf(0, 512);
+  index.apply(owner, [stored(1_000_000, hot)]);
+  for (let seed = 1; seed <= 400; seed++) {
+    assert.equal(index.apply(owner, [stored(seed * 1_000, hashesOf(seed, 900))]).isFull, false);
+    assert.equal(index.longestPrefix(owner, hot), 512, `the hot prompt is gone at ${seed}`);
+  }
+  assert.ok(budget.usedBytes <= budget.capacityBytes);
+  assert.equal(budget.evictedBlocks + index.blocks, 400 * 900 + 512);
+  assert.ok(budget.evictedBlocks > 0 && index.blocks > 60_000);
+  let kept = 0;
+  for (let seed = 1; seed <= 400; seed++) kept += index.longestPrefix(owner, hashesOf(seed, 900));
+  assert.equal(kept + 512, index.blocks);
+  index.checkIntegrity();
+  // The owner removes all: what was evicted is no contradiction.
+  for (let seed = 1; seed <= 400; seed++) {
+    const numbers = storedOf(hashesOf(seed, 900), seed * 1_000);
+    const gone: KvEvent = { op: "removed", numbers: (numbers as { numbers: Uint32Array }).numbers };
+    assert.equal(index.apply(owner, [gone]).anomalies, 0);
+  }
+  assert.equal(index.blocks, 512);
+  index.checkIntegrity();
+});
+
+Deno.test("a flood of unique prompts of one block stays within the bytes", () => {
+  const budget = new IndexBudget(mebi);
+  const index = new RunIndex(budget);
+  const owner = index.open();
+  for (let i = 0; i < 60_000; i++) {
+    const list = { hi: Uint32Array.of(i), lo: Uint32Array.of(Math.imul(i, 0x9e3779b1) >>> 0) };
+    index.apply(owner, [stored(i + 1, list)]);
+    if (i % 16 === 0) index.longestPrefix(owner, list);
+  }
+  assert.ok(budget.usedBytes <= mebi);
+  assert.equal(budget.evictedBlocks + index.blocks, 60_000);
+  index.checkIntegrity();
+});
+
+Deno.test("without a budget nothing is held and nothing breaks", () => {
+  const index = indexOf(0);
+  const owner = index.open();
+  const list = hashesOf(1, 4);
+  assert.equal(index.apply(owner, [stored(1, list)]).isFull, true);
+  assert.deepEqual([index.longestPrefix(owner, list), index.blocksOf(owner)], [0, 0]);
+  index.clear(owner);
+  index.drop(owner);
+  index.checkIntegrity();
+});
+
+Deno.test("applyEncoded() takes nothing of a damaged message, and never breaks", () => {
+  const index = indexOf();
+  const owner = index.open();
+  const body = { at: 0, ops: 1 };
+  fc.assert(
+    fc.property(fc.uint8Array({ minLength: 0, maxLength: 64 }), fc.nat(3), (bytes, ops) => {
+      const before = index.blocks;
+      const outcome = index.applyEncoded(owner, bytes, { at: 0, ops });
+      if (outcome === undefined) assert.equal(index.blocks, before);
+      index.checkIntegrity();
+    }),
+    { numRuns: 500 },
+  );
+  const words = Uint32Array.of(1, 2, 0, 7, 1, 1, 8, 2, 2);
+  const whole = new Uint8Array(words.buffer);
+  for (let cut = 0; cut < whole.length; cut++) {
+    assert.equal(index.applyEncoded(owner, whole.subarray(0, cut), body), undefined);
+  }
+  index.clear(owner);
+  assert.equal(index.applyEncoded(owner, whole, body)?.anomalies, 0);
+  assert.equal(index.blocks, 2);
+});
