@@ -4,6 +4,11 @@ import { leastOf, roundRobinOf } from "./report_table.ts";
 /** The report as JSON lines: rows first, then the figures that its rows allow, `replay.reqs` last where speed was measured. */
 export function reportJson(report: ReplayReport, requestsPerSecond: number | undefined): string[] {
   const lines = report.rows.map((row) => JSON.stringify({ row: rowOf(row) }));
+  if (report.idealTtft !== undefined) {
+    const { meanMs, p50Ms, p90Ms, p99Ms } = report.idealTtft;
+    const [mean, p50, p90, p99] = [meanMs, p50Ms, p90Ms, p99Ms].map(round);
+    lines.push(JSON.stringify({ ideal: { meanMs: mean, p50Ms: p50, p90Ms: p90, p99Ms: p99 } }));
+  }
   for (const one of report.evictions) lines.push(JSON.stringify({ eviction: one }));
   const figure = (name: string, value: number, more: Readonly<Record<string, unknown>>) => {
     lines.push(JSON.stringify({ figure: name, value: round(value), better: "higher", ...more }));

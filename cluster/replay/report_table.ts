@@ -9,6 +9,7 @@ export function reportTable(report: ReplayReport): string {
     `each worker computes ${
       report.workerRate.toFixed(0)
     } prompt tokens/s; one pooled LRU cache would find ${share(report.pooledHitRatio)}`,
+    ...idealOf(report),
     "",
     ...columns([heads(report), ...rows.map((row) => cells(row, report))]),
   ];
@@ -24,6 +25,19 @@ export function reportTable(report: ReplayReport): string {
     ]));
   }
   return lines.join("\n");
+}
+
+function idealOf({ idealTtft, rows }: ReplayReport): string[] {
+  if (idealTtft === undefined) return [];
+  const robin = roundRobinOf(rows);
+  const against = robin === undefined
+    ? ""
+    : `, ${(robin.ttft.meanMs / idealTtft.meanMs).toFixed(2)} of round-robin's`;
+  return [
+    `one line for all workers, each with that cache: TTFT mean ${
+      (idealTtft.meanMs / 1000).toFixed(3)
+    } s${against}`,
+  ];
 }
 
 function heads({ plan, rows }: ReplayReport): string[] {

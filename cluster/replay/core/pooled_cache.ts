@@ -21,6 +21,8 @@ export interface PooledView {
 export interface PooledResult {
   /** Prompt tokens that were cached, of all. */
   readonly hitRatio: number;
+  /** Blocks found by request. */
+  readonly hits: Int32Array;
 }
 
 /**
@@ -37,11 +39,13 @@ export function pooledHits(
   const order = orderOf({ trace, isCached });
   let cached = 0;
   let hitTokens = 0;
+  const found = new Int32Array(trace.requests.length);
   trace.requests.forEach((request, place) => {
     const { blocks, inputTokens } = request;
     const most = Math.min(blocks.length, Math.floor((inputTokens - 1) / trace.blockSize));
     let hits = 0;
     while (hits < most && isCached[blocks[hits]] === 1) hits += 1;
+    found[place] = hits;
     hitTokens += hits * trace.blockSize;
     for (const block of blocks) {
       if (isCached[block] === 1) continue;
@@ -51,7 +55,7 @@ export function pooledHits(
     order.served(request, hits, place);
     for (; cached > capacityBlocks; cached--) isCached[order.victim()] = 0;
   });
-  return { hitRatio: hitTokens / Math.max(1, trace.inputTokens) };
+  return { hitRatio: hitTokens / Math.max(1, trace.inputTokens), hits: found };
 }
 
 /** The least recently used goes first, of one request the deepest: prefixes outlive what hangs on them. */

@@ -5,11 +5,13 @@ import { evictionOrder } from "./eviction_orders.ts";
 import type { EvictionName } from "./eviction_orders.ts";
 import { FleetReplay } from "./fleet_replay.ts";
 import type { FleetResult, ReplayPolicy } from "./fleet_replay.ts";
+import { idealTtft } from "./ideal_line.ts";
 import { pooledHits } from "./pooled_cache.ts";
 import type { LineOrder } from "./replay_job.ts";
 import type { Trace } from "./replay_request.ts";
 import { profileOf, workerOf } from "./replay_service.ts";
 import type { ReplayService } from "./replay_service.ts";
+import type { DurationSummary } from "./tally.ts";
 import { inputTokens, spanMs } from "./trace_shape.ts";
 
 /** What is replayed, and how. */
@@ -49,6 +51,8 @@ export interface ReplayReport {
   readonly workerRate: number;
   /** Hit ratio of one least-recently-used cache of all workers' blocks. */
   readonly pooledHitRatio: number;
+  /** What no routing with these caches and first come, first served can be expected to beat; service `prefill` only. */
+  readonly idealTtft: DurationSummary | undefined;
   readonly rows: readonly ReplayRow[];
   readonly evictions: readonly { readonly name: EvictionName; readonly hitRatio: number }[];
   /** Requests that were replayed in all. */
@@ -65,8 +69,9 @@ export function runPlan(plan: ReplayPlan): ReplayReport {
   const tokenMs = busy * workers * spanMs(trace) / inputTokens(trace);
   const dense = denseTrace(trace);
   const pooledOf = (name: EvictionName) =>
-    pooledHits(dense, workers * capacityBlocks, (view) => evictionOrder(name, view)).hitRatio;
-  const pooledHitRatio = pooledOf("lru");
+    pooledHits(dense, workers * capacityBlocks, (view) => evictionOrder(name, view));
+  const pooled = pooledOf("lru");
+  const pooledHitRatio = pooled.hitRatio;
   const rows: ReplayRow[] = [];
   const count = { replays: 0 };
   const run = (policy: ReplayPolicy, order: LineOrder, rate: number) => {
@@ -86,7 +91,12 @@ export function runPlan(plan: ReplayPlan): ReplayReport {
   }
   return {
     ...{ plan, workerRate: 1000 / tokenMs, pooledHitRatio, rows },
-    evictions: plan.evictions.map((name) => ({ name, hitRatio: pooledOf(name) })),
+    idealTtft: plan.service === "prefill"
+      ? idealTtft(dense, { hits: pooled.hits, workers, tokenMs, rate: plan.rate })
+      : undefined,
+    evictions: plan.evictions.map((name) => ({
+      ...{ name, hitRatio: pooledOf(name).hitRatio },
+    })),
     replayed: count.replays * trace.requests.length,
   };
 }
