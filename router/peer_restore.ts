@@ -58,15 +58,22 @@ export function takeBundle(
   const content = readBundle(bytes);
   if (!content.ok) return content;
   const nowMs = clock.nowMs();
-  const { sources, entries } = content.value;
+  const { sources, entries, sessions } = content.value;
   for (const entry of entries) state.entry(entry, nowMs);
+  for (const session of sessions) state.sessions.told(session, nowMs);
   let kept = 0;
   for (const batch of sources) {
     // A kvbm sends no reports that say where it stands: it is asked itself.
     if (batch.tier === "device" && state.truth.restored.put(batch, from, nowMs)) kept += 1;
   }
   log.info("restored what was known", {
-    ...{ from, sources: kept, entries: entries.length, bytes: bytes.byteLength },
+    ...{
+      from,
+      sources: kept,
+      entries: entries.length,
+      sessions: sessions.length,
+      bytes: bytes.byteLength,
+    },
   });
   return content;
 }

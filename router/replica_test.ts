@@ -3,7 +3,7 @@ import { decode, encode, encodeRecord, keys, limits, streamKeyText, subjects } f
 import type { LedgerEntry, RouteRequest, WorkerRank } from "@pixii/wire";
 import { seededChance } from "@pixii/runtime";
 import { hashesOf, instanceOf, modelHash } from "./testing/samples.ts";
-import { frontend, RouterWorld } from "./testing/router_world.ts";
+import { frontend, RouterWorld, workerOf } from "./testing/router_world.ts";
 
 const control = subjects("default").control;
 
@@ -84,6 +84,22 @@ Deno.test("a router that starts while events go on credits no block that is gone
   await starting;
   await world.clock.advance(300);
   assert.deepEqual([world.index(1).blocks, inStep(world)], [8, true]);
+});
+
+Deno.test("what takes several parts comes whole, and sessions come along", async () => {
+  await using world = new RouterWorld();
+  await world.router();
+  const [one] = [await world.worker(1), await world.worker(2)];
+  for (let seed = 0; seed < 300; seed++) one.store(hashesOf(seed, 200));
+  await world.ask({ hints: { session: "a.b", allow: [instanceOf(2)] } });
+  await world.clock.advance(300);
+  await world.router();
+  await world.until(() => inStep(world), "the routers to be in step");
+  assert.equal(world.replica(1).blocks, 60_000);
+  assert.equal(one.asked.snapshots, 0);
+  await world.stop(0);
+  const { reply } = await world.ask({ hints: { session: "a.b" } });
+  assert.equal(workerOf(reply), instanceOf(2));
 });
 
 Deno.test("where no sibling tells anything of use, the workers are asked", async () => {

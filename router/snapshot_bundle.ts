@@ -7,9 +7,15 @@ import {
   messagesOf,
   ok,
 } from "@pixii/wire";
-import type { KvEventBatch, LedgerEntry, Result } from "@pixii/wire";
+import type { KvEventBatch, LedgerEntry, Result, SessionBatch } from "@pixii/wire";
 import type { Clock } from "@pixii/runtime";
-import { isTellable, joinPieces, ledgerMessages, sourceMessages } from "./core/replica.ts";
+import {
+  isTellable,
+  joinPieces,
+  ledgerMessages,
+  sessionMessages,
+  sourceMessages,
+} from "./core/replica.ts";
 import type { RouterState } from "./core/router_state.ts";
 
 /** Blocks that are written in one turn of the event loop: a few milliseconds, so that decisions come in between. */
@@ -22,10 +28,11 @@ export interface BundleContent {
   /** One per source, with all it holds. */
   readonly sources: readonly KvEventBatch[];
   readonly entries: readonly LedgerEntry[];
+  readonly sessions: SessionBatch["sessions"];
 }
 
 /**
- * What a router knows, as one run of bytes: each source as of its own last number, and the ledger where it is asked for.
+ * What a router knows, as one run of bytes: each source as of its own last number, and ledger and sessions where they are asked for.
  * Sources that do not fit `limits.assembledBytes` are left out: their owners are asked for them.
  */
 export async function writeBundle(
@@ -34,7 +41,10 @@ export async function writeBundle(
   options: { readonly withLedger: boolean },
 ): Promise<Uint8Array> {
   const bundle = new MessageBundle();
-  if (options.withLedger) bundle.add(ledgerMessages(state, state.router));
+  if (options.withLedger) {
+    bundle.add(ledgerMessages(state, state.router));
+    bundle.add(sessionMessages(state, clock.nowMs()));
+  }
   let blocks = 0;
   for (const opened of [...state.streams.all()]) {
     // It may have gone, or fallen behind, since the last turn.
@@ -54,20 +64,26 @@ export function readBundle(bytes: Uint8Array): Result<BundleContent> {
   if (!messages.ok) return messages;
   const pieces: KvEventBatch[] = [];
   const entries: LedgerEntry[] = [];
+  const sessions: SessionBatch["sessions"] = [];
   let unreadable = 0;
   for (const message of messages.value) {
-    if (messageNameOf(message) === "ledgerBatch") {
-      const batch = decode("ledgerBatch", message);
+    const name = messageNameOf(message);
+    if (name === "ledgerBatch") {
+      const batch = decode(name, message);
       if (batch.ok) entries.push(...batch.value.entries);
       else unreadable += 1;
-      continue;
+    } else if (name === "sessionBatch") {
+      const batch = decode(name, message);
+      if (batch.ok) sessions.push(...batch.value.sessions);
+      else unreadable += 1;
+    } else {
+      const batch = decodeKvEvents(message);
+      if (batch.ok) pieces.push(batch.value);
+      else unreadable += 1;
     }
-    const batch = decodeKvEvents(message);
-    if (batch.ok) pieces.push(batch.value);
-    else unreadable += 1;
     if (unreadable > mostUnreadable) {
       return fail("decode_error", "Cannot read the bundle: its messages are not understood");
     }
   }
-  return ok({ sources: joinPieces(pieces), entries });
+  return ok({ sources: joinPieces(pieces), entries, sessions });
 }

@@ -8,6 +8,7 @@ import { loadReport } from "./load.ts";
 import { decisionRecord, routeHints, routeReply } from "./route.ts";
 import { routeNotice } from "./route_notice.ts";
 import { storeHello, storeWelcome } from "./store_hello.ts";
+import { sessionBatch } from "./session_batch.ts";
 import { checkHeader, wireVersion } from "./header.ts";
 import { checkMessagePack } from "./message_pack.ts";
 import { limits } from "./limits.ts";
@@ -32,6 +33,7 @@ const kinds = {
   routeNotice: { kind: 29, fields: routeNotice },
   auditAnswer: { kind: 30, fields: auditAnswer },
   demandReport: { kind: 31, fields: demandReport },
+  sessionBatch: { kind: 32, fields: sessionBatch },
 } as const;
 
 /** Names of the MessagePack messages. */

@@ -48,7 +48,7 @@ export const control = z.discriminatedUnion("op", [
   }),
   /**
    * router -> router, request: freezes what the asked one knows (index and ledger); the reply is a `SnapshotHead` of a
-   * bundle of `ledgerBatch` and `kvEvents` messages; its epoch is the asked router and its number that one's state version.
+   * bundle of `ledgerBatch`, `sessionBatch` and `kvEvents` messages; its epoch is the asked router and its number that one's state version.
    */
   z.object({ op: z.literal("peer-snapshot"), from: instanceId }),
 ]);

@@ -46,6 +46,12 @@ export function workerRankText(rank: WorkerRank): string {
   return `${rank.instance}.${rank.dpRank}`;
 }
 
+/** The worker rank that `workerRankText` made a text of. */
+export function workerRankOf(text: string): WorkerRank {
+  const [instance, dpRank] = text.split(".");
+  return { instance: instance as InstanceId, dpRank: Number(dpRank) };
+}
+
 /** True for 16 lower-case hex digits. */
 export function isInstanceId(text: string): text is InstanceId {
   return /^[0-9a-f]{16}$/.test(text);

@@ -67,6 +67,8 @@ export type { RouteNotice } from "./route_notice.ts";
 export * from "./route_request.ts";
 export { weightBounds, weightNames, weightProblem } from "./route_weights.ts";
 export type { RouteWeights, WeightName } from "./route_weights.ts";
+export { mostSessionsPerBatch } from "./session_batch.ts";
+export type { SessionBatch } from "./session_batch.ts";
 export * from "./step_frame.ts";
 export type { StoreHello, StoreWelcome } from "./store_hello.ts";
 export * from "./store_key.ts";

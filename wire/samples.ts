@@ -82,6 +82,7 @@ export const sampleMessages: { readonly [Name in MessageName]: Message<Name> } =
   control: { op: "renew", frontend: instance, streams: [[7, 3], [8, 0]] },
   part: { offset: 524_224, totalBytes: 600_000, data: new Uint8Array([1, 2, 3]) },
   snapshotHead: { id: 3, epoch: instance, number: 12, totalBytes: 44, digest: "ab".repeat(32) },
+  sessionBatch: { sessions: [{ model, session: "s", worker, leftMs: 60_000 }] },
   auditAnswer: { epoch: instance, number: 12, held: new Uint8Array([1, 0, 1]) },
   routeReply: {
     kind: "decision",

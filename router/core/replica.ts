@@ -1,4 +1,12 @@
-import { encode, encodeKvEvents, hexOfU64, kvEventBatches, limits, xxh64 } from "@pixii/wire";
+import {
+  encode,
+  encodeKvEvents,
+  hexOfU64,
+  kvEventBatches,
+  limits,
+  mostSessionsPerBatch,
+  xxh64,
+} from "@pixii/wire";
 import type { InstanceId, KvEventBatch, LedgerEntry } from "@pixii/wire";
 import { sourceKey } from "./event_source.ts";
 import type { OpenStream } from "./event_streams.ts";
@@ -61,6 +69,16 @@ export function ledgerMessages(state: RouterState, from: InstanceId): Uint8Array
     entries = [];
   }
   if (entries.length > 0) messages.push(encode("ledgerBatch", { from, entries }));
+  return messages;
+}
+
+/** The sessions as `sessionBatch` messages. O(sessions). */
+export function sessionMessages({ sessions }: RouterState, nowMs: number): Uint8Array[] {
+  const all = [...sessions.entries(nowMs)];
+  const messages: Uint8Array[] = [];
+  for (let at = 0; at < all.length; at += mostSessionsPerBatch) {
+    messages.push(encode("sessionBatch", { sessions: all.slice(at, at + mostSessionsPerBatch) }));
+  }
   return messages;
 }
 

@@ -1,4 +1,5 @@
-import type { ModelHash } from "@pixii/wire";
+import { workerRankOf, workerRankText } from "@pixii/wire";
+import type { ModelHash, SessionBatch } from "@pixii/wire";
 import { BoundedMap } from "./bounded_map.ts";
 
 /** Sessions remembered; over this the longest unused go. */
@@ -30,6 +31,23 @@ export class Sessions {
   find(model: ModelHash, session: string, nowMs: number): string | undefined {
     const known = this.#ranks.get(`${model}.${session}`);
     return known !== undefined && nowMs < known.untilMs ? known.rank : undefined;
+  }
+
+  /** Everything remembered, the longest unused first, with how long it still is. */
+  *entries(nowMs: number): Iterable<SessionBatch["sessions"][number]> {
+    for (const [key, { rank, untilMs }] of this.#ranks) {
+      const leftMs = Math.floor(untilMs - nowMs);
+      if (leftMs <= 0) continue;
+      const dot = key.indexOf(".");
+      const model = key.slice(0, dot) as ModelHash;
+      yield { model, session: key.slice(dot + 1), worker: workerRankOf(rank), leftMs };
+    }
+  }
+
+  /** A sibling remembers a session; what is known here is newer. */
+  told({ model, session, worker, leftMs }: SessionBatch["sessions"][number], nowMs: number): void {
+    if (this.find(model, session, nowMs) !== undefined) return;
+    this.put(model, session, { rank: workerRankText(worker), nowMs, ttlMs: leftMs });
   }
 
   /** The session is now at this rank, and stays for `ttlMs` where that is said. */
