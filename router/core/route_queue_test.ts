@@ -194,7 +194,9 @@ Deno.test("nobody starves: an aged request goes within four turns per older one,
     fc.array(arrival, { minLength: 1, maxLength: 12 }),
     fc.nat(5),
     (crowd, victimAt) => {
-      const queue = queueOf({ maxRequests: 64, maxTokens: 1e9, agedMs, priorityStepMs: 1_000 });
+      const queue = queueOf({
+        ...{ maxRequests: 64, maxTokens: 1e9, agedMs, priorityStepMs: 1_000, promptTokenMs: 10 },
+      });
       let [nowMs, number] = [0, 0];
       const come = (one: { tenant?: string; priority: number; blocks: number }) =>
         offer(queue, ++number, { ...one, nowMs });
