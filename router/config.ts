@@ -57,13 +57,6 @@ export const routerSchema = {
     help:
       "Policy ttft: what new work costs beside the time it takes, as others will wait for it; 0 is greedy.",
   }),
-  "ttft.eviction-weight": option.number({
-    fallback: defaultTtftWeights.evictionWeight,
-    min: 0,
-    max: 100,
-    help:
-      "Policy ttft: what blocks that go to make room cost, against computing those again that will be asked for.",
-  }),
   "ttft.sticky-backlog": option.duration({
     fallback: defaultTtftWeights.stickyBacklogMs,
     min: 0,
@@ -136,7 +129,6 @@ export function rulesOf(config: RouterConfig, router: InstanceId): RouterRules {
     },
     ttft: {
       workWeight: config["ttft.work-weight"],
-      evictionWeight: config["ttft.eviction-weight"],
       stickyBacklogMs: config["ttft.sticky-backlog"],
       assumedRate: config["ttft.assumed-rate"],
     },

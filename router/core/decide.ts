@@ -94,9 +94,7 @@ export function decide(
   };
   const { ttft } = ground.weights;
   if (policy === "ttft") {
-    for (const { load, card: { totalBlocks } } of eligible.value) {
-      load.foresee(moment.nowMs, { assumedRate: ttft.assumedRate, totalBlocks });
-    }
+    for (const { load } of eligible.value) load.foresee(moment.nowMs, ttft.assumedRate);
   }
   const all = overlapsOf(eligible.value, request, ground, model);
   const session = sessionRank(all, model, request, options);

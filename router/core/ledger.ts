@@ -4,7 +4,6 @@ import { bookingOf } from "./booking.ts";
 import type { Booking, Claim } from "./booking.ts";
 import { BoundedMap } from "./bounded_map.ts";
 import { RankLoad } from "./rank_load.ts";
-import { ReuseAges } from "./reuse_ages.ts";
 
 /** Stands for the model of an entry whose booking does not know it; no ledger reads it. */
 const noModel = "0000000000000000" as ModelHash;
@@ -38,7 +37,6 @@ export interface SweptBookings {
  */
 export class Ledger {
   readonly #bookings = new ChurnMap<string, Booking>();
-  readonly #ages = new ReuseAges();
   readonly #loads = new Map<string, RankLoad>();
   /** Ranks that are followed; others have a load only while something is booked there. */
   readonly #open = new Set<string>();
@@ -270,7 +268,7 @@ export class Ledger {
 
   #load(rank: string): RankLoad {
     let load = this.#loads.get(rank);
-    if (load === undefined) this.#loads.set(rank, load = new RankLoad(this.#ages));
+    if (load === undefined) this.#loads.set(rank, load = new RankLoad());
     return load;
   }
 }

@@ -11,6 +11,9 @@ const shareSpanMs = 60_000;
  */
 export class PrefillLine {
   readonly #line = new ChurnMap<string, Booking>();
+  /** All that came, in order, from `#from` on; those that left out of turn are passed over. */
+  #order: (Booking | undefined)[] = [];
+  #from = 0;
   /** What was predicted for each when it came, in milliseconds. */
   readonly #ms = new ChurnMap<string, number>();
   #sumMs = 0;
@@ -41,6 +44,7 @@ export class PrefillLine {
     this.#track(booking.bookedMs);
     if (this.#line.size === 0) this.#headSinceMs = booking.bookedMs;
     this.#line.set(booking.text, booking);
+    this.#order.push(booking);
     this.#ms.set(booking.text, ms);
     this.#sumMs += ms;
   }
@@ -54,6 +58,8 @@ export class PrefillLine {
     // Sums of fractions drift; an empty line begins anew.
     this.#sumMs = this.#line.size === 0 ? 0 : this.#sumMs - ms;
     this.#headSinceMs = nowMs;
+    // Whether anybody asks or not, those that left are let go.
+    this.#head();
   }
 
   /**
@@ -69,14 +75,12 @@ export class PrefillLine {
     const times = this.#times;
     const other = otherTokens > 0 ? times?.prefillMs(otherTokens, 0) ?? 0 : 0;
     const wholeMs = times === undefined ? allTokens * tokenMs : this.#sumMs + other;
-    let doneMs = 0;
-    for (const head of this.#line.values()) {
-      const headMs = times === undefined
-        ? head.claim.prefillTokens * tokenMs
-        : this.#ms.get(head.text) ?? 0;
-      doneMs = Math.min(headMs, nowMs - (this.#headSinceMs ?? nowMs));
-      break;
-    }
+    const head = this.#head();
+    if (head === undefined) return wholeMs;
+    const headMs = times === undefined
+      ? head.claim.prefillTokens * tokenMs
+      : this.#ms.get(head.text) ?? 0;
+    const doneMs = Math.min(headMs, nowMs - (this.#headSinceMs ?? nowMs));
     return Math.max(0, wholeMs - Math.max(0, doneMs));
   }
 
@@ -84,6 +88,21 @@ export class PrefillLine {
   busyShare(nowMs: number): number {
     this.#track(nowMs);
     return this.#busyShare;
+  }
+
+  /** The first in the line. O(1) amortized. */
+  #head(): Booking | undefined {
+    const order = this.#order;
+    while (
+      this.#from < order.length && this.#line.get(order[this.#from]!.text) !== order[this.#from]
+    ) {
+      order[this.#from++] = undefined;
+    }
+    if (this.#from > 64 && 2 * this.#from > order.length) {
+      this.#order = order.slice(this.#from);
+      this.#from = 0;
+    }
+    return this.#order[this.#from];
   }
 
   #track(nowMs: number): void {

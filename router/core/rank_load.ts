@@ -1,9 +1,7 @@
 import { ChurnMap } from "@pixii/wire";
 import type { LoadReport } from "@pixii/wire";
 import type { Booking } from "./booking.ts";
-import { CacheShadow } from "./cache_shadow.ts";
 import { PrefillLine } from "./prefill_line.ts";
-import { ReuseAges } from "./reuse_ages.ts";
 import type { TtftTimes } from "./ttft_times.ts";
 
 /** Times and bounds of the correction by load reports. */
@@ -21,13 +19,8 @@ export const driftLimits = {
 export class RankLoad {
   readonly #bookings = new ChurnMap<string, Booking>();
   readonly #line = new PrefillLine();
-  /** What this router's decisions put into the rank's cache. */
-  readonly shadow: CacheShadow;
-  readonly #ages: ReuseAges;
   #aheadMs = 0;
   #busyShare = 0;
-  #freeBlocks = 0;
-  #tailReuse = 0;
   #prefillRate = 0;
   #prefillTokens = 0;
   #blocks = 0;
@@ -40,12 +33,6 @@ export class RankLoad {
   #streak = 0;
   #streakMs = 0;
   #leastExcess = 0;
-
-  /** `ages` are shared by ranks, so that each learns from all. */
-  constructor(ages: ReuseAges = new ReuseAges()) {
-    this.#ages = ages;
-    this.shadow = new CacheShadow(ages);
-  }
 
   /** Streams booked here. */
   get bookings(): number {
@@ -77,16 +64,6 @@ export class RankLoad {
     return this.#busyShare;
   }
 
-  /** Blocks that fit before any that was used goes, as `foresee` last found; 0 before. */
-  get freeBlocks(): number {
-    return this.#freeBlocks;
-  }
-
-  /** The chance that what goes first will be asked for again, as `foresee` last found; 0 before. */
-  get tailReuse(): number {
-    return this.#tailReuse;
-  }
-
   /** Prompt tokens per second of the last report; 0 = unknown. */
   get prefillRate(): number {
     return this.#prefillRate;
@@ -97,22 +74,13 @@ export class RankLoad {
     this.#line.expect(times, blockSize);
   }
 
-  /**
-   * Predicts how long the waiting prompts take from now on, at `assumedRate` tokens per second where nothing is known, and
-   * what room for more would cost a cache of `totalBlocks`. O(1).
-   */
-  foresee(nowMs: number, { assumedRate, totalBlocks }: {
-    readonly assumedRate: number;
-    readonly totalBlocks: number;
-  }): void {
+  /** Predicts how long the waiting prompts take from now on, at `assumedRate` tokens per second where nothing is known. O(1). */
+  foresee(nowMs: number, assumedRate: number): void {
     this.#aheadMs = this.#line.aheadMs(nowMs, {
       ...{ allTokens: this.prefillTokens, otherTokens: this.#other.prefillTokens },
       tokensPerSecond: this.#prefillRate > 0 ? this.#prefillRate : assumedRate,
     });
     this.#busyShare = this.#line.busyShare(nowMs);
-    this.#freeBlocks = Math.max(0, totalBlocks - this.shadow.blocks);
-    const ageMs = this.shadow.tailAgeMs(nowMs);
-    this.#tailReuse = ageMs === undefined ? 0 : this.#ages.chance(ageMs);
   }
 
   /** Blocks of running streams. */

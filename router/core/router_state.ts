@@ -235,11 +235,6 @@ export class RouterState implements DecisionGround {
       prefillTokens: Math.max(0, request.isl - known),
       blocks: Math.ceil(request.isl / blockSize),
     }, nowMs);
-    const list = request.hashes.find((entry) => entry.blockSize === blockSize)?.list;
-    if (list !== undefined) {
-      const { device: held } = overlap;
-      rank.load.shadow.used(list, { held, capacity: rank.card.totalBlocks, nowMs });
-    }
     this.#stateVersion += 1;
     const { hints } = request;
     if (hints?.session !== undefined) {

@@ -18,9 +18,6 @@ export interface PricedRank {
     readonly aheadMs: number;
     /** Share of the last minute in which it computed prompts, in [0, 1]; known as `aheadMs` is. */
     readonly busyShare: number;
-    /** Blocks that fit into its cache before any that was used goes, and the chance that what goes first is asked for again. */
-    readonly freeBlocks: number;
-    readonly tailReuse: number;
     /** Prompt tokens per second that the worker last reported; 0 = unknown. */
     readonly prefillRate: number;
   };

@@ -10,8 +10,6 @@ export interface TtftWeights {
    * wait for it, and the more the busier they are. 0 is greedy: the request's own first token and nothing else.
    */
   readonly workWeight: number;
-  /** What the blocks that go to make room cost, against computing those of them again that will be asked for. 0 = nothing. */
-  readonly evictionWeight: number;
   /** A session leaves its worker when more than this waits there, in milliseconds. */
   readonly stickyBacklogMs: number;
   /** Prompt tokens per second of a worker of which nothing is known yet. */
@@ -21,7 +19,6 @@ export interface TtftWeights {
 /** The weights that measured best on the traces; docs/routing.md has the table. */
 export const defaultTtftWeights: TtftWeights = {
   workWeight: 2,
-  evictionWeight: 3,
   stickyBacklogMs: 1_000,
   assumedRate: 5_000,
 };
@@ -45,8 +42,7 @@ export function timesOf(rank: PricedRank, weights: TtftWeights): TtftTimes {
 /**
  * Prices the candidates in milliseconds until the first token: `queue` = prompts ahead of it, `prefill` = its own tokens
  * that no tier holds, `transfer` = blocks brought back from host and disk, `interference` = decode steps that those take
- * part in, `work` = `workWeight` times the new work times `crowding`, which other requests will wait for, and `eviction` =
- * `evictionWeight` times what computing again those of the evicted blocks takes that will be asked for. A session's
+ * part in, and `work` = `workWeight` times the new work times `crowding`, which other requests will wait for. A session's
  * worker is preferred by `decide`, not here.
  */
 export function priceTtft(candidates: readonly Scored[], isl: number, weights: TtftWeights): void {
@@ -71,9 +67,6 @@ export function priceTtft(candidates: readonly Scored[], isl: number, weights: T
     addTerm(one, "transfer", transfer);
     addTerm(one, "interference", interference);
     addTerm(one, "work", others * (prefill + transfer));
-    const made = Math.max(0, Math.ceil(isl / blockSize) - overlap.device - load.freeBlocks);
-    const blockMs = prefill * blockSize / fresh;
-    addTerm(one, "eviction", weights.evictionWeight * load.tailReuse * made * blockMs);
   }
 }
 

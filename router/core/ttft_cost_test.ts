@@ -29,7 +29,7 @@ function place(state: RouterState, nowMs: number, more: Parameters<typeof routeO
 }
 
 function stateOfTwo(workWeight = 0): RouterState {
-  const ttft = { workWeight, evictionWeight: 0, stickyBacklogMs: 50, assumedRate: 1000 };
+  const ttft = { workWeight, stickyBacklogMs: 50, assumedRate: 1000 };
   const state = stateOf(0, { policy: "ttft", ttft });
   for (const number of [1, 2]) {
     putCard(state, cardOf(number, { profile, kvbm: instanceOf(0xb0 + number) }));
@@ -49,8 +49,8 @@ Deno.test("policy ttft prices the queue, the missing prompt, the transfer and th
   assert.equal(record.chosen.instance, instanceOf(1));
   const terms = record.candidates.map((one) => one.terms);
   assert.deepEqual(terms, [
-    { queue: 0, prefill: 16, transfer: 2, interference: 0, work: 0, eviction: 0 },
-    { queue: 0, prefill: 64, transfer: 0, interference: 0, work: 0, eviction: 0 },
+    { queue: 0, prefill: 16, transfer: 2, interference: 0, work: 0 },
+    { queue: 0, prefill: 64, transfer: 0, interference: 0, work: 0 },
   ]);
   // 10 ms later the first prompt is 10 ms nearer to its token.
   const next = place(state, 15, { seed: 9 });
@@ -80,7 +80,7 @@ Deno.test("new work costs the more the busier the workers are, and nothing where
   const price = (busyShare: number, workWeight: number) => {
     const load = {
       ...{ prefillTokens: 0, blocks: 0, requests: 0, waiting: 0, aheadMs: 0, prefillRate: 1000 },
-      ...{ freeBlocks: 8, tailReuse: 0, busyShare },
+      busyShare,
     };
     const worker = { instance: instanceOf(1), dpRank: 0 };
     const card = { blockSize: 16, maxSeqs: 8, profile: undefined };
@@ -94,23 +94,6 @@ Deno.test("new work costs the more the busier the workers are, and nothing where
   assert.deepEqual([price(0, 2), price(0.5, 2), price(0.5, 0)], [0, 200, 0]);
   assert.equal(Math.round(price(0.8, 1)), 400);
   assert.ok(price(1, 1) < 1_000);
-});
-
-Deno.test("what goes to make room costs what computing it again would, by the chance that it is asked for", () => {
-  const one: Scored = {
-    rank: {
-      ...{ key: "k", worker: { instance: instanceOf(1), dpRank: 0 }, lastTurn: 0 },
-      card: { blockSize: 10, maxSeqs: 8, profile: undefined },
-      load: {
-        ...{ prefillTokens: 0, blocks: 0, requests: 0, waiting: 0, aheadMs: 0 },
-        ...{ prefillRate: 1000, freeBlocks: 2, tailReuse: 0.25, busyShare: 0 },
-      },
-    },
-    ...{ overlap: { device: 4, host: 0, disk: 0 }, terms: {}, cost: 0 },
-  };
-  priceTtft([one], 100, { ...defaultTtftWeights, evictionWeight: 2 });
-  // Ten blocks, four are there, two fit: four go, 10 ms each.
-  assert.equal(one.terms.eviction, 2 * 0.25 * 4 * 10);
 });
 
 Deno.test("a session stays with its worker while the backlog there is within its bound", () => {
@@ -130,7 +113,7 @@ Deno.test("a session stays with its worker while the backlog there is within its
 });
 
 Deno.test("without a profile the reported rate predicts, without one the assumed", () => {
-  const ttft = { workWeight: 0, evictionWeight: 0, stickyBacklogMs: 0, assumedRate: 2000 };
+  const ttft = { workWeight: 0, stickyBacklogMs: 0, assumedRate: 2000 };
   const state = stateOf(2, { policy: "ttft", ttft });
   hear(state, 2, { prefillRate: 4000 });
   const { record } = place(state, 1);
