@@ -76,7 +76,10 @@ function kvFormula(
   if (name === "prefill") {
     const credit = (["device", "host", "disk"] as const).filter((tier) => overlap[tier] > 0)
       .map((tier) => `${overlap[tier]} ${tier} x ${num(kv[`${tier}Credit`])}`);
-    const minus = credit.length === 0 ? "0 cached" : credit.join(" - ");
+    const fades = (kv.creditDecay ?? 0) > 0 && overlap.device > 0;
+    const minus = credit.length === 0
+      ? "0 cached"
+      : `${credit.join(" - ")}${fades ? ", the device's fading with what waits" : ""}`;
     return `${
       num(kv.prefillScale)
     } x max(0, (${numbers.prefillTokens} waiting + ${isl} prompt tokens) / ${blockSize} - ${minus})`;
