@@ -1,8 +1,8 @@
 /**
  * `deno task bench:agents`: multi-turn agent sessions with shared system prompts on two llama workers (SmolLM2, one thread
- * each) through the full HTTP path over NATS and etcd: policy `kv` (or `ttft`) against `round-robin`. Each policy has a cluster and
- * caches of its own and is fed the replies of its own workers; both take turns, one turn of all sessions each, since a
- * shared machine's speed drifts. Flags: see `--help`.
+ * each) through the full HTTP path over NATS and etcd: policy `kv` (or `ttft`) against `round-robin`. Each policy has a
+ * cluster and caches of its own and is fed the replies of its own workers; both take turns, one turn of all sessions each,
+ * since a shared machine's speed drifts. Flags: see `--help`.
  */
 import { parseArgs } from "node:util";
 import { agentSessions, turnOrder } from "./agent_sessions.ts";
@@ -207,7 +207,10 @@ async function runRound(seed: number): Promise<Round> {
 }
 
 /** A ratio of the tested policy to round-robin, or its own value with the ratio beside. */
-function printBeside(figure: string, key: keyof RoundResult, rounds: readonly Round[]): void {
+function printBeside(
+  { figure, key }: { readonly figure: string; readonly key: keyof RoundResult },
+  rounds: readonly Round[],
+): void {
   const ratios = rounds.map((one) => one.tested[key] / one.roundRobin[key]);
   const isRatio = key === "tokensPerSecond";
   const own = rounds.map((one) => one.tested[key]);
@@ -232,7 +235,7 @@ const rounds: Round[] = [];
 for (let round = 0; round < Number(values.rounds); round++) {
   rounds.push(await runRound(Number(values.seed) + round));
 }
-printBeside("agents.tokens_vs_rr", "tokensPerSecond", rounds);
-printBeside("agents.ttft_p50", "ttftP50", rounds);
-printBeside("agents.ttft_p95", "ttftP95", rounds);
-printBeside("agents.cached", "cachedShare", rounds);
+printBeside({ figure: "agents.tokens_vs_rr", key: "tokensPerSecond" }, rounds);
+printBeside({ figure: "agents.ttft_p50", key: "ttftP50" }, rounds);
+printBeside({ figure: "agents.ttft_p95", key: "ttftP95" }, rounds);
+printBeside({ figure: "agents.cached", key: "cachedShare" }, rounds);

@@ -21,8 +21,8 @@ const colours = ["#1b6ca8", "#d1495b", "#2a9d5c", "#8d5fd3", "#c77f17", "#4a4a4a
 export function profileSvg(profile: WorkerProfile): string {
   const { prefill, decode } = profile;
   const panels: Panel[] = [
-    panel("Prefill", "new tokens", { ...prefill, points: prefill.newTokens }),
-    panel("Decode step", "sequences", { ...decode, points: decode.sequences }),
+    panel({ title: "Prefill", xTitle: "new tokens" }, { ...prefill, points: prefill.newTokens }),
+    panel({ title: "Decode step", xTitle: "sequences" }, { ...decode, points: decode.sequences }),
   ];
   const width = panelWidth * panels.length;
   const head =
@@ -39,8 +39,7 @@ export function profileSvg(profile: WorkerProfile): string {
 }
 
 function panel(
-  title: string,
-  xTitle: string,
+  titles: Pick<Panel, "title" | "xTitle">,
   table: {
     readonly points: readonly number[];
     readonly contextTokens: readonly number[];
@@ -51,7 +50,7 @@ function panel(
     label: `behind ${context}`,
     points: table.points.map((x, i) => [x, table.ms[i][j]] as const),
   }));
-  return { title, xTitle, series };
+  return { ...titles, series };
 }
 
 function drawn({ title, xTitle, series }: Panel): string {
