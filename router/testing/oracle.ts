@@ -4,3 +4,5 @@
  */
 export { IndexDuel } from "./index_duel.ts";
 export { MapIndex } from "./map_index.ts";
+export { instanceOf, modelHash } from "./samples.ts";
+export { stateOf } from "./state_of.ts";
