@@ -1,7 +1,7 @@
 import type { HashList } from "@pixii/wire";
 
 /** Blocks that are followed at most; a larger cache is followed by a sample of its blocks. */
-const mostSampled = 8_192;
+const mostSampled = 2_048;
 /** Slots of the hash table: a power of two, at most half full. */
 const slots = 4 * mostSampled;
 /** Sampling goes by the upper bits of a scattered hash, in steps of this size. */
@@ -22,7 +22,7 @@ export interface PooledAccess {
  * Hits are counted by what is missed, `1 - misses / rate / blocks`: the few blocks that everybody asks for are never
  * missed, so that it does not matter whether they are sampled (what SHARDS_adj corrects). Blocks of a prompt are used from
  * the last to the first, so that a block never stays behind those before it, and each hit is a hit of the whole prefix.
- * Typed arrays of about 0.4 MB; O(1) per sampled block.
+ * Typed arrays of about 70 kB; O(1) per sampled block.
  */
 export class PooledLru {
   readonly #hi = new Uint32Array(mostSampled);
