@@ -16,7 +16,7 @@ const help = `deno task bench:fidelity [FLAGS]
 
   --json            one JSON line per figure
   --rounds N        loads of another seed, each run by all (2)
-  --requests N      requests of a load (10)
+  --requests N      requests of a load (8)
   --rate X          arrivals a second (0.4)
   --profile FILE    a profile of the model; without it one is measured first (deno task profile)
   --grid G          its grid (quick)
@@ -29,7 +29,7 @@ const { values } = parseArgs({
     help: { type: "boolean", default: false },
     json: { type: "boolean", default: false },
     rounds: { type: "string", default: "2" },
-    requests: { type: "string", default: "10" },
+    requests: { type: "string", default: "8" },
     rate: { type: "string", default: "0.4" },
     profile: { type: "string", default: "" },
     grid: { type: "string", default: "quick" },
@@ -124,8 +124,19 @@ async function runAll(profile: string): Promise<Runs> {
     ];
     for (const turn of round % 2 === 0 ? turns : turns.toReversed()) await turn();
     runs.virtual.push(...await runVirtually(virtualArgs, { shape, load, salt }));
+    console.error(`after ${round + 1} of ${values.rounds} rounds:`);
+    describe(runs);
   }
   return runs;
+}
+
+function describe(runs: Runs): void {
+  for (const [name, felt] of Object.entries(runs)) {
+    const { ttftMs, itlMs } = mediansOf(felt);
+    console.error(
+      `${name.padEnd(10)} TTFT p50 ${ttftMs.toFixed(1)} ms, ITL p50 ${itlMs.toFixed(2)} ms`,
+    );
+  }
 }
 
 function print(runs: Runs): void {
@@ -133,12 +144,6 @@ function print(runs: Runs): void {
   const sim = mediansOf(runs.sim);
   const virtual = mediansOf(runs.virtual);
   const noise = errorsOf(mediansOf(runs.llamaAgain), mediansOf(runs.llama));
-  for (const [name, felt] of Object.entries(runs)) {
-    const { ttftMs, itlMs } = mediansOf(felt);
-    console.error(
-      `${name.padEnd(10)} TTFT p50 ${ttftMs.toFixed(1)} ms, ITL p50 ${itlMs.toFixed(2)} ms`,
-    );
-  }
   const worst = ({ ttftMs, itlMs }: { ttftMs: number; itlMs: number }) => Math.max(ttftMs, itlMs);
   const cases = [
     ["fidelity.llama_p50", errorsOf(sim, real), "real against real", noise],
