@@ -146,7 +146,7 @@ function othersLines({ report, place, candidate }: View): string[] {
       otherLine(one, { report, place, candidate }),
       ...indent([
         `it ${stateWords(ranks[at])}`,
-        ...wouldLines({ report, place: at, candidate: one }),
+        ...wouldLines({ report, place: at, candidate: one }, one.cost === candidate.cost),
       ]),
     ];
   });
@@ -174,9 +174,10 @@ function placeOf(report: DecisionReport, { worker }: Candidate): number {
 }
 
 /** By what a runner-up would have won, each number alone; nothing where chance or a session decides. */
-function wouldLines({ report, place }: View): string[] {
+function wouldLines({ report, place }: View, isTie: boolean): string[] {
   if (!isPriced(report)) return [];
   const flips = flipsTo(report, place);
+  if (isTie && flips.length === 0) return ["another draw would have chosen it"];
   if (flips.length === 0) return ["no single number of it would have made it win"];
   return [`it would have won with ${orWords(flips.map(flipWords))}`];
 }
