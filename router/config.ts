@@ -57,6 +57,13 @@ export const routerSchema = {
     help:
       "Policy ttft: what new work costs beside the time it takes, as others will wait for it; 0 is greedy.",
   }),
+  "ttft.spread-weight": option.number({
+    fallback: defaultTtftWeights.spreadWeight,
+    min: 0,
+    max: 100,
+    help:
+      "Policy ttft: what a worker costs that got more requests lately than others, against computing the whole prompt.",
+  }),
   "ttft.sticky-backlog": option.duration({
     fallback: defaultTtftWeights.stickyBacklogMs,
     min: 0,
@@ -129,6 +136,7 @@ export function rulesOf(config: RouterConfig, router: InstanceId): RouterRules {
     },
     ttft: {
       workWeight: config["ttft.work-weight"],
+      spreadWeight: config["ttft.spread-weight"],
       stickyBacklogMs: config["ttft.sticky-backlog"],
       assumedRate: config["ttft.assumed-rate"],
     },

@@ -13,7 +13,7 @@ Deno.test("the defaults are the cost of the design", () => {
       ...{ temperature: 0, prefillScale: 1, activeWeight: 0 },
       ...{ deviceCredit: 1, hostCredit: 0.75, diskCredit: 0.25, creditDecay: 0 },
     },
-    ttft: { workWeight: 2, stickyBacklogMs: 1_000, assumedRate: 5_000 },
+    ttft: { workWeight: 2, spreadWeight: 0.5, stickyBacklogMs: 1_000, assumedRate: 5_000 },
     truth: { audit: { everyMs: 10_000, blocks: 16 }, approx: { ttlMs: 120_000, blocks: 100_000 } },
   });
 });

@@ -14,6 +14,7 @@ export const weightBounds = {
   "kv.disk-credit": { min: 0, max: 10 },
   "kv.credit-decay": { min: 0, max: 100 },
   "ttft.work-weight": { min: 0, max: 100 },
+  "ttft.spread-weight": { min: 0, max: 100 },
 } as const;
 
 /** Name of a weight that one request may set. */

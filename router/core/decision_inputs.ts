@@ -18,6 +18,7 @@ const loadNames = [
   "aheadMs",
   "prefillRate",
   "busyShare",
+  "recent",
 ] as const;
 
 /** Columns of a row: device, host, disk, the numbers of `loadNames`, the cost. */
@@ -29,7 +30,7 @@ export const inputBytes: number = 8 * width + 16;
 
 /**
  * What the candidates of a decision looked like when it was made: numbers in one typed array, and references to what
- * never changes. Costs 12 stores per candidate on the way of a request; words are made of it only when somebody asks.
+ * never changes. Costs 13 stores per candidate on the way of a request; words are made of it only when somebody asks.
  */
 export class DecisionInputs {
   readonly #workers: readonly { readonly worker: WorkerRank }[];
@@ -70,7 +71,8 @@ export class DecisionInputs {
       numbers[at + 8] = load.aheadMs;
       numbers[at + 9] = load.prefillRate;
       numbers[at + 10] = load.busyShare;
-      numbers[at + 11] = hasCost || looked.includes(all[i]) ? cost : NaN;
+      numbers[at + 11] = load.recent;
+      numbers[at + 12] = hasCost || looked.includes(all[i]) ? cost : NaN;
     }
     return new DecisionInputs(ranks, cards, numbers);
   }
@@ -122,7 +124,7 @@ export class DecisionInputs {
 export function scoredOf(inputs: RankInputs, profiles: readonly unknown[]): Scored {
   const { worker, overlap, blockSize, maxSeqs, numbers, profile } = inputs;
   const { prefillTokens = 0, blocks = 0, requests = 0, lastTurn = 0 } = numbers;
-  const { waiting = 0, aheadMs = 0, prefillRate = 0, busyShare = 0 } = numbers;
+  const { waiting = 0, aheadMs = 0, prefillRate = 0, busyShare = 0, recent = 0 } = numbers;
   const card = {
     ...{ blockSize, maxSeqs },
     ...(profile === undefined ? {} : { profile: profiles[profile] as PricedCard["profile"] }),
@@ -130,7 +132,10 @@ export function scoredOf(inputs: RankInputs, profiles: readonly unknown[]): Scor
   const key = workerRankText(worker);
   const rank: PricedRank = {
     ...{ key, worker, card, lastTurn },
-    load: { prefillTokens, blocks, requests, waiting, aheadMs, prefillRate, busyShare },
+    load: {
+      ...{ prefillTokens, blocks, requests, waiting },
+      ...{ aheadMs, prefillRate, busyShare, recent },
+    },
   };
   return { rank, overlap, terms: {}, cost: 0 };
 }

@@ -21,7 +21,7 @@ function traceOf(
     ...{ key: "k", worker, card: { blockSize: 16, maxSeqs: 8 }, lastTurn: 0 },
     load: {
       ...{ prefillTokens: 0, blocks: 0, requests: 0 },
-      ...{ waiting: 0, aheadMs: 0, prefillRate: 0, busyShare: 0 },
+      ...{ waiting: 0, aheadMs: 0, prefillRate: 0, busyShare: 0, recent: 0 },
     },
   };
   const all = [{ rank, overlap: { device: 0, host: 0, disk: 0 }, terms: {}, cost: 0 }];

@@ -22,6 +22,8 @@ export class PrefillLine {
   /** Share of the time for which somebody was in the line, as of `#shareMs`. */
   #busyShare = 0;
   #shareMs = -Infinity;
+  /** Streams that joined in the last minute or so, older ones counting less. */
+  #recent = 0;
   #times: TtftTimes | undefined;
   #blockSize = 1;
 
@@ -45,6 +47,7 @@ export class PrefillLine {
     if (this.#line.size === 0) this.#headSinceMs = booking.bookedMs;
     this.#line.set(booking.text, booking);
     this.#order.push(booking);
+    this.#recent += 1;
     this.#ms.set(booking.text, ms);
     this.#sumMs += ms;
   }
@@ -90,6 +93,12 @@ export class PrefillLine {
     return this.#busyShare;
   }
 
+  /** Streams that joined in the last minute or so, older ones counting less. O(1). */
+  recent(nowMs: number): number {
+    this.#track(nowMs);
+    return this.#recent;
+  }
+
   /** The first in the line. O(1) amortized. */
   #head(): Booking | undefined {
     const order = this.#order;
@@ -110,6 +119,7 @@ export class PrefillLine {
     if (elapsedMs <= 0) return;
     const kept = Math.exp(-elapsedMs / shareSpanMs);
     this.#busyShare = this.#busyShare * kept + (this.#line.size > 0 ? 1 - kept : 0);
+    this.#recent *= kept;
     this.#shareMs = nowMs;
   }
 }

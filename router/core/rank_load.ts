@@ -21,6 +21,7 @@ export class RankLoad {
   readonly #line = new PrefillLine();
   #aheadMs = 0;
   #busyShare = 0;
+  #recent = 0;
   #prefillRate = 0;
   #prefillTokens = 0;
   #blocks = 0;
@@ -64,6 +65,11 @@ export class RankLoad {
     return this.#busyShare;
   }
 
+  /** Streams booked here in the last minute or so, as `foresee` last found; 0 before. */
+  get recent(): number {
+    return this.#recent;
+  }
+
   /** Prompt tokens per second of the last report; 0 = unknown. */
   get prefillRate(): number {
     return this.#prefillRate;
@@ -81,6 +87,7 @@ export class RankLoad {
       tokensPerSecond: this.#prefillRate > 0 ? this.#prefillRate : assumedRate,
     });
     this.#busyShare = this.#line.busyShare(nowMs);
+    this.#recent = this.#line.recent(nowMs);
   }
 
   /** Blocks of running streams. */

@@ -18,6 +18,8 @@ export interface PricedRank {
     readonly aheadMs: number;
     /** Share of the last minute in which it computed prompts, in [0, 1]; known as `aheadMs` is. */
     readonly busyShare: number;
+    /** Requests placed there in the last minute or so, older ones counting less; known as `aheadMs` is. */
+    readonly recent: number;
     /** Prompt tokens per second that the worker last reported; 0 = unknown. */
     readonly prefillRate: number;
   };

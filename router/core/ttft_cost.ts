@@ -10,6 +10,11 @@ export interface TtftWeights {
    * wait for it, and the more the busier they are. 0 is greedy: the request's own first token and nothing else.
    */
   readonly workWeight: number;
+  /**
+   * What placing a prompt costs where more were placed lately than elsewhere, against computing all of it: at 1 that much
+   * at twice the mean. What many share draws all that begin with it to one worker, and with them what follows.
+   */
+  readonly spreadWeight: number;
   /** A session leaves its worker when more than this waits there, in milliseconds. */
   readonly stickyBacklogMs: number;
   /** Prompt tokens per second of a worker of which nothing is known yet. */
@@ -19,12 +24,16 @@ export interface TtftWeights {
 /** The weights that measured best on the traces; docs/routing.md has the table. */
 export const defaultTtftWeights: TtftWeights = {
   workWeight: 2,
+  spreadWeight: 0.5,
   stickyBacklogMs: 1_000,
   assumedRate: 5_000,
 };
 
 /** Prompt tokens of one engine step: a longer prompt takes several, and each of them decodes for everybody else, too. */
 const chunkTokens = 512;
+
+/** Of fewer recent requests than this a difference says nothing. */
+const fewRecent = 4;
 
 /** Beyond this share of busy time all waits grow without bound, and estimates of it are worth little. */
 const mostBusyShare = 0.9;
@@ -42,10 +51,11 @@ export function timesOf(rank: PricedRank, weights: TtftWeights): TtftTimes {
 /**
  * Prices the candidates in milliseconds until the first token: `queue` = prompts ahead of it, `prefill` = its own tokens
  * that no tier holds, `transfer` = blocks brought back from host and disk, `interference` = decode steps that those take
- * part in, and `work` = `workWeight` times the new work times `crowding`, which other requests will wait for. A session's
+ * part in, `spread` = `spreadWeight` times the whole prompt times how much more than the mean the worker got lately, and `work` = `workWeight` times the new work times `crowding`, which other requests will wait for. A session's
  * worker is preferred by `decide`, not here.
  */
 export function priceTtft(candidates: readonly Scored[], isl: number, weights: TtftWeights): void {
+  const mean = candidates.reduce((sum, { rank }) => sum + rank.load.recent, 0) / candidates.length;
   const others = weights.workWeight * crowding(candidates);
   for (const one of candidates) {
     const { rank, overlap } = one;
@@ -66,6 +76,8 @@ export function priceTtft(candidates: readonly Scored[], isl: number, weights: T
     addTerm(one, "prefill", prefill);
     addTerm(one, "transfer", transfer);
     addTerm(one, "interference", interference);
+    const excess = Math.max(0, load.recent - mean) / Math.max(fewRecent, mean);
+    addTerm(one, "spread", weights.spreadWeight * excess * times.prefillMs(isl, 0));
     addTerm(one, "work", others * (prefill + transfer));
   }
 }

@@ -29,7 +29,7 @@ function place(state: RouterState, nowMs: number, more: Parameters<typeof routeO
 }
 
 function stateOfTwo(workWeight = 0): RouterState {
-  const ttft = { workWeight, stickyBacklogMs: 50, assumedRate: 1000 };
+  const ttft = { workWeight, spreadWeight: 0, stickyBacklogMs: 50, assumedRate: 1000 };
   const state = stateOf(0, { policy: "ttft", ttft });
   for (const number of [1, 2]) {
     putCard(state, cardOf(number, { profile, kvbm: instanceOf(0xb0 + number) }));
@@ -49,8 +49,8 @@ Deno.test("policy ttft prices the queue, the missing prompt, the transfer and th
   assert.equal(record.chosen.instance, instanceOf(1));
   const terms = record.candidates.map((one) => one.terms);
   assert.deepEqual(terms, [
-    { queue: 0, prefill: 16, transfer: 2, interference: 0, work: 0 },
-    { queue: 0, prefill: 64, transfer: 0, interference: 0, work: 0 },
+    { queue: 0, prefill: 16, transfer: 2, interference: 0, spread: 0, work: 0 },
+    { queue: 0, prefill: 64, transfer: 0, interference: 0, spread: 0, work: 0 },
   ]);
   // 10 ms later the first prompt is 10 ms nearer to its token.
   const next = place(state, 15, { seed: 9 });
@@ -80,7 +80,7 @@ Deno.test("new work costs the more the busier the workers are, and nothing where
   const price = (busyShare: number, workWeight: number) => {
     const load = {
       ...{ prefillTokens: 0, blocks: 0, requests: 0, waiting: 0, aheadMs: 0, prefillRate: 1000 },
-      busyShare,
+      ...{ busyShare, recent: 0 },
     };
     const worker = { instance: instanceOf(1), dpRank: 0 };
     const card = { blockSize: 16, maxSeqs: 8, profile: undefined };
@@ -94,6 +94,21 @@ Deno.test("new work costs the more the busier the workers are, and nothing where
   assert.deepEqual([price(0, 2), price(0.5, 2), price(0.5, 0)], [0, 200, 0]);
   assert.equal(Math.round(price(0.8, 1)), 400);
   assert.ok(price(1, 1) < 1_000);
+});
+
+Deno.test("a worker that got more than the others lately costs a share of the prompt", () => {
+  const ttft = { workWeight: 0, spreadWeight: 0.5, stickyBacklogMs: 0, assumedRate: 1000 };
+  const state = stateOf(2, { policy: "ttft", ttft });
+  const only = { allow: [instanceOf(1)] };
+  for (let i = 0; i < 20; i++) {
+    const { request } = place(state, 1, { seed: 60 + i, blocks: 1, hints: only });
+    const { requestId, attempt, leg } = request;
+    state.entry({ op: "complete", requestId, attempt, leg }, 1);
+  }
+  const { record } = place(state, 1);
+  const spread = new Map(record.candidates.map((one) => [one.worker.instance, one.terms.spread]));
+  // Twenty against a mean of ten: half of 64 ms.
+  assert.deepEqual([spread.get(instanceOf(1)), spread.get(instanceOf(2))], [32, 0]);
 });
 
 Deno.test("a session stays with its worker while the backlog there is within its bound", () => {
@@ -113,7 +128,7 @@ Deno.test("a session stays with its worker while the backlog there is within its
 });
 
 Deno.test("without a profile the reported rate predicts, without one the assumed", () => {
-  const ttft = { workWeight: 0, stickyBacklogMs: 0, assumedRate: 2000 };
+  const ttft = { workWeight: 0, spreadWeight: 0, stickyBacklogMs: 0, assumedRate: 2000 };
   const state = stateOf(2, { policy: "ttft", ttft });
   hear(state, 2, { prefillRate: 4000 });
   const { record } = place(state, 1);
