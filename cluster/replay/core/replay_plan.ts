@@ -114,6 +114,8 @@ export function replayOnce(
   const { trace, workers, capacityBlocks, maxSeqs, rules, service } = plan;
   const { policy, order, rate, tokenMs } = one;
   const { blockSize } = trace;
+  const ttft = rules.ttft ?? defaultTtftWeights;
+  const isBlind = policy === "least-queue";
   const parts = { service, capacityBlocks, blockSize, maxSeqs, order, tokenMs };
   const replay = new FleetReplay({
     ...{ trace, policy, workers, capacityBlocks, maxSeqs, rate },
@@ -121,7 +123,11 @@ export function replayOnce(
     draw: plan.drawOf(policy),
     profile: profileOf(parts),
     rules: {
-      ...{ kv: rules.kv, ttft: rules.ttft ?? defaultTtftWeights, hungStepMs: 1e9 },
+      ...{
+        kv: rules.kv,
+        ttft: isBlind ? { ...ttft, workWeight: 0, spreadWeight: 0 } : ttft,
+        hungStepMs: 1e9,
+      },
       ...{
         sessionTtlMs: 600_000,
         indexBytes: 2 ** 24 + 64 * workers * capacityBlocks,
