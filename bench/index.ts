@@ -1,5 +1,5 @@
 /**
- * `deno task bench:index [--json] [--trace FILE] [--passes N]`: the router's index on one core, driven op by op and drained,
+ * `deno task bench:index [--json] [--trace FILE] [--passes N] [--only throughput|find]`: the router's index on one core, driven op by op and drained,
  * on the corpus of a trace: 20 copies with blocks of their own, ids cut into 4 blocks, 128 workers with 16,384 blocks of
  * LRU each, random placement. The plain Map tree runs beside it on the same slice, in turns.
  */
@@ -32,6 +32,7 @@ const { values: flags } = parseArgs({
     json: { type: "boolean", default: false },
     trace: { type: "string" },
     passes: { type: "string", default: "5" },
+    only: { type: "string" },
   },
 });
 const json = flags.json;
@@ -42,8 +43,8 @@ const source = flags.trace === undefined
   ? "a made corpus of the conversation trace's shape (no --trace)"
   : flags.trace;
 console.error(`corpus: ${source}, ${prompts.paths.length} prompts x ${copies}`);
-throughput(prompts);
-latency(prompts);
+if (flags.only !== "find") throughput(prompts);
+if (flags.only !== "throughput") latency(prompts);
 
 function roomy(): RunIndex {
   return new RunIndex(new IndexBudget(2 ** 32));
