@@ -92,32 +92,37 @@ const flow = { allowed: windowMessages, wake: () => {} };
 void listen();
 const buffer = new Uint8Array(chunkBytes + 600_000);
 const end = new TextEncoder().encode("\r\n");
-const started = performance.now();
-let sent = 0;
-while (sent < messages) {
-  let most = Math.min(messages, flow.allowed) - sent;
-  if (rate > 0) {
-    most = Math.min(most, Math.floor((performance.now() - started) * rate / 1000) - sent);
-  }
-  if (most <= 0) {
-    if (rate > 0) await new Promise((resolve) => setTimeout(resolve, 1));
-    else await new Promise<void>((resolve) => flow.wake = resolve);
-    continue;
-  }
-  let at = 0;
-  for (; most > 0 && at < chunkBytes; most--, sent++) {
-    const { lead, bytes } = engines[sent % engines.length].next();
-    for (const part of [lead, bytes, end]) {
-      buffer.set(part, at);
-      at += part.length;
-    }
-  }
-  await write(buffer.subarray(0, at));
-}
+await publish();
 // The end of stdin is the end of this.
 await new Promise<void>((resolve) => flow.wake = () => flow.allowed === Infinity && resolve());
 connection.close();
 Deno.exit(0);
+
+/** Sends all messages, as the receiver and the rate allow. */
+async function publish(): Promise<void> {
+  const started = performance.now();
+  let sent = 0;
+  while (sent < messages) {
+    let most = Math.min(messages, flow.allowed) - sent;
+    if (rate > 0) {
+      most = Math.min(most, Math.floor((performance.now() - started) * rate / 1000) - sent);
+    }
+    if (most <= 0) {
+      if (rate > 0) await new Promise((resolve) => setTimeout(resolve, 1));
+      else await new Promise<void>((resolve) => flow.wake = resolve);
+      continue;
+    }
+    let at = 0;
+    for (; most > 0 && at < chunkBytes; most--, sent++) {
+      const { lead, bytes } = engines[sent % engines.length].next();
+      for (const part of [lead, bytes, end]) {
+        buffer.set(part, at);
+        at += part.length;
+      }
+    }
+    await write(buffer.subarray(0, at));
+  }
+}
 
 async function write(bytes: Uint8Array): Promise<void> {
   for (let at = 0; at < bytes.length;) at += await connection.write(bytes.subarray(at));
