@@ -109,10 +109,14 @@ function pairOf(fleet: Fleet, { ops, blocks }: ReturnType<typeof sliceOf>) {
 
 /** Finds among 5 M and 10 M block copies, with holes and without, and how long 10 M take to come in anew. */
 function latency(paths: PromptPaths): void {
-  const corpus = makeCorpus(paths, { copies, workers, capacity: findBlocks / workers });
+  progress("find: makes a corpus");
+  const corpus = makeCorpus(paths, { copies, workers, capacity: Math.floor(findBlocks / workers) });
+  progress("find: fills two indexes");
   const [clean, holed] = [fleetOf(roomy(), workers), fleetOf(roomy(), workers)];
   for (const fleet of [clean, holed]) run(fleet, corpus.ops);
+  progress("find: makes holes");
   punch(holed);
+  progress("find: measures finds");
   const times = { clean: [] as number[], holed: [] as number[] };
   findTimes(clean, corpus.ops, finds);
   for (let round = 0; round < 5; round++) {
@@ -124,9 +128,11 @@ function latency(paths: PromptPaths): void {
   lower("index.find_p50", quantile(times.clean, 0.5), "us");
   lower("index.find_p99", p99, "us");
   lower("index.fragmented_p99_ratio", quantile(times.holed, 0.99) / p99, "ratio");
-  const big = makeCorpus(paths, { copies, workers, capacity: coldBlocks / workers });
+  progress("find: fills an index of 10 M");
+  const big = makeCorpus(paths, { copies, workers, capacity: Math.floor(coldBlocks / workers) });
   const cold = fleetOf(roomy(), workers);
   run(cold, big.ops);
+  progress("find: measures cold finds");
   const coldTimes = findTimes(cold, big.ops, finds);
   console.error(`${cold.index.blocks} block copies, finds far from each other`);
   lower("index.find_cold_p50", quantile(coldTimes, 0.5), "us");
@@ -149,6 +155,7 @@ function punch({ index, slots }: Fleet): void {
 
 /** Snapshots of every worker, as bytes, into an empty index. */
 function rebuild({ index, slots }: Fleet): void {
+  progress("rebuild: takes snapshots");
   const zero = "0".repeat(16);
   const snapshots = slots.map((slot) =>
     encodeKvEvents({
@@ -157,6 +164,7 @@ function rebuild({ index, slots }: Fleet): void {
       events: [...index.snapshot(slot)],
     }, limits.assembledBytes)
   );
+  progress("rebuild: fills empty indexes");
   const seconds: number[] = [];
   for (let round = 0; round < 3; round++) {
     const fresh = fleetOf(roomy(), workers);
@@ -172,6 +180,11 @@ function rebuild({ index, slots }: Fleet): void {
     ...{ figure: "index.rebuild_10m", value: median(seconds), unit: "s", better: "lower" },
     runs: seconds,
   }, json);
+}
+
+/** Says on stderr how far it is. */
+function progress(what: string): void {
+  console.error(`${(performance.now() / 1000).toFixed(1).padStart(6)} s  ${what}`);
 }
 
 function lower(figure: string, value: number, unit: string): void {
