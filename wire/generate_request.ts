@@ -1,7 +1,7 @@
 import { decode } from "./codec.ts";
 import type { GenerateRequest, Sampling, StopRule } from "./generate.ts";
 import { binaryKinds, checkHeader, writeHeader } from "./header.ts";
-import { bytesOfHex, hexOfBytes } from "./ids.ts";
+import { hexOfBytes, putHex } from "./ids.ts";
 import type { InstanceId, RequestId } from "./ids.ts";
 import { limits } from "./limits.ts";
 import { fail, ok } from "./result.ts";
@@ -79,10 +79,10 @@ function writeHead(
   writeHeader(view, binaryKinds.generateRequest);
   view.setUint8(2, (stop.ignoreEos ? ignoreEosFlag : 0) | (dpRank === undefined ? 0 : rankFlag));
   view.setInt8(3, sampling.logprobs);
-  bytes.set(bytesOfHex(request.requestId), 4);
+  putHex(bytes, 4, request.requestId);
   view.setUint16(20, request.attempt, true);
   view.setUint16(22, request.leg, true);
-  bytes.set(bytesOfHex(request.frontend), 24);
+  putHex(bytes, 24, request.frontend);
   view.setUint32(32, request.tag, true);
   view.setUint32(36, request.emitted, true);
   view.setUint32(40, Math.min(0xffffffff, request.remainingMs), true);

@@ -1,6 +1,6 @@
 import { decode, encode } from "./codec.ts";
 import { binaryKinds, checkHeader, writeHeader } from "./header.ts";
-import { bytesOfHex, hexOfBytes } from "./ids.ts";
+import { hexOfBytes, putHex } from "./ids.ts";
 import type { InstanceId, RequestId, StreamKey } from "./ids.ts";
 import { limits } from "./limits.ts";
 import { fail, ok } from "./result.ts";
@@ -42,10 +42,10 @@ export function encodeRouteRequest(request: RouteRequest): Uint8Array {
   const view = new DataView(bytes.buffer);
   writeHeader(view, binaryKinds.routeRequest);
   view.setUint16(2, request.hashes.length, true);
-  bytes.set(bytesOfHex(request.requestId), 4);
+  putHex(bytes, 4, request.requestId);
   view.setUint16(20, request.attempt, true);
   view.setUint16(22, request.leg, true);
-  bytes.set(bytesOfHex(request.frontend), 24);
+  putHex(bytes, 24, request.frontend);
   view.setUint32(32, request.isl, true);
   view.setUint32(36, request.maxTokens, true);
   view.setUint32(40, Math.min(0xffffffff, Math.max(0, Math.floor(request.remainingMs))), true);

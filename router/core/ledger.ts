@@ -222,6 +222,11 @@ export class Ledger {
     if (known?.isConfirmed) return "known";
     const { worker, frontend, prefillTokens, blocks } = entry;
     const claim = { worker, frontend, prefillTokens, blocks };
+    if (known !== undefined && isSameClaim(known.claim, claim)) {
+      known.isConfirmed = true;
+      this.#unconfirmed.delete(text);
+      return "applied";
+    }
     // The frontend knows best: after a lost answer it may have placed the stream elsewhere.
     const booking = bookingOf(entry, claim, { nowMs, isConfirmed: true });
     booking.hasFirstToken = known?.hasFirstToken ?? this.#facts.get(text) === "first-token";
@@ -271,4 +276,9 @@ export class Ledger {
     if (load === undefined) this.#loads.set(rank, load = new RankLoad());
     return load;
   }
+}
+
+function isSameClaim(a: Claim, b: Claim): boolean {
+  return a.worker.instance === b.worker.instance && a.worker.dpRank === b.worker.dpRank &&
+    a.frontend === b.frontend && a.prefillTokens === b.prefillTokens && a.blocks === b.blocks;
 }
