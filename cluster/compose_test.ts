@@ -8,12 +8,10 @@ import { plannerSchema } from "@pixii/planner";
 import { routerSchema } from "@pixii/router";
 import { workerSchema } from "@pixii/workers";
 import { memberOf } from "./compile_args.ts";
-import { allocatorVariables } from "./allocator.ts";
 import { permissionFlags, standaloneFlags } from "./permissions.ts";
 
 interface ComposeService {
   readonly command: readonly string[];
-  readonly environment?: Readonly<Record<string, string>>;
   readonly user: string;
   readonly read_only: boolean;
   readonly cap_drop: readonly string[];
@@ -75,15 +73,6 @@ Deno.test("compose.yaml gives every program the permissions of the table and no 
     });
     const hasNative = service === "worker" || service === "kvbm";
     assert.deepEqual(partsOf(service).deno, hasNative ? standaloneFlags(service) : bound, service);
-  }
-});
-
-Deno.test("compose.yaml starts every program with the allocator it has under dev", () => {
-  for (const service of serviceNames) {
-    const given = file.services[service].environment ?? {};
-    const wanted = allocatorVariables(service);
-    const names = Object.keys(given).filter((name) => name.startsWith("MALLOC_"));
-    assert.deepEqual(Object.fromEntries(names.map((name) => [name, given[name]])), wanted, service);
   }
 });
 

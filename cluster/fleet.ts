@@ -1,7 +1,6 @@
 import { type Chance, type Clock, type Log, StartError } from "@pixii/runtime";
 import { fileURLToPath } from "node:url";
 import { cacheFolder, type Env } from "./models/cache_folder.ts";
-import { allocatorVariables } from "./allocator.ts";
 import { permissionFlags } from "./permissions.ts";
 import type { RunFolder } from "./run_folder.ts";
 
@@ -117,7 +116,6 @@ export class Fleet {
         ...(service === "worker" ? ["--cache", cacheFolder(env)] : []),
         ...args,
       ],
-      env: allocatorVariables(service),
       line: (text) => {
         member.lastLine = text;
         line(text);
