@@ -4,7 +4,6 @@
  * cluster and caches of its own and is fed the replies of its own workers; both take turns, one turn of all sessions each,
  * since a shared machine's speed drifts. Flags: see `--help`.
  */
-import { parseArgs } from "node:util";
 import { agentSessions, turnOrder } from "./agent_sessions.ts";
 import type { AgentSession, AgentShape, ChatMessage } from "./agent_sessions.ts";
 import { chat, closedLoop } from "./chat_client.ts";
@@ -12,52 +11,57 @@ import type { ChatTiming } from "./chat_client.ts";
 import { startDev } from "./child.ts";
 import type { Dev } from "./child.ts";
 import { median, printFigure, printMachine, quantile } from "./figure.ts";
+import { benchFlags, jsonFlag } from "./flags.ts";
 
-const help = `deno task bench:agents [FLAGS]
-
-  --json              one JSON line per figure
-  --rounds N          runs, each on fresh clusters (1)
-  --sessions N        agent sessions (12)
-  --turns N           turns of each (5)
-  --systems N         shared system prompts (2)
-  --system-words N    words of a system prompt (300)
-  --task-words N      words of the task that a session begins with (450)
-  --turn-words N      words of what it says in every later turn (15)
-  --osl N             tokens of a reply (16)
-  --concurrency N     sessions at a time (4)
-  --kv-cells N        KV cells of a worker (5376)
-  --kv-host SIZE      host tier, shared by both workers (0: each worker has only its own cache, as on two hosts)
-  --seed N            of the sessions (1)
-  --model NAME        model under test (smollm2)
-  --policy P          policy against round-robin: kv or ttft (kv)
-  --prefill-scale X   kv.prefill-scale of policy kv (16: see docs/performance.md; 1 = the router's default)
-  --profile FILE      the workers' profile (deno task profile), which policy ttft foretells with
-  --sim FILE          simulated workers with this profile (deno task profile) in place of llama, for a look
-  --sim-speed X       how much faster than the model those are (1)`;
-
-const { values } = parseArgs({
-  args: Deno.args,
-  options: {
-    help: { type: "boolean", default: false },
-    json: { type: "boolean", default: false },
-    rounds: { type: "string", default: "1" },
-    sessions: { type: "string", default: "12" },
-    turns: { type: "string", default: "5" },
-    systems: { type: "string", default: "2" },
-    "system-words": { type: "string", default: "300" },
-    "task-words": { type: "string", default: "450" },
-    "turn-words": { type: "string", default: "15" },
-    osl: { type: "string", default: "16" },
-    concurrency: { type: "string", default: "4" },
-    "kv-cells": { type: "string", default: "5376" },
-    "kv-host": { type: "string", default: "0" },
-    seed: { type: "string", default: "1" },
-    model: { type: "string", default: "smollm2" },
-    policy: { type: "string", default: "kv" },
-    "prefill-scale": { type: "string", default: "16" },
-    profile: { type: "string", default: "" },
-    sim: { type: "string", default: "" },
-    "sim-speed": { type: "string", default: "1" },
+const values = benchFlags({
+  task: "bench:agents",
+  summary: "Agent sessions on two llama workers: policy kv or ttft against round-robin.",
+  specs: {
+    json: jsonFlag,
+    rounds: { kind: "number", help: "Runs, each on fresh clusters.", fallback: 1 },
+    sessions: { kind: "number", help: "Agent sessions.", fallback: 12 },
+    turns: { kind: "number", help: "Turns of each.", fallback: 5 },
+    systems: { kind: "number", help: "Shared system prompts.", fallback: 2 },
+    "system-words": { kind: "number", help: "Words of a system prompt.", fallback: 300 },
+    "task-words": {
+      kind: "number",
+      help: "Words of the task that a session begins with.",
+      fallback: 450,
+    },
+    "turn-words": { kind: "number", help: "Words of every later turn.", fallback: 15 },
+    osl: { kind: "number", help: "Tokens of a reply.", fallback: 16 },
+    concurrency: { kind: "number", help: "Sessions at a time.", fallback: 4 },
+    "kv-cells": { kind: "number", help: "KV cells of a worker.", fallback: 5376 },
+    "kv-host": {
+      kind: "text",
+      help: "Host tier of both workers; 0: each has only its own cache, as on two hosts.",
+      fallback: "0",
+    },
+    seed: { kind: "number", help: "Of the sessions.", fallback: 1 },
+    model: { kind: "text", help: "Model under test.", fallback: "smollm2" },
+    policy: { kind: "text", help: "Policy against round-robin: kv or ttft.", fallback: "kv" },
+    "prefill-scale": {
+      kind: "number",
+      help: "kv.prefill-scale of policy kv (docs/performance.md); 1 is the router's default.",
+      fallback: 16,
+      min: 0,
+    },
+    profile: {
+      kind: "text",
+      help: "The workers' profile (deno task profile), which policy ttft foretells with.",
+      fallback: "",
+    },
+    sim: {
+      kind: "text",
+      help: "Simulated workers with this profile in place of llama, for a look.",
+      fallback: "",
+    },
+    "sim-speed": {
+      kind: "number",
+      help: "How much faster than the model those are.",
+      fallback: 1,
+      min: 0,
+    },
   },
 });
 
@@ -70,12 +74,12 @@ type Policy = typeof tested | "round-robin";
 const policies: readonly Policy[] = [tested, "round-robin"];
 
 const shape: AgentShape = {
-  sessions: Number(values.sessions),
-  turns: Number(values.turns),
-  systems: Number(values.systems),
-  systemWords: Number(values["system-words"]),
-  taskWords: Number(values["task-words"]),
-  turnWords: Number(values["turn-words"]),
+  sessions: values.sessions,
+  turns: values.turns,
+  systems: values.systems,
+  systemWords: values["system-words"],
+  taskWords: values["task-words"],
+  turnWords: values["turn-words"],
 };
 
 /** What a policy's cluster has seen so far. */
@@ -93,9 +97,9 @@ interface Side {
 /** Flags that put simulated workers in place of llama's: as many blocks, the same chunks. */
 async function simFlags(): Promise<readonly string[]> {
   if (values.sim === "") return [];
-  const blocks = Math.floor(Number(values["kv-cells"]) / 64);
+  const blocks = Math.floor(values["kv-cells"] / 64);
   return [
-    ...["--engine", "sim", "--sim-speed", values["sim-speed"]],
+    ...["--engine", "sim", "--sim-speed", `${values["sim-speed"]}`],
     ...["--worker.sim-profile", await Deno.realPath(values.sim)],
     ...["--worker.sim-block-size", "64", "--worker.sim-blocks", `${blocks}`],
     ...["--worker.sim-chunk-tokens", "64", "--worker.sim-max-prefills", "1"],
@@ -105,9 +109,9 @@ async function simFlags(): Promise<readonly string[]> {
 async function startSide(policy: Policy, sessions: readonly AgentSession[]): Promise<Side> {
   const dev = await startDev([
     ...["--topology", "processes", "--model", values.model, "--served-name", "bench"],
-    ...["--workers", "2", "--threads", "1", "--max-seqs", "4", "--ctx", values["kv-cells"]],
+    ...["--workers", "2", "--threads", "1", "--max-seqs", "4", "--ctx", `${values["kv-cells"]}`],
     ...["--router.policy", policy, "--kv-host", values["kv-host"], ...await simFlags()],
-    ...(policy === "kv" ? ["--router.kv-prefill-scale", values["prefill-scale"]] : []),
+    ...(policy === "kv" ? ["--router.kv-prefill-scale", `${values["prefill-scale"]}`] : []),
     ...(policy === "ttft" && values.profile !== ""
       ? ["--worker.profile", await Deno.realPath(values.profile)]
       : []),
@@ -118,20 +122,20 @@ async function startSide(policy: Policy, sessions: readonly AgentSession[]): Pro
 
 /** One turn of all sessions. */
 async function takeTurn(side: Side, sessions: readonly AgentSession[], turn: number) {
-  const order = turnOrder(sessions.length, 1000 * Number(values.seed) + turn);
+  const order = turnOrder(sessions.length, 1000 * values.seed + turn);
   const startedMs = performance.now();
   const { timings } = await closedLoop({
-    concurrency: Number(values.concurrency),
+    concurrency: values.concurrency,
     total: sessions.length,
     one: async (index) => {
       const session = order[index];
       const messages = side.chats[session];
       messages.push({ role: "user", content: sessions[session].says[turn] });
       const timing = await chat(side.dev.url, {
-        ...{ model: "bench", messages, max_tokens: Number(values.osl) },
+        ...{ model: "bench", messages, max_tokens: values.osl },
         ...{ temperature: 0, ignore_eos: true },
       });
-      if (timing.outputTokens !== Number(values.osl)) {
+      if (timing.outputTokens !== values.osl) {
         throw new Error(`expected ${values.osl} tokens, got ${timing.outputTokens}`);
       }
       messages.push({ role: "assistant", content: timing.text });
@@ -226,14 +230,10 @@ function printBeside(
   }, values.json);
 }
 
-if (values.help) {
-  console.log(help);
-  Deno.exit(0);
-}
 await printMachine();
 const rounds: Round[] = [];
-for (let round = 0; round < Number(values.rounds); round++) {
-  rounds.push(await runRound(Number(values.seed) + round));
+for (let round = 0; round < values.rounds; round++) {
+  rounds.push(await runRound(values.seed + round));
 }
 printBeside({ figure: "agents.tokens_vs_rr", key: "tokensPerSecond" }, rounds);
 printBeside({ figure: "agents.ttft_p50", key: "ttftP50" }, rounds);

@@ -4,21 +4,22 @@
  * places in use, since a shared machine's speed drifts within seconds; the figures are medians of per-round ratios.
  * Flags: --json, --rounds N (of the longest case; shorter ones get more), --isl N, --osl N, --model PATH, --peer PATH.
  */
-import { parseArgs } from "node:util";
 import { chat, closedLoop, uniquePrompt } from "./chat_client.ts";
 import { freePort, startChild, startDev, untilOk } from "./child.ts";
 import type { Child } from "./child.ts";
 import { median, printFigure, printMachine } from "./figure.ts";
+import { benchFlags, jsonFlag } from "./flags.ts";
 
-const { values } = parseArgs({
-  args: Deno.args,
-  options: {
-    json: { type: "boolean", default: false },
-    rounds: { type: "string", default: "4" },
-    isl: { type: "string", default: "200" },
-    osl: { type: "string", default: "64" },
-    model: { type: "string" },
-    peer: { type: "string" },
+const values = benchFlags({
+  task: "bench:engine",
+  summary: "The llama engine through full HTTP, request by request beside llama-server.",
+  specs: {
+    json: jsonFlag,
+    rounds: { kind: "number", help: "Turns of each.", fallback: 4 },
+    isl: { kind: "number", help: "Words of a prompt.", fallback: 200 },
+    osl: { kind: "number", help: "Tokens of an answer.", fallback: 64 },
+    model: { kind: "text", help: "GGUF file; SmolLM2 from the cache without it." },
+    peer: { kind: "text", help: "Path of llama-server; else PIXII_LLAMA_SERVER." },
   },
 });
 
@@ -55,14 +56,14 @@ async function measure(server: Child, model: string, c: number, seed: number): P
     one: (index) =>
       chat(server.url, {
         model,
-        messages: [{ role: "user", content: uniquePrompt(Number(values.isl), seed + index) }],
-        max_tokens: Number(values.osl),
+        messages: [{ role: "user", content: uniquePrompt(values.isl, seed + index) }],
+        max_tokens: values.osl,
         temperature: 0,
         ignore_eos: true,
       }),
   });
   for (const timing of timings) {
-    if (timing.outputTokens !== Number(values.osl)) {
+    if (timing.outputTokens !== values.osl) {
       throw new Error(`expected ${values.osl} tokens, got ${timing.outputTokens}`);
     }
   }
@@ -95,7 +96,7 @@ async function main(): Promise<number> {
   await measure(ours, "bench", 1, seed += 1000);
   for (const c of [1, 4, 8]) {
     const rounds: { ours: Round; peer: Round }[] = [];
-    for (let i = 0; i < Number(values.rounds) * Math.ceil(8 / (2 * c)); i++) {
+    for (let i = 0; i < values.rounds * Math.ceil(8 / (2 * c)); i++) {
       const first = await measure(i % 2 === 0 ? peer : ours, "bench", c, seed += 1000);
       const second = await measure(i % 2 === 0 ? ours : peer, "bench", c, seed += 1000);
       rounds.push(i % 2 === 0 ? { peer: first, ours: second } : { ours: first, peer: second });

@@ -3,23 +3,27 @@
  * until a route request would see the blocks. Once with 128 blocks a message, once with 1 or 2; as fast as it goes, then
  * at half of the aim (or of what was reached, where that is less) for the time until visible.
  */
-import { parseArgs } from "node:util";
 import { kvEventsHeadBytes, subjects } from "@pixii/wire";
 import { connectBus, startNats, systemClock } from "@pixii/runtime";
 import type { Bus, Log } from "@pixii/runtime";
 import { modelHash, stateOf } from "@pixii/router/oracle";
 import { grant } from "./events_flow.ts";
 import { median, printFigure, printMachine, quantile } from "./figure.ts";
+import { benchFlags, jsonFlag } from "./flags.ts";
 
 const workers = 8;
 const namespace = "bench";
 const aims = { blocks: 2e7, messages: 2.5e5 };
 
-const { values: flags } = parseArgs({
-  args: Deno.args,
-  options: { json: { type: "boolean", default: false }, seconds: { type: "string", default: "3" } },
+const flags = benchFlags({
+  task: "bench:events",
+  summary: "KV events from a publisher process over real NATS into the index.",
+  specs: {
+    json: jsonFlag,
+    seconds: { kind: "number", help: "Length of a run.", fallback: 3, min: 0 },
+  },
 });
-const seconds = Number(flags.seconds);
+const seconds = flags.seconds;
 const quiet: Log = {
   trace: () => {},
   debug: () => {},

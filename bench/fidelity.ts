@@ -4,43 +4,36 @@
  * llama worker again, in turns; and once more through the simulated engine in virtual time. The errors of the medians
  * are printed beside the error between the two real runs. Flags: see `--help`.
  */
-import { parseArgs } from "node:util";
 import { startDev } from "./child.ts";
 import { fidelityLoad } from "./fidelity_load.ts";
 import type { FidelityShape } from "./fidelity_load.ts";
 import { errorsOf, mediansOf, runOver, runVirtually } from "./fidelity_run.ts";
 import type { Felt } from "./fidelity_run.ts";
 import { printFigure, printMachine } from "./figure.ts";
+import { benchFlags, jsonFlag } from "./flags.ts";
 
-const help = `deno task bench:fidelity [FLAGS]
-
-  --json            one JSON line per figure
-  --rounds N        loads of another seed, each run by all (2)
-  --requests N      requests of a load (8)
-  --rate X          arrivals a second (0.4)
-  --profile FILE    a profile of the model; without it one is measured first (deno task profile)
-  --grid G          its grid (quick)
-  --model NAME      model under test (smollm2)
-  --seed N          of the loads (1)`;
-
-const { values } = parseArgs({
-  args: Deno.args,
-  options: {
-    help: { type: "boolean", default: false },
-    json: { type: "boolean", default: false },
-    rounds: { type: "string", default: "2" },
-    requests: { type: "string", default: "8" },
-    rate: { type: "string", default: "0.4" },
-    profile: { type: "string", default: "" },
-    grid: { type: "string", default: "quick" },
-    model: { type: "string", default: "smollm2" },
-    seed: { type: "string", default: "1" },
+const values = benchFlags({
+  task: "bench:fidelity",
+  summary: "What a measured profile foretells against the real engine, beside real against real.",
+  specs: {
+    json: jsonFlag,
+    rounds: { kind: "number", help: "Loads of another seed, each run by all.", fallback: 2 },
+    requests: { kind: "number", help: "Requests of a load.", fallback: 8 },
+    rate: { kind: "number", help: "Arrivals a second.", fallback: 0.4, min: 0 },
+    profile: {
+      kind: "text",
+      help: "Profile of the model; measured first without it (deno task profile).",
+      fallback: "",
+    },
+    grid: { kind: "text", help: "Grid of that.", fallback: "quick" },
+    model: { kind: "text", help: "Model under test.", fallback: "smollm2" },
+    seed: { kind: "number", help: "Of the loads.", fallback: 1 },
   },
 });
 
 const shape: FidelityShape = {
-  requests: Number(values.requests),
-  perSecond: Number(values.rate),
+  requests: values.requests,
+  perSecond: values.rate,
   ...{ leastPrompt: 32, mostPrompt: 288, leastOutput: 16, mostOutput: 40, sharedTokens: 64 },
 };
 
@@ -113,8 +106,8 @@ async function runAll(profile: string): Promise<Runs> {
     const load = fidelityLoad({ ...shape, requests: 1 }, 77);
     await runOver(url, { shape, load, salt: 99_991 });
   }
-  for (let round = 0; round < Number(values.rounds); round++) {
-    const load = fidelityLoad(shape, 100 * Number(values.seed) + round);
+  for (let round = 0; round < values.rounds; round++) {
+    const load = fidelityLoad(shape, 100 * values.seed + round);
     const salt = 31 * round + 1;
     const turns = [
       async () => void runs.llama.push(...await runOver(llama.url, { shape, load, salt })),
@@ -162,10 +155,6 @@ function print(runs: Runs): void {
   }
 }
 
-if (values.help) {
-  console.log(help);
-  Deno.exit(0);
-}
 await printMachine();
 const folder = await Deno.makeTempDir({ prefix: "pixii-fidelity-" });
 try {

@@ -2,18 +2,19 @@
  * `deno task bench:index:oracle [--seeds 200] [--operations 10000000]`: the same random operations on the index and on the
  * Map tree; ends with exit 1 at the first difference and says its seed.
  */
-import { parseArgs } from "node:util";
 import { IndexDuel } from "@pixii/router/oracle";
+import { benchFlags } from "./flags.ts";
 
-const { values: flags } = parseArgs({
-  args: Deno.args,
-  options: {
-    seeds: { type: "string", default: "200" },
-    operations: { type: "string", default: "10000000" },
+const flags = benchFlags({
+  task: "bench:index:oracle",
+  summary: "Random operations on the index and on the Map tree; exit 1 at the first difference.",
+  specs: {
+    seeds: { kind: "number", help: "Seeds.", fallback: 200 },
+    operations: { kind: "number", help: "Operations in all.", fallback: 10000000 },
   },
 });
-const seeds = Number(flags.seeds);
-const each = Math.ceil(Number(flags.operations) / seeds);
+const seeds = flags.seeds;
+const each = Math.ceil(flags.operations / seeds);
 const start = performance.now();
 for (let seed = 1; seed <= seeds; seed++) {
   const duel = new IndexDuel(seed);

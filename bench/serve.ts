@@ -3,7 +3,6 @@
  * random prompts, real NATS and etcd, the five programs and the client on the same cores. Beside each figure its ceiling:
  * the same client against a bare `Deno.serve`. Flags: --json, --rounds N, --only NAME, --peer dynamo (and --python PATH).
  */
-import { parseArgs } from "node:util";
 import { freePort, startChild, startDev, untilAnswer } from "./child.ts";
 import type { Dev } from "./child.ts";
 import { median, printFigure, printMachine } from "./figure.ts";
@@ -14,19 +13,21 @@ import type { ServeCase } from "./serve_cases.ts";
 import { qwen3Folder } from "./qwen3_folder.ts";
 import { residentMb } from "./resident.ts";
 import { startDynamo } from "./dynamo_peer.ts";
+import { benchFlags, jsonFlag } from "./flags.ts";
 
-const { values } = parseArgs({
-  args: Deno.args,
-  options: {
-    json: { type: "boolean", default: false },
-    rounds: { type: "string", default: "3" },
-    only: { type: "string", default: "" },
-    peer: { type: "string" },
-    python: { type: "string", default: "python3" },
+const values = benchFlags({
+  task: "bench:serve",
+  summary: "The whole house against its aims: requests a second, TTFT, memory.",
+  specs: {
+    json: jsonFlag,
+    rounds: { kind: "number", help: "Runs of each case; figures are their medians.", fallback: 3 },
+    only: { kind: "text", help: "Only cases whose name holds this.", fallback: "" },
+    peer: { kind: "text", help: "dynamo: runs beside us, in the same run." },
+    python: { kind: "text", help: "The Python that has the peer's packages.", fallback: "python3" },
   },
 });
 
-const rounds = Number(values.rounds);
+const rounds = values.rounds;
 
 function frontendPid(dev: Dev): number {
   const found = dev.processes.find((one) => one.service === "frontend");

@@ -3,7 +3,6 @@
  * be flat and what must be empty: each program's memory between the second and the last third, and live streams and bookings
  * at the end. Flags: --minutes N (5), --json. Exit 1 where memory grew by more than a tenth or something was left.
  */
-import { parseArgs } from "node:util";
 import { startDev } from "./child.ts";
 import type { Dev } from "./child.ts";
 import { median, printFigure, printMachine } from "./figure.ts";
@@ -11,12 +10,14 @@ import { loadOnce } from "./load_run.ts";
 import { qwen3Folder } from "./qwen3_folder.ts";
 import { residentMb } from "./resident.ts";
 import type { ServeCase } from "./serve_cases.ts";
+import { benchFlags, jsonFlag } from "./flags.ts";
 
-const { values } = parseArgs({
-  args: Deno.args,
-  options: {
-    json: { type: "boolean", default: false },
-    minutes: { type: "string", default: "5" },
+const values = benchFlags({
+  task: "soak",
+  summary: "Minutes of mixed load, then what must be flat and what must be empty.",
+  specs: {
+    json: jsonFlag,
+    minutes: { kind: "number", help: "How long.", fallback: 5, min: 0 },
   },
 });
 
@@ -82,7 +83,7 @@ async function soak(): Promise<number> {
     });
   }, sampleEveryMs);
   const target = { url: dev.url, model: "bench", checkTokens: true };
-  const endMs = performance.now() + Number(values.minutes) * 60_000;
+  const endMs = performance.now() + values.minutes * 60_000;
   let requests = 0;
   for (let round = 1; performance.now() < endMs; round++) {
     for (const load of mix) {

@@ -2,17 +2,18 @@
  * `deno task bench:start`: from starting the launcher to its ready file, in both topologies, interleaved.
  * Flags: --json, --rounds N, --model NAME.
  */
-import { parseArgs } from "node:util";
 import { chat } from "./chat_client.ts";
 import { startDev } from "./child.ts";
 import { median, printFigure, printMachine } from "./figure.ts";
+import { benchFlags, jsonFlag } from "./flags.ts";
 
-const { values } = parseArgs({
-  args: Deno.args,
-  options: {
-    json: { type: "boolean", default: false },
-    rounds: { type: "string", default: "5" },
-    model: { type: "string", default: "smollm2" },
+const values = benchFlags({
+  task: "bench:start",
+  summary: "From starting the launcher to its ready file, in both topologies.",
+  specs: {
+    json: jsonFlag,
+    rounds: { kind: "number", help: "Starts of each.", fallback: 5 },
+    model: { kind: "text", help: "Model under test.", fallback: "smollm2" },
   },
 });
 
@@ -28,7 +29,7 @@ async function readySeconds(topology: string): Promise<number> {
 
 await printMachine();
 const seconds: Record<string, number[]> = { one: [], processes: [] };
-for (let round = 0; round < Number(values.rounds); round++) {
+for (let round = 0; round < values.rounds; round++) {
   for (const topology of topologies) seconds[topology].push(await readySeconds(topology));
 }
 for (const topology of topologies) {
