@@ -77,6 +77,9 @@ function checkFamily({ words }: IndexMemory, run: number, runs: ReadonlySet<numb
     if (field(child, "parent") !== run || field(child, "attach") >= field(run, "len")) {
       throw new Error(`run ${child} is not what run ${run} takes it for`);
     }
+    if (field(child, "attach") >= field(run, "flags") >>> 1) {
+      throw new Error(`run ${run} overlooks its child ${child}`);
+    }
     if (++children > runs.size) throw new Error(`run ${run} has children in a circle`);
   }
 }

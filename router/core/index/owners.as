@@ -2,7 +2,7 @@
 // with a span of the owner that has a number in it.
 //
 // Record of an owner:
-const oPages: usize = 0; // open addressing: u32 page + 1, u32 run, u32 where among its spans; 0 for none
+const oPages: usize = 0; // open addressing: u32 page + 1, u32 run, u32 see below; 0 for none
 const oShift: usize = 4;
 const oUsed: usize = 8;
 const oBlocks: usize = 12; // block copies held
@@ -12,6 +12,11 @@ const oOpen: usize = 24;
 const ownerBytes: u32 = 32;
 const pageShift: u32 = 7;
 const entryBytes: u32 = 12;
+
+// Third word of a page's entry: bits 0 to 6 the lowest and 7 to 13 the highest number of the page that the run may have,
+// so that a look-up passes by runs that lie elsewhere in memory; above them where among its spans it was found last.
+const rangeBits: u32 = 14;
+const mostPlace: u32 = 0x3ffff;
 
 export let owners: usize = 0;
 export let ownerCap: u32 = 0;
@@ -88,8 +93,8 @@ function ensurePages(o: usize, more: u32): bool {
   return true;
 }
 
-/** Notes that the run has a number of this page; there is room. */
-function putPage(o: usize, page: u32, run: usize): void {
+/** Notes that the run has numbers `low` to `high` of this page; there is room. */
+function putPage(o: usize, page: u32, run: usize, low: u32, high: u32): void {
   const pages: usize = load<u32>(o, oPages);
   const mask = maskOf(o);
   const key = page + 1;
@@ -100,11 +105,15 @@ function putPage(o: usize, page: u32, run: usize): void {
     if (!has) {
       store<u32>(at, key);
       store<u32>(at, <u32>run, 4);
-      store<u32>(at, 0, 8);
+      store<u32>(at, high << 7 | low, 8);
       store<u32>(o, load<u32>(o, oUsed) + 1, oUsed);
       return;
     }
-    if (has == key && load<u32>(at, 4) == <u32>run) return;
+    if (has == key && load<u32>(at, 4) == <u32>run) {
+      const word = load<u32>(at, 8);
+      store<u32>(at, word >>> rangeBits << rangeBits | max(word >>> 7 & 127, high) << 7 | min(word & 127, low), 8);
+      return;
+    }
     i = (i + 1) & mask;
   }
 }
@@ -137,12 +146,13 @@ function dropPage(o: usize, page: u32, run: usize): void {
 /** The span of the run with this number of the owner, or 0. The page's entry remembers its place. */
 @inline function spanWith(run: usize, slot: u32, n: u32, entry: usize): usize {
   const spans: usize = load<u32>(run, rSpans);
-  const place = load<u32>(entry, 8) * spanBytes;
+  const word = load<u32>(entry, 8);
+  const place = (word >>> rangeBits) * spanBytes;
   const size = load<u32>(run, rCount) * spanBytes;
   if (place < size && isIn(spans + place, slot, n)) return spans + place;
   for (let at: u32 = 0; at < size; at += spanBytes) {
     if (!isIn(spans + at, slot, n)) continue;
-    store<u32>(entry, at / spanBytes, 8);
+    store<u32>(entry, min(at / spanBytes, mostPlace) << rangeBits | word & 0x3fff, 8);
     return spans + at;
   }
   return 0;
@@ -150,6 +160,11 @@ function dropPage(o: usize, page: u32, run: usize): void {
 
 @inline function isIn(s: usize, slot: u32, n: u32): bool {
   return load<u32>(s, 8) == slot && n - load<u32>(s, 12) < load<u32>(s, 4) - load<u32>(s);
+}
+
+/** False where the number surely is not in the range of the entry's third word. */
+@inline function mayHave(word: u32, low: u32): bool {
+  return low >= (word & 127) && low <= (word >>> 7 & 127);
 }
 
 /** The run of the span that `lookup` found. */
@@ -167,7 +182,7 @@ function lookup(slot: u32, n: u32): usize {
     const at = pages + i * entryBytes;
     const has = load<u32>(at);
     if (!has) return 0;
-    if (has == key) {
+    if (has == key && mayHave(load<u32>(at, 8), n & 127)) {
       const run: usize = load<u32>(at, 4);
       const s = spanWith(run, slot, n, at);
       if (s) {
@@ -227,7 +242,8 @@ function insertSpan(run: usize, from: u32, to: u32, slot: u32, first: u32): void
 function addSpan(run: usize, from: u32, to: u32, slot: u32, first: u32, hint: usize): bool {
   const o = ownerAt(slot);
   const firstPage = first >>> pageShift;
-  const lastPage = (first + (to - from - 1)) >>> pageShift;
+  const last = first + (to - from - 1);
+  const lastPage = last >>> pageShift;
   if (!ensurePages(o, lastPage - firstPage + 1)) return false;
   if (
     hint && load<u32>(hint, 4) == from && load<u32>(hint, 8) == slot &&
@@ -237,7 +253,10 @@ function addSpan(run: usize, from: u32, to: u32, slot: u32, first: u32, hint: us
     if (!ensureSpan(run)) return false;
     insertSpan(run, from, to, slot, first);
   }
-  for (let page = firstPage; page <= lastPage; page++) putPage(o, page, run);
+  for (let page = firstPage; page <= lastPage; page++) {
+    const low = page == firstPage ? first & 127 : 0;
+    putPage(o, page, run, low, page == lastPage ? last & 127 : 127);
+  }
   store<u32>(o, load<u32>(o, oBlocks) + (to - from), oBlocks);
   total += to - from;
   return true;

@@ -75,7 +75,7 @@ function hasSuspect(lo: usize, hi: usize, from: u32, to: u32): bool {
 /** The run with the first block of a prompt: it hangs in the air no more, nothing comes before it. */
 @inline function rootOf(lo: usize, hi: usize): usize {
   const run = probe(hashAt(lo, hi, 0));
-  if (run && load<u32>(run, rFlags)) clearSuspect(run);
+  if (run && (load<u32>(run, rFlags) & suspect)) clearSuspect(run);
   return run;
 }
 

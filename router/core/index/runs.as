@@ -13,7 +13,7 @@ const rAttach: usize = 28; // after which block of it
 const rChild: usize = 32; // first of those that go on from it
 const rNext: usize = 36; // siblings
 const rPrev: usize = 40;
-const rFlags: usize = 44;
+const rFlags: usize = 44; // bit 0: suspect; above it: no run goes on from this block or a later one
 const rOwn: usize = 48; // room for one span: a run with one holder has it here
 const runBytes: u32 = 64;
 
@@ -26,7 +26,8 @@ const mostRun: u32 = 2048;
 // Span: u32 first block, u32 block after the last, u32 owner, u32 number of the first block.
 const spanBytes: u32 = 16;
 
-// Heads: open addressing from the hash of a run's first block; u32 high half, u32 run, 0 for none.
+// Heads: open addressing from the hash of a run's first block; u32 its mix, which says its home without a look at the run,
+// u32 run, 0 for none.
 export let heads: usize = 0;
 let headShift: u32 = 0;
 export let headMask: u32 = 0;
@@ -58,8 +59,8 @@ function openRuns(): void {
 
 /** The run that begins with `hash`, or 0. */
 @inline function probe(hash: u64): usize {
-  const tag = <u32>(hash >>> 32);
-  let i = mix(hash) >>> headShift;
+  const tag = mix(hash);
+  let i = tag >>> headShift;
   while (true) {
     const at = heads + (i << 3);
     const run = load<u32>(at, 4);
@@ -83,17 +84,16 @@ function ensureHeads(): bool {
   headShift -= 1;
   for (let at = old; at < end; at += 8) {
     const run = load<u32>(at, 4);
-    if (run) putHead(run);
+    if (run) putHead(run, load<u32>(at));
   }
   free(old);
   return true;
 }
 
-function putHead(run: usize): void {
-  const hash = headHash(run);
-  let i = mix(hash) >>> headShift;
+function putHead(run: usize, tag: u32): void {
+  let i = tag >>> headShift;
   while (load<u32>(heads + (i << 3), 4)) i = (i + 1) & headMask;
-  store<u32>(heads + (i << 3), <u32>(hash >>> 32));
+  store<u32>(heads + (i << 3), tag);
   store<u32>(heads + (i << 3), <u32>run, 4);
 }
 
@@ -104,9 +104,8 @@ function dropHead(run: usize): void {
   let j = i;
   for (;;) {
     j = (j + 1) & headMask;
-    const other = load<u32>(heads + (j << 3), 4);
-    if (!other) break;
-    const home = mix(headHash(other)) >>> headShift;
+    if (!load<u32>(heads + (j << 3), 4)) break;
+    const home = load<u32>(heads + (j << 3)) >>> headShift;
     if (((j - home) & headMask) < ((j - i) & headMask)) continue;
     store<u64>(heads + (i << 3), load<u64>(heads + (j << 3)));
     i = j;
@@ -145,7 +144,7 @@ function rebuildFilter(shift: u32): void {
 }
 
 function setSuspect(run: usize): void {
-  store<u32>(run, suspect, rFlags);
+  store<u32>(run, load<u32>(run, rFlags) | suspect, rFlags);
   suspects += 1;
   markFilter(headHash(run));
   if ((<u64>suspects << 6) > (<u64>1 << (32 - filterShift)) && filterShift > 8) {
@@ -155,7 +154,7 @@ function setSuspect(run: usize): void {
 
 function clearSuspect(run: usize): void {
   if (!(load<u32>(run, rFlags) & suspect)) return;
-  store<u32>(run, 0, rFlags);
+  store<u32>(run, load<u32>(run, rFlags) ^ suspect, rFlags);
   suspects -= 1;
   filterDead += 1;
   if (filterDead > max<u32>(64, suspects) && (filterDead << 3) > runCount && suspects > 0) {
@@ -191,10 +190,12 @@ function newRun(parent: usize, attach: u32, from: usize, count: u32): usize {
     store<u32>(run, sibling, rNext);
     if (sibling) store<u32>(sibling, <u32>run, rPrev);
     store<u32>(parent, <u32>run, rChild);
+    const flags = load<u32>(parent, rFlags);
+    if (flags >>> 1 <= attach) store<u32>(parent, (attach + 1) << 1 | flags & suspect, rFlags);
     store<u32>(run, load<u32>(parent, rDepth) + attach + 1, rDepth);
   }
   runCount += 1;
-  putHead(run);
+  putHead(run, mix(headHash(run)));
   if (!parent) setSuspect(run);
   return run;
 }
@@ -234,6 +235,9 @@ function unhook(run: usize): void {
 
 /** Runs that go on from block `from` of the run or a later one hang in the air from now on. */
 function orphan(run: usize, from: u32): void {
+  const flags = load<u32>(run, rFlags);
+  if (flags >>> 1 <= from) return;
+  store<u32>(run, from << 1 | flags & suspect, rFlags);
   let child: usize = load<u32>(run, rChild);
   while (child) {
     const next = load<u32>(child, rNext);
@@ -261,11 +265,15 @@ function freeRun(run: usize): void {
 function trim(run: usize): void {
   const spans: usize = load<u32>(run, rSpans);
   const end = spans + load<u32>(run, rCount) * spanBytes;
+  const had = load<u32>(run, rLen);
   let len: u32 = 0;
-  for (let s = spans; s < end; s += spanBytes) len = max<u32>(len, load<u32>(s, 4));
-  if (len >= load<u32>(run, rLen)) return;
+  for (let s = spans; s < end; s += spanBytes) {
+    const to = load<u32>(s, 4);
+    if (to == had) return;
+    len = max<u32>(len, to);
+  }
   store<u32>(run, len, rLen);
-  if (load<u32>(run, rChild)) orphan(run, len);
+  orphan(run, len);
   const base: usize = load<u32>(run, rBase);
   if (sizeOf(base) >= (len << 3) + 64) cut(base, len << 3);
 }
