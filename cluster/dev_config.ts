@@ -1,5 +1,5 @@
 import { type ConfigOf, option, parseConfig, parseLogFilter } from "@pixii/runtime";
-import { isNamespace } from "@pixii/wire";
+import { isNamespace, policies } from "@pixii/wire";
 import {
   engineProblem,
   modelBounds,
@@ -69,15 +69,7 @@ export const devSchema = {
     ...modelBounds.ctx,
     help: "Most tokens of prompt plus output; 0 = the model's, up to 8192.",
   }),
-  router: option.choice([
-    "kv",
-    "ttft",
-    "round-robin",
-    "random",
-    "least-loaded",
-    "power-of-two",
-    "direct",
-  ], {
+  router: option.choice(policies, {
     fallback: "kv",
     help: "How a worker is chosen.",
   }),
@@ -199,8 +191,6 @@ function refuseNotBuilt(args: readonly string[]): { kept: string[]; problems: st
     if (flag in notBuilt) problems.push(`Cannot use ${flag}: ${notBuilt[flag]}`);
     else if (flag === "--planner" && next !== "watch") {
       problems.push("Cannot use --planner: only watch works, act is not built yet");
-    } else if (flag === "--router" && next === "ttft") {
-      problems.push("Cannot use --router ttft: this policy is not built yet; use kv");
     } else if (flag !== "--planner") {
       kept.push(args[i]);
       continue;
