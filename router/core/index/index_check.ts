@@ -73,6 +73,7 @@ function checkFamily({ words }: IndexMemory, run: number, runs: ReadonlySet<numb
   const parent = field(run, "parent");
   if (parent !== 0 && !runs.has(parent)) throw new Error(`run ${run} goes on from none`);
   let children = 0;
+  let guess = field(run, "guess");
   for (let child = field(run, "child"); child !== 0; child = field(child, "next")) {
     if (field(child, "parent") !== run || field(child, "attach") >= field(run, "len")) {
       throw new Error(`run ${child} is not what run ${run} takes it for`);
@@ -80,6 +81,8 @@ function checkFamily({ words }: IndexMemory, run: number, runs: ReadonlySet<numb
     if (field(child, "attach") >= field(run, "flags") >>> 1) {
       throw new Error(`run ${run} overlooks its child ${child}`);
     }
+    if (child === guess) guess = 0;
     if (++children > runs.size) throw new Error(`run ${run} has children in a circle`);
   }
+  if (guess !== 0) throw new Error(`run ${run} goes on with a run that is none of its children`);
 }

@@ -79,6 +79,24 @@ function hasSuspect(lo: usize, hi: usize, from: u32, to: u32): bool {
   return run;
 }
 
+/** Keeps the loads of `touchNext` from being left out. */
+let touched: u32 = 0;
+
+/** Touches the run that the walk probably goes on with: its memory is on the way while this one is compared. */
+@inline function touchNext(run: usize): void {
+  const guess: usize = load<u32>(run, rGuess);
+  if (guess) touched = load<u32>(load<u32>(guess, rBase));
+}
+
+/** The run that begins with the hash, behind `run`: mostly the one that was taken before, without a probe. */
+@inline function goOn(run: usize, hash: u64): usize {
+  const guess: usize = load<u32>(run, rGuess);
+  if (guess && headHash(guess) == hash) return guess;
+  const next = probe(hash);
+  if (next && load<u32>(next, rParent) == <u32>run) store<u32>(run, <u32>next, rGuess);
+  return next;
+}
+
 /**
  * Candidates that are devices only: for each, how many of the `n` blocks of the list it holds from the start. The list is
  * at `input`, low halves and then high ones.
@@ -95,6 +113,7 @@ export function find(n: u32, candidates: u32): void {
   let pos: u32 = 0;
   let most: u32 = 0;
   while (run) {
+    touchNext(run);
     store<u32>(run, clock, rUse);
     walked += 1;
     const m = matched(load<u32>(run, rBase), lo + (pos << 2), hi + (pos << 2), min(load<u32>(run, rLen), n - pos));
@@ -116,7 +135,7 @@ export function find(n: u32, candidates: u32): void {
     }
     pos += m;
     if (most < pos || pos == n) return;
-    run = probe(hashAt(lo, hi, pos));
+    run = goOn(run, hashAt(lo, hi, pos));
   }
 }
 
@@ -131,6 +150,7 @@ export function findTiers(n: u32, candidates: u32): void {
   let pos: u32 = 0;
   let most: u32 = 0;
   while (run) {
+    touchNext(run);
     store<u32>(run, clock, rUse);
     walked += 1;
     const m = matched(load<u32>(run, rBase), lo + (pos << 2), hi + (pos << 2), min(load<u32>(run, rLen), n - pos));
@@ -144,7 +164,7 @@ export function findTiers(n: u32, candidates: u32): void {
     }
     pos += m;
     if (most < pos || pos == n) break;
-    run = probe(hashAt(lo, hi, pos));
+    run = goOn(run, hashAt(lo, hi, pos));
   }
   writeTiers(candidates);
 }

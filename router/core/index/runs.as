@@ -15,7 +15,8 @@ const rNext: usize = 36; // siblings
 const rPrev: usize = 40;
 const rFlags: usize = 44; // bit 0: suspect; above it: no run goes on from this block or a later one
 const rOwn: usize = 48; // room for one span: a run with one holder has it here
-const runBytes: u32 = 64;
+const rGuess: usize = 64; // the one of those that go on from it that a walk last took, or 0
+const runBytes: u32 = 72;
 
 /** Set where the run hangs in the air: its first block may stand inside another run too. */
 const suspect: u32 = 1;
@@ -185,6 +186,7 @@ function newRun(parent: usize, attach: u32, from: usize, count: u32): usize {
   store<u32>(run, 0, rNext);
   store<u32>(run, 0, rPrev);
   store<u32>(run, 0, rFlags);
+  store<u32>(run, 0, rGuess);
   if (parent) {
     const sibling = load<u32>(parent, rChild);
     store<u32>(run, sibling, rNext);
@@ -228,6 +230,7 @@ function unhook(run: usize): void {
   if (next) store<u32>(next, prev, rPrev);
   if (prev) store<u32>(prev, next, rNext);
   else store<u32>(parent, next, rChild);
+  if (load<u32>(parent, rGuess) == <u32>run) store<u32>(parent, 0, rGuess);
   store<u32>(run, 0, rParent);
   store<u32>(run, 0, rNext);
   store<u32>(run, 0, rPrev);
