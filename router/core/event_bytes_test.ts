@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import fc from "fast-check";
 import { encodeKvEvents } from "@pixii/wire";
 import type { KvEventBatch } from "@pixii/wire";
-import { batchOf, hashesOf, instanceOf, modelHash, storedOf } from "../testing/samples.ts";
+import { batchOf, hashesOf, instanceOf, type modelHash, storedOf } from "../testing/samples.ts";
 import { stateOf } from "../testing/state_of.ts";
 
 function message(number: number, more: Partial<KvEventBatch> = {}): Uint8Array {

@@ -16,7 +16,9 @@ import {
 import { hear, putCard, stateOf } from "../testing/state_of.ts";
 import { readChange } from "./decision_change.ts";
 import { flipsAway, flipsTo } from "./decision_flip.ts";
+import type { Flip } from "./decision_flip.ts";
 import { redecide, replayDecision, whatIf } from "./replay_decision.ts";
+import type { Redecision } from "./replay_decision.ts";
 import type { RouterState } from "./router_state.ts";
 
 /** A report as it comes out of a file or the admin port: through JSON and checked. */
@@ -240,27 +242,79 @@ Deno.test("readChange() refuses what it does not know, and says what there is", 
   assert.match(refused("nonsense"), /there are policy=NAME/);
 });
 
-Deno.test("flips are the smallest changes: one less changes nothing", () => {
-  fc.assert(
-    fc.property(scene, (told) => {
-      const state = stateOfScene({ ...told, policy: "kv", temperature: 0, activeWeight: 0.7 });
-      const { seed, blocks } = told.requests[0];
-      const report = place(state, { seed, blocks: blocks + 1, draw: () => 0.5 });
-      const chosen = redecide(report).place;
-      const all = report.ranks.flatMap((_, i) =>
-        i === chosen ? flipsAway(report, chosen) : flipsTo(report, i)
-      );
-      for (const { worker, name, from, to, winner } of all) {
-        const text = `${worker.instance}.${worker.dpRank}.${name}`;
-        const at = (value: number) => suppose(report, `${text}=${value}`);
-        assert.equal(at(to), parseInt(winner.instance, 16), `${text}=${to}`);
-        const before = at(to - Math.sign(to - from));
-        const mine = parseInt(report.record.chosen.instance, 16);
-        assert.equal(before === mine, true, `${text}: ${from} -> ${to}`);
+/** Policies whose choice is the cheapest, so that a number of one rank has a point at which it turns. */
+const pricedPolicies = ["kv", "ttft", "least-loaded"] as const;
+/** Steps behind a flip that are all tried, beside the last: a bound for the time that the property takes. */
+const mostStepsTried = 24;
+
+function reportOfScene(told: Scene, policy: PolicyName): DecisionReport {
+  const state = stateOfScene({ ...told, policy, temperature: 0, activeWeight: 0.7 });
+  const { seed, blocks } = told.requests[0];
+  return place(state, { seed, blocks: blocks + 1, draw: () => 0.5 });
+}
+
+/** The decision with one number of one rank supposed. */
+function supposeFlip(report: DecisionReport, { worker, name }: Flip, value: number): Redecision {
+  const text = `${worker.instance}.${worker.dpRank}.${name}=${value}`;
+  const read = readChange(text, report);
+  assert.ok(read.ok, text);
+  return whatIf(report, [read.value])!;
+}
+
+/**
+ * A change that is told turns the choice, and no smaller one does. Short of a win, a rank may still come level with the
+ * chosen one: the tie is then drawn anew, among one more, and may fall to a third of the same cost.
+ */
+function checkFlips(report: DecisionReport): void {
+  const chosen = redecide(report).place;
+  report.ranks.forEach((_, i) => {
+    const flips = i === chosen ? flipsAway(report, chosen) : flipsTo(report, i);
+    for (const flip of flips) {
+      const { name, from, to, winner } = flip;
+      const text =
+        `rank ${i} of ${report.ranks.length}, chosen ${chosen}: ${name} ${from} -> ${to}`;
+      const there = supposeFlip(report, flip, to);
+      assert.deepEqual(there.worker, winner, text);
+      assert.equal(there.place === i, i !== chosen, text);
+      const step = Math.sign(to - from);
+      for (let by = 1; by <= Math.min(Math.abs(to - from), mostStepsTried); by++) {
+        const before = supposeFlip(report, flip, to - step * by);
+        if (before.place === chosen) continue;
+        assert.notEqual(i, chosen, `${text}, turns ${by} before`);
+        assert.notEqual(before.place, i, `${text}, wins ${by} before`);
+        const costs = [i, chosen, before.place].map((at) => before.looked[at].cost);
+        assert.deepEqual(costs, costs.map(() => costs[0]), `${text}, ${by} before: no tie`);
       }
+    }
+  });
+}
+
+Deno.test("flips are the smallest changes: one less does not turn the choice", () => {
+  fc.assert(
+    fc.property(scene, fc.constantFrom(...pricedPolicies), (told, policy) => {
+      checkFlips(reportOfScene(told, policy));
     }),
     { numRuns: 60 },
   );
+});
+
+Deno.test("flipsTo() tells the number with which a rank wins, not the one with which it only joins a tie", () => {
+  const cold = {
+    ...{ blockSize: 16, maxSeqs: 1, device: 0, host: 0, profile: undefined, draining: false },
+    ...{ prefillRate: 0 },
+  } as const;
+  const report = reportOfScene({
+    ...{ seed: 0, policy: "kv", temperature: 0, activeWeight: 0 },
+    workers: [1, 1, 1, 2].map((running) => ({ ...cold, running })),
+    requests: [{ seed: 0, blocks: 0, policy: undefined, session: undefined, waitMs: 0 }],
+  }, "kv");
+  assert.equal(redecide(report).place, 1);
+  const flip = flipsTo(report, 3).find(({ name }) => name === "requests");
+  assert.deepEqual([flip?.from, flip?.to], [2, 0]);
+  assert.equal(supposeFlip(report, flip!, 0).place, 3);
+  // With 1 all four cost the same, and the same draw among four falls on another than among three.
+  assert.equal(supposeFlip(report, flip!, 1).place, 2);
+  checkFlips(report);
 });
 
 Deno.test("a report that is not one is refused by the field that is wrong", () => {
