@@ -299,10 +299,10 @@ Deno.test("flips are the smallest changes: one less does not turn the choice", (
 });
 
 Deno.test("flipsTo() tells the number with which a rank wins, not the one with which it only joins a tie", () => {
-  const cold = {
+  const cold: Omit<Scene["workers"][number], "running"> = {
     ...{ blockSize: 16, maxSeqs: 1, device: 0, host: 0, profile: undefined, draining: false },
-    ...{ prefillRate: 0 },
-  } as const;
+    prefillRate: 0,
+  };
   const report = reportOfScene({
     ...{ seed: 0, policy: "kv", temperature: 0, activeWeight: 0 },
     workers: [1, 1, 1, 2].map((running) => ({ ...cold, running })),
