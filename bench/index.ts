@@ -3,12 +3,12 @@
  * on the corpus of a trace: 20 copies with blocks of their own, ids cut into 4 blocks, 128 workers with 16,384 blocks of
  * LRU each, random placement. The plain Map tree runs beside it on the same slice, in turns.
  */
-import { parseArgs } from "node:util";
 import { encodeKvEvents, kvEventsHeadBytes, limits } from "@pixii/wire";
 import type { InstanceId, ModelHash } from "@pixii/wire";
 import { IndexBudget, RunIndex } from "@pixii/router/index";
 import { MapIndex } from "@pixii/router/oracle";
 import { median, printFigure, printMachine, quantile } from "./figure.ts";
+import { benchFlags, jsonFlag } from "./flags.ts";
 import { makeCorpus } from "./index_corpus.ts";
 import type { IndexCorpus } from "./index_corpus.ts";
 import { blockOps, empty, findTimes, fleetOf, run } from "./index_passes.ts";
@@ -26,13 +26,18 @@ const coldBlocks = 10_000_000;
 const mapQueries = 6_000;
 const finds = 20_000;
 
-const { values: flags } = parseArgs({
-  args: Deno.args,
-  options: {
-    json: { type: "boolean", default: false },
-    trace: { type: "string" },
-    passes: { type: "string", default: "5" },
-    only: { type: "string" },
+const flags = benchFlags({
+  task: "bench:index",
+  summary:
+    "The router's prefix index on one core: throughput, memory, finds; the Map tree beside it.",
+  specs: {
+    json: jsonFlag,
+    trace: {
+      kind: "text",
+      help: "Mooncake trace (JSON lines) whose prompts are asked for; a made corpus without it.",
+    },
+    passes: { kind: "number", help: "Passes after the first.", fallback: 5 },
+    only: { kind: "text", help: "find or throughput: only that part." },
   },
 });
 const json = flags.json;
@@ -66,7 +71,7 @@ function throughput(paths: PromptPaths): void {
   const slice = sliceOf(corpus);
   const runs: number[] = [];
   const pairs: { ours: number; theirs: number }[] = [];
-  for (let pass = 0; pass < Number(flags.passes); pass++) {
+  for (let pass = 0; pass < flags.passes; pass++) {
     if (pass < 3) pairs.push(pairOf(fleet, slice));
     empty(fleet);
     runs.push(all / run(fleet, corpus.ops).seconds);
