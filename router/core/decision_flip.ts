@@ -13,7 +13,10 @@ const levers = [
 /** How far a load is raised in search of a change, in multiples of what all candidates have. */
 const mostRaise = 4;
 
-/** The smallest change of one number of one rank by which another worker would have been chosen. */
+/**
+ * The smallest change of one number of one rank by which that rank would have been chosen, or, of the chosen one, would
+ * not. A smaller one may still join or leave a tie, which is drawn anew and may fall to a third of the same cost.
+ */
 export interface Flip {
   /** Whose number. */
   readonly worker: WorkerRank;
