@@ -39,6 +39,12 @@ export const sampling = z.object({
 /** How a token is drawn. */
 export type Sampling = z.infer<typeof sampling>;
 
+/** The most likely token, always, and nothing else asked for. */
+export const greedySampling: Readonly<Sampling> = {
+  ...{ seedHi: 0, seedLo: 0, temperature: 0, topK: 0, topP: 1, minP: 0, presencePenalty: 0 },
+  ...{ frequencyPenalty: 0, repetitionPenalty: 1, logitBias: [], logprobs: -1 },
+};
+
 /** When a sequence ends. Stop strings are the frontend's: it cancels. */
 export const stopRule = z.object({
   /** Output tokens of the whole stream, the already emitted ones included; >= 1. */

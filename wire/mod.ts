@@ -21,7 +21,7 @@ export type {
 } from "./decision_report.ts";
 export type { DemandReport, ModelDemand } from "./demand.ts";
 export * from "./error.ts";
-export { finishReasons } from "./generate.ts";
+export { finishReasons, greedySampling } from "./generate.ts";
 export { decodeGenerateRequest, encodeGenerateRequest } from "./generate_request.ts";
 export type {
   EntryExtra,

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { greedySampling } from "@pixii/wire";
 import type { EntryExtra, KvEvent, RequestId } from "@pixii/wire";
 import type { Engine, EngineRequest, StepBatch } from "./engine.ts";
 
@@ -163,17 +164,9 @@ function replay(blocks: Map<number, string>, events: readonly KvEvent[]): void {
 }
 
 const greedy: EngineRequest["sampling"] = {
+  ...greedySampling,
   seedHi: 1,
   seedLo: 2,
-  temperature: 0,
-  topK: 0,
-  topP: 1,
-  minP: 0,
-  presencePenalty: 0,
-  frequencyPenalty: 0,
-  repetitionPenalty: 1,
-  logitBias: [],
-  logprobs: -1,
 };
 
 /** `length` tokens of the vocabulary, others for every `salt`; never one that ends a generation. */

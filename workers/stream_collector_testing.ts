@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { greedySampling as plainGreedy } from "@pixii/wire";
 import type { EntryExtra, RequestId, TokenLogprob } from "@pixii/wire";
 import type { Engine, EngineRequest } from "./engine.ts";
 
@@ -84,15 +85,7 @@ export class StreamCollector {
 
 /** The most likely token, always. */
 export const greedySampling: EngineRequest["sampling"] = {
+  ...plainGreedy,
   seedHi: 1,
   seedLo: 2,
-  temperature: 0,
-  topK: 0,
-  topP: 1,
-  minP: 0,
-  presencePenalty: 0,
-  frequencyPenalty: 0,
-  repetitionPenalty: 1,
-  logitBias: [],
-  logprobs: -1,
 };

@@ -1,3 +1,4 @@
+import { greedySampling } from "@pixii/wire";
 import type { RequestId, Result } from "@pixii/wire";
 import type { Clock } from "@pixii/runtime";
 import type { Engine, EngineRequest, StepBatch } from "@pixii/workers";
@@ -148,17 +149,7 @@ function requestOf(stream: number, tokens: Uint32Array, maxTokens: number): Engi
     emitted: 0,
     choice: 0,
     sampling: {
-      seedHi: 0,
-      seedLo: 0,
-      temperature: 0,
-      topK: 0,
-      topP: 1,
-      minP: 0,
-      presencePenalty: 0,
-      frequencyPenalty: 0,
-      repetitionPenalty: 1,
-      logitBias: [],
-      logprobs: -1,
+      ...greedySampling,
     },
     stop: { maxTokens, minTokens: 0, stopTokenIds: [], ignoreEos: true },
     tenantSalt: "",

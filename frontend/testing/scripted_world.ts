@@ -1,4 +1,10 @@
-import { decodeLedgerBatch, fail, streamKeyText, subjects as subjectsOf } from "@pixii/wire";
+import {
+  decodeLedgerBatch,
+  fail,
+  greedySampling,
+  streamKeyText,
+  subjects as subjectsOf,
+} from "@pixii/wire";
 import type { InstanceId, LedgerEntry, ModelCard, TokenLogprob } from "@pixii/wire";
 import {
   createMetrics,
@@ -229,15 +235,7 @@ export class ScriptedWorld implements AsyncDisposable {
 }
 
 const greedy = {
+  ...greedySampling,
   seedHi: 0,
   seedLo: 7,
-  temperature: 0,
-  topK: 0,
-  topP: 1,
-  minP: 0,
-  presencePenalty: 0,
-  frequencyPenalty: 0,
-  repetitionPenalty: 1,
-  logitBias: [],
-  logprobs: -1,
 };

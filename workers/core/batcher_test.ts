@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { fail } from "@pixii/wire";
+import { fail, greedySampling } from "@pixii/wire";
 import type { EntryExtra, RequestId, Sampling } from "@pixii/wire";
 import type { EngineRequest, StepOutput } from "../engine.ts";
 import { Batcher } from "./batcher.ts";
@@ -13,17 +13,9 @@ import type { Sequence } from "./sequence.ts";
 const vocabSize = 12;
 const eos = 0;
 const greedy: Sampling = {
+  ...greedySampling,
   seedHi: 0,
   seedLo: 1,
-  temperature: 0,
-  topK: 0,
-  topP: 1,
-  minP: 0,
-  presencePenalty: 0,
-  frequencyPenalty: 0,
-  repetitionPenalty: 1,
-  logitBias: [],
-  logprobs: -1,
 };
 const defaults: BatcherLimits = {
   maxSeqs: 3,

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
+import { greedySampling } from "@pixii/wire";
 import type { Sampling } from "@pixii/wire";
 import { draw, philox4x32 } from "./draw.ts";
 import { expOfMinus } from "./fast_exp.ts";
@@ -7,17 +8,10 @@ import { argmax, largest } from "./log_softmax.ts";
 import { TokenSampler } from "./sampler.ts";
 
 const plain: Sampling = {
+  ...greedySampling,
   seedHi: 1,
   seedLo: 2,
   temperature: 1,
-  topK: 0,
-  topP: 1,
-  minP: 0,
-  presencePenalty: 0,
-  frequencyPenalty: 0,
-  repetitionPenalty: 1,
-  logitBias: [],
-  logprobs: -1,
 };
 const none = { prompt: [], output: [] };
 

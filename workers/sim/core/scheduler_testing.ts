@@ -1,3 +1,4 @@
+import { greedySampling } from "@pixii/wire";
 import type { KvEvent, RequestId } from "@pixii/wire";
 import type { EngineRequest } from "../../engine.ts";
 import { SimScheduler } from "./sim_scheduler.ts";
@@ -49,17 +50,9 @@ export function requestOf(ask: Ask): EngineRequest {
     ...ask,
     tokens: Uint32Array.from(ask.tokens),
     sampling: {
+      ...greedySampling,
       seedHi: 1,
       seedLo: 2,
-      temperature: 0,
-      topK: 0,
-      topP: 1,
-      minP: 0,
-      presencePenalty: 0,
-      frequencyPenalty: 0,
-      repetitionPenalty: 1,
-      logitBias: [],
-      logprobs: -1,
       ...ask.sampling,
     },
     stop: { maxTokens: 8, minTokens: 0, stopTokenIds: [], ignoreEos: false, ...ask.stop },
