@@ -1,6 +1,9 @@
 import { Environment, Interpreter, Template } from "@huggingface/jinja";
 import { fail, ok } from "@pixii/wire";
 import type { Result } from "@pixii/wire";
+import { CompiledTemplate } from "../core/template/compiled_template.ts";
+import type { TemplateNode } from "../core/template/template_node.ts";
+import { leave } from "../core/template/template_value.ts";
 import type { ChatMessage } from "../core/vocabulary.ts";
 import { strftime } from "./strftime.ts";
 
@@ -21,7 +24,9 @@ export class ChatTemplate {
   /** The Jinja source. */
   readonly source: string;
   readonly #parsed: Result<Template["parsed"]>;
-  /** What every render finds; what differs is in an environment of its own above it. */
+  /** What renders, where it can. */
+  readonly #compiled: CompiledTemplate | undefined;
+  /** What every render of the interpreter finds; what differs is in an environment of its own above it. */
   readonly #base: Environment;
   /** The time of the render that runs. */
   #nowMs = 0;
@@ -31,6 +36,16 @@ export class ChatTemplate {
     this.#parsed = parsed(source);
     this.#base = baseEnvironment(tokens, () => this.#nowMs);
     if (!this.#parsed.ok) return;
+    this.#compiled = CompiledTemplate.of(this.#parsed.value as unknown as TemplateNode, {
+      values: valuesOf(tokens),
+      functions: {
+        strftime_now: ([format]) =>
+          typeof format === "string" ? strftime(format, this.#nowMs) : leave(),
+        // Rare, and what they say when they fail is the interpreter's.
+        raise_exception: leave,
+        range: leave,
+      },
+    });
     // The interpreter throws and catches an exception for each name it does not find, which is most of a render's time.
     for (const name of namesIn(this.#parsed.value)) {
       if (!this.#base.variables.has(name)) this.#base.set(name, undefined);
@@ -41,6 +56,17 @@ export class ChatTemplate {
   render(messages: readonly ChatMessage[], nowMs: number): Result<string> {
     if (!this.#parsed.ok) return this.#parsed;
     this.#nowMs = nowMs;
+    const compiled = this.#compiled?.render(messages);
+    return compiled === undefined ? this.#interpret(messages) : ok(compiled);
+  }
+
+  /** True where messages are usually rendered without the interpreter. */
+  get isCompiled(): boolean {
+    return this.#compiled !== undefined;
+  }
+
+  #interpret(messages: readonly ChatMessage[]): Result<string> {
+    if (!this.#parsed.ok) return this.#parsed;
     const environment = new Environment(this.#base);
     environment.set(
       "messages",
@@ -87,18 +113,23 @@ function namesIn(node: unknown, names: Set<string> = new Set()): Set<string> {
 function baseEnvironment(tokens: TemplateTokens, nowMs: () => number): Environment {
   const environment = new Environment();
   const names: Readonly<Record<string, unknown>> = {
-    ...{ false: false, true: true, none: null, False: false, True: true, None: null },
+    ...valuesOf(tokens),
     range,
     raise_exception: (message: string) => {
       throw new TemplateRefusal(message);
     },
     strftime_now: (format: string) => strftime(format, nowMs()),
-    add_generation_prompt: true,
-    bos_token: tokens.bosToken ?? "",
-    eos_token: tokens.eosToken ?? "",
   };
   for (const [name, value] of Object.entries(names)) environment.set(name, value);
   return environment;
+}
+
+/** Names with plain values. */
+function valuesOf({ bosToken = "", eosToken = "" }: TemplateTokens) {
+  return {
+    ...{ false: false, true: true, none: null, False: false, True: true, None: null },
+    ...{ add_generation_prompt: true, bos_token: bosToken, eos_token: eosToken },
+  };
 }
 
 /** Python's `range`. */
