@@ -4,6 +4,7 @@ import { hostName, LocalFrameServer, startOfProcess, temporaryFolder } from "@pi
 import type { Registration, ServiceContext } from "@pixii/runtime";
 import type { KvbmConfig } from "./config.ts";
 import { BlockPool } from "./core/block_pool.ts";
+import { FetchDesk } from "./fetch_desk.ts";
 import { KvStreams } from "./kv_stream.ts";
 import { defaultPoolFolder, openPoolFile, pageBytes, sweepPools } from "./pool_file.ts";
 import type { PoolFile } from "./pool_file.ts";
@@ -56,9 +57,16 @@ export class HostTier implements AsyncDisposable {
         onGone: (layout, slots) => server.gone(layout, slots),
       }),
     );
+    const desk = stack.use(
+      new FetchDesk({
+        ...{ pool, clock, view: (offset, length) => memory.view(offset, length) },
+        tell: (client, op, words) => server.tell(client, op, words),
+        onChange: (layout) => streams.changed(layout),
+      }),
+    );
     const server: StoreServer = stack.use(
       new StoreServer({
-        ...{ kvbm: instance, pool, path: memory.path, poolBytes: memory.bytes, clock, log },
+        ...{ kvbm: instance, pool, desk, path: memory.path, poolBytes: memory.bytes, clock, log },
         startOf: startOfProcess,
         onModel: (model, layout) => streams.open(model, layout),
         onChange: (layout) => streams.changed(layout),

@@ -20,6 +20,7 @@ import type {
 } from "@pixii/wire";
 import type { Clock, Frame, FrameSocket, Log } from "@pixii/runtime";
 import type { BlockPool } from "./core/block_pool.ts";
+import type { FetchDesk } from "./fetch_desk.ts";
 import { pageBytes } from "./pool_file.ts";
 
 /** How often a worker whose connection ended is looked at: is its process gone? */
@@ -29,6 +30,8 @@ const lookEveryMs = 250;
 export interface StoreServerParts {
   readonly kvbm: InstanceId;
   readonly pool: BlockPool;
+  /** Brings what is not in the pool. */
+  readonly desk: FetchDesk;
   readonly path: string;
   readonly poolBytes: number;
   readonly clock: Clock;
@@ -100,6 +103,14 @@ export class StoreServer implements Disposable {
     }
   }
 
+  /** Tells a client what became of blocks that it waits for. */
+  tell(client: number, op: "landed" | "lost", words: Uint32Array): void {
+    const payload = encodeStoreRows({ op, arg: 0, words });
+    for (const member of this.#members.values()) {
+      if (member.client === client) member.socket?.send(storeFrames.tell, 0, "", payload);
+    }
+  }
+
   /** Serves one connection to its end. */
   async serve(socket: FrameSocket): Promise<void> {
     const frames = socket.frames();
@@ -141,6 +152,7 @@ export class StoreServer implements Disposable {
     const old = this.#members.get(hello.instance);
     if (old !== undefined) {
       // It says that it holds nothing any more.
+      this.#parts.desk.leave(old.client);
       pool.leave(old.client);
       this.#parts.onChange(old.layout);
       old.socket?.close();
@@ -180,16 +192,25 @@ export class StoreServer implements Disposable {
     this.#parts.onChange(member.layout);
   }
 
-  #answer({ client }: Member, { op, arg, words }: StoreRows): StoreRows | undefined {
-    const { pool } = this.#parts;
+  #answer({ client, layout }: Member, { op, arg, words }: StoreRows): StoreRows | undefined {
+    const { pool, desk } = this.#parts;
     switch (op) {
       case "find":
-        return { op: "found", arg, words: pool.find(client, arg, words) };
+      case "await": {
+        const found = pool.find(client, arg, words);
+        const awaits = op === "await";
+        desk.want({ client, lease: arg, layout, routes: words, found, awaits });
+        return { op: "found", arg, words: found };
+      }
       case "reserve":
         return { op: "reserved", arg, words: pool.reserve(client, arg) };
-      case "commit":
-        return { op: "committed", arg, words: pool.commit(client, words) };
+      case "commit": {
+        const rows = pool.commit(client, words);
+        desk.committed(layout, words, rows);
+        return { op: "committed", arg, words: rows };
+      }
       case "release":
+        desk.release(client, words);
         return void pool.release(client, words);
       case "giveUp":
         return void pool.giveUp(client, words);
@@ -217,6 +238,7 @@ export class StoreServer implements Disposable {
       log.info("took back what a worker held that is gone", {
         ...{ worker: instance, reserved: reserved.size, leases: leases.size },
       });
+      this.#parts.desk.leave(member.client);
       pool.leave(member.client);
       this.#members.delete(instance);
       onChange(member.layout);

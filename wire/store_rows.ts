@@ -10,7 +10,7 @@ import type { Result } from "./result.ts";
 export const storeOps = {
   /** worker: which of these blocks are there? Row: route lo, hi. `arg` = lease: those found are pinned under it. */
   find: { code: 1, width: 2 },
-  /** kvbm: row per block asked: slot (0 = not there), page. */
+  /** kvbm: row per block asked: slot (0 = not there), page (of slot 0: `comingPage` where word of it follows). */
   found: { code: 2, width: 2 },
   /** worker: `arg` = slots wanted. No rows. */
   reserve: { code: 3, width: 0 },
@@ -28,7 +28,29 @@ export const storeOps = {
   damaged: { code: 9, width: 1 },
   /** kvbm, unasked: these blocks have left the pool. Row: slot. */
   gone: { code: 10, width: 1 },
+  /**
+   * worker: as `find`, but what is not there is answered as coming, whoever will bring it: it lands once somebody has
+   * committed it. Row: route lo, hi. `arg` = lease; answered with `found`.
+   */
+  await: { code: 11, width: 2 },
+  /** kvbm, unasked: what was coming is there and pinned under its lease. Row: lease, position in the question, slot, page. */
+  landed: { code: 12, width: 4 },
+  /** kvbm, unasked: what was coming does not come. Row: lease, position in the question. */
+  lost: { code: 13, width: 2 },
+  /**
+   * worker: as `commit`, of blocks that are for one reader who awaits their key: nobody else hears of them, they go to no
+   * tier below, and they leave when their reader has `taken` them or its lease is over, at the latest after a while.
+   */
+  commitPrivate: { code: 14, width: 6 },
+  /** worker: these pinned private blocks were read: they leave. Row: slot. No answer. */
+  taken: { code: 15, width: 1 },
 } as const;
+
+/**
+ * Page of slot 0 in `found`: the block is not in the pool yet but is being brought under this lease, or awaited; `landed`
+ * or `lost` follows unless the lease is released first.
+ */
+export const comingPage = 1;
 
 /** Kinds of the frames that carry the conversation: what wants an answer, the answer under the same id, what wants none. */
 export const storeFrames = { ask: 1, answer: 2, tell: 3 } as const;

@@ -117,6 +117,13 @@ export class BlockPool {
     return rows;
   }
 
+  /** Pins committed slots under a lease, besides what that holds already. O(slots of the lease). */
+  hold(client: number, lease: number, slots: readonly number[]): void {
+    const { leases } = this.#client(client);
+    for (const slot of slots) if (this.table.pins[slot]++ === 0) this.recency.remove(slot);
+    leases.set(lease, Uint32Array.from([...leases.get(lease) ?? [], ...slots]));
+  }
+
   /** Leases are over; unknown ones are passed over. What nobody else holds becomes the most recently used, heads last. */
   release(client: number, leases: Iterable<number>): void {
     const { leases: live } = this.#client(client);

@@ -1,0 +1,353 @@
+import { crc32 } from "node:zlib";
+import { ChurnMap, comingPage, readStoredBlock } from "@pixii/wire";
+import type { InstanceId, StoredBlock } from "@pixii/wire";
+import type { Clock } from "@pixii/runtime";
+import type { BlockPool } from "./core/block_pool.ts";
+import type { BlockSource } from "./core/block_source.ts";
+import type { OwnedTier } from "./core/tier_room.ts";
+import { WaitingLeases } from "./core/waiting_leases.ts";
+import type { WaitedBlock, Waiter } from "./core/waiting_leases.ts";
+import { pageBytes } from "./pool_file.ts";
+
+/** Most blocks that sources fill at a time, and most of one order. */
+const mostReading = 64;
+const mostOfOrder = 16;
+/** Who waits for a source hears after this long that the block does not come, though it may still land. */
+const lateMs = 5_000;
+/** Blocks brought ahead of a request stay pinned for this long, in at most so many leases. */
+const prefetchKeepMs = 4_000;
+const mostPrefetches = 64;
+
+/** What the desk works on. */
+export interface FetchDeskParts {
+  readonly pool: BlockPool;
+  /** The mapped pool's bytes [offset, offset + length). */
+  readonly view: (offset: number, length: number) => Uint8Array<ArrayBuffer>;
+  readonly clock: Clock;
+  /** Says to a client what became of places that waited: rows as in `StoreRows`. */
+  readonly tell: (client: number, op: "landed" | "lost", words: Uint32Array) => void;
+  /** Blocks of this layout may have changed. */
+  readonly onChange: (layout: number) => void;
+}
+
+/** A client's question that the pool has answered. */
+export interface Question {
+  readonly client: number;
+  readonly lease: number;
+  /** Index of the client's layout. */
+  readonly layout: number;
+  /** Rows of route lo, hi. */
+  readonly routes: Uint32Array;
+  /** The pool's answer, slot and page per row; what comes is marked in it. */
+  readonly found: Uint32Array;
+  /** True where a block that no source has will be committed by somebody. */
+  readonly awaits: boolean;
+  /** Block manager that is said to hold the blocks. */
+  readonly from?: InstanceId;
+}
+
+/** Blocks by what became of them. */
+export interface FetchCounts {
+  readonly landed: Record<OwnedTier, number>;
+  readonly lost: Record<OwnedTier, number>;
+  prefetched: number;
+}
+
+/** A block that a source is to bring or is bringing. */
+interface Incoming {
+  readonly block: WaitedBlock;
+  readonly source: BlockSource;
+  readonly from: InstanceId | undefined;
+  readonly sinceMs: number;
+}
+
+/**
+ * Brings blocks from the sources below the pool into it and answers the leases that wait. It is a client of the pool like
+ * any other: reserve, have it filled, commit. What comes first from where is the order of the sources.
+ */
+export class FetchDesk implements Disposable {
+  readonly waiting = new WaitingLeases();
+  readonly counts: FetchCounts = {
+    landed: { host: 0, disk: 0, remote: 0 },
+    lost: { host: 0, disk: 0, remote: 0 },
+    prefetched: 0,
+  };
+  readonly #parts: FetchDeskParts;
+  readonly #sources: BlockSource[] = [];
+  readonly #incoming = new ChurnMap<string, Incoming>();
+  /** What no source has been asked for yet: for requests that wait, and ahead of them. */
+  #urgent: Incoming[] = [];
+  #early: Incoming[] = [];
+  /** The desk's own client by layout, and its slots that are being filled. */
+  readonly #clients = new Map<number, { readonly client: number; reading: number }>();
+  #reading = 0;
+  #lease = 0;
+  readonly #prefetches = new Map<number, { readonly client: number; readonly end: Disposable }>();
+  readonly #looking: Disposable;
+  #isOver = false;
+
+  constructor(parts: FetchDeskParts) {
+    this.#parts = parts;
+    this.#looking = parts.clock.every(lateMs / 5, () => this.#look());
+  }
+
+  /** Asks this source too, after those that came before. */
+  add(source: BlockSource): void {
+    this.#sources.push(source);
+  }
+
+  /** Blocks that are being brought or wait to be. */
+  get depth(): number {
+    return this.#incoming.size;
+  }
+
+  /** Marks in the answer what is coming and has it brought. */
+  want(question: Question): void {
+    this.#want(question, this.#urgent);
+    this.#pump();
+  }
+
+  /** Brings blocks before they are asked for and keeps them for some seconds. Answers how many are brought. */
+  prefetch(
+    layout: number,
+    { routes, from }: { readonly routes: Uint32Array; readonly from?: InstanceId },
+  ): number {
+    const { client } = this.#clientOf(layout);
+    const [oldest] = this.#prefetches.keys();
+    if (this.#prefetches.size >= mostPrefetches) this.#endPrefetch(oldest);
+    const lease = ++this.#lease;
+    const found = this.#parts.pool.find(client, lease, routes);
+    this.#want({ client, lease, layout, routes, found, awaits: false, from }, this.#early);
+    const end = this.#parts.clock.timer(prefetchKeepMs, () => this.#endPrefetch(lease));
+    this.#prefetches.set(lease, { client, end });
+    this.#pump();
+    let coming = 0;
+    for (let i = 0; i < found.length; i += 2) if (found[i] === 0) coming += found[i + 1];
+    this.counts.prefetched += coming;
+    return coming;
+  }
+
+  /** Words of `commit` were answered with these rows: who waits for one of the blocks has it. */
+  committed(layout: number, entries: Uint32Array, rows: Uint32Array): void {
+    if (this.waiting.count === 0) return;
+    const landed: { waiter: Waiter; slot: number }[] = [];
+    for (let i = 0, row = 0; i < entries.length; i += 6, row += 2) {
+      const slot = rows[row];
+      if (slot === 0) continue;
+      const block = { layout, hi: entries[i + 2], lo: entries[i + 1] };
+      for (const waiter of this.waiting.landed(block)) landed.push({ waiter, slot });
+    }
+    for (const group of grouped(landed, ({ waiter }) => waiter)) this.#land(group);
+  }
+
+  /** Leases of a client are over. */
+  release(client: number, leases: Iterable<number>): void {
+    for (const lease of leases) this.waiting.release(client, lease);
+  }
+
+  /** A client is gone. */
+  leave(client: number): void {
+    this.waiting.leave(client);
+  }
+
+  /** Nothing is asked of sources any more. What they are filling has to end before the pool is unmapped. */
+  [Symbol.dispose](): void {
+    this.#isOver = true;
+    this.#looking[Symbol.dispose]();
+    for (const lease of [...this.#prefetches.keys()]) this.#endPrefetch(lease);
+  }
+
+  #want(question: Question, queue: Incoming[]): void {
+    const { client, lease, layout, routes, found, awaits, from } = question;
+    const { pool, clock } = this.#parts;
+    this.waiting.release(client, lease);
+    if (this.#isOver || (this.#sources.length === 0 && !awaits)) return;
+    const missing: number[] = [];
+    for (let i = 0; i < found.length; i += 2) if (found[i] === 0) missing.push(i);
+    if (missing.length === 0) return;
+    const asked = Uint32Array.from(missing.flatMap((i) => [routes[i], routes[i + 1]]));
+    const answers = this.#sources.map((one) => one.holds(pool.layouts[layout], asked, from));
+    missing.forEach((i, at) => {
+      const block = { layout, hi: routes[i + 1], lo: routes[i] };
+      const key = keyOf(block);
+      const place = answers.findIndex((held) => held[at] === 1);
+      const isComing = place >= 0 || this.#incoming.has(key);
+      if (!isComing && !awaits) return;
+      if (!this.waiting.add(block, { client, lease, position: i / 2, awaits })) return;
+      found[i + 1] = comingPage;
+      if (place < 0 || this.#incoming.has(key)) return;
+      const incoming = { block, source: this.#sources[place], from, sinceMs: clock.nowMs() };
+      this.#incoming.set(key, incoming);
+      queue.push(incoming);
+    });
+  }
+
+  /** Gives sources to fill what there are slots for. */
+  #pump(): void {
+    while (!this.#isOver && this.#reading < mostReading) {
+      const batch = this.#next();
+      if (batch.length === 0) return;
+      if (!this.#fill(batch)) return;
+    }
+  }
+
+  /** The next blocks that are still wanted, of one source and layout. */
+  #next(): Incoming[] {
+    const queue = this.#urgent.length > 0 ? this.#urgent : this.#early;
+    const batch: Incoming[] = [];
+    let taken = 0;
+    for (const incoming of queue) {
+      const [first] = batch;
+      const isSame = first === undefined || (incoming.source === first.source &&
+        incoming.from === first.from && incoming.block.layout === first.block.layout);
+      if (!isSame || batch.length === mostOfOrder) break;
+      taken += 1;
+      if (this.waiting.isWanted(incoming.block)) batch.push(incoming);
+      else this.#incoming.delete(keyOf(incoming.block));
+    }
+    queue.splice(0, taken);
+    return batch.length === 0 && queue.length + this.#early.length > 0 ? this.#next() : batch;
+  }
+
+  /** Has a batch filled; false where slots have to become free first. */
+  #fill(batch: readonly Incoming[]): boolean {
+    const { pool, view, onChange } = this.#parts;
+    const [{ source, from, block: { layout } }] = batch;
+    const own = this.#clientOf(layout);
+    const rows = pool.reserve(own.client, batch.length);
+    onChange(layout);
+    const filled = batch.slice(0, rows.length / 2);
+    const left = batch.slice(rows.length / 2);
+    if (filled.length === 0 && own.reading === 0) {
+      // All of the pool is held and nothing is on the way that could free it.
+      this.#lose(left);
+      return true;
+    }
+    this.#urgent.unshift(...left);
+    if (filled.length === 0) return false;
+    const kind = pool.layouts[layout];
+    const slotBytes = kind.slotPages * pageBytes;
+    const blocks = filled.map(({ block: { hi, lo } }, at) => ({
+      ...{ hi, lo, view: view(rows[2 * at + 1] * pageBytes, slotBytes) },
+    }));
+    own.reading += filled.length;
+    this.#reading += filled.length;
+    source.fetch({
+      ...{ layout: kind, blocks, from },
+      done: (at, outcome) => {
+        own.reading -= 1;
+        this.#reading -= 1;
+        this.#done(filled[at], { slot: rows[2 * at], view: blocks[at].view, outcome });
+        this.#pump();
+      },
+    });
+    return left.length === 0;
+  }
+
+  #done(
+    incoming: Incoming,
+    end: { slot: number; view: Uint8Array; outcome: "landed" | "lost" },
+  ): void {
+    const { pool, onChange } = this.#parts;
+    const { block, source } = incoming;
+    const { client } = this.#clientOf(block.layout);
+    this.#incoming.delete(keyOf(block));
+    const header = end.outcome === "landed" ? this.#headerOf(end.view, block) : undefined;
+    if (header === undefined) {
+      pool.giveUp(client, [end.slot]);
+      this.#lose([incoming]);
+      return;
+    }
+    const { parent = { hi: 0, lo: 0 }, index } = header;
+    const entry = Uint32Array.of(end.slot, block.lo, block.hi, parent.lo, parent.hi, index);
+    const rows = pool.commit(client, entry);
+    this.counts.landed[source.tier] += 1;
+    this.committed(block.layout, entry, rows);
+    onChange(block.layout);
+  }
+
+  /** The header of a block that landed, if it is the one that was wanted. */
+  #headerOf(view: Uint8Array, { layout, hi, lo }: WaitedBlock): StoredBlock | undefined {
+    const header = readStoredBlock(view, crc32);
+    const kind = this.#parts.pool.layouts[layout];
+    if (!header.ok) return undefined;
+    const { key } = header.value;
+    const isWanted = key.route.hi === hi && key.route.lo === lo &&
+      key.layout.hi === kind.hi && key.layout.lo === kind.lo;
+    return isWanted ? header.value : undefined;
+  }
+
+  /** Pins what landed for a lease and says so. */
+  #land(group: readonly { readonly waiter: Waiter; readonly slot: number }[]): void {
+    const { pool, tell } = this.#parts;
+    const [{ waiter: { client, lease } }] = group;
+    pool.hold(client, lease, group.map(({ slot }) => slot));
+    const words = group.flatMap(({ waiter: { position }, slot }) => [
+      ...[lease, position, slot, pool.table.page[slot]],
+    ]);
+    tell(client, "landed", Uint32Array.from(words));
+  }
+
+  /** These do not come. */
+  #lose(all: readonly Incoming[]): void {
+    const waiters: Waiter[] = [];
+    for (const { block, source } of all) {
+      this.#incoming.delete(keyOf(block));
+      this.counts.lost[source.tier] += 1;
+      waiters.push(...this.waiting.lost(block));
+    }
+    this.#tellLost(waiters);
+  }
+
+  #tellLost(waiters: readonly Waiter[]): void {
+    for (const group of grouped(waiters, (waiter) => waiter)) {
+      const words = group.flatMap(({ lease, position }) => [lease, position]);
+      this.#parts.tell(group[0].client, "lost", Uint32Array.from(words));
+    }
+  }
+
+  /** Who waits for too long hears so; the block may land later and then is in the pool. */
+  #look(): void {
+    const oldestMs = this.#parts.clock.nowMs() - lateMs;
+    const waiters: Waiter[] = [];
+    for (const { block, sinceMs } of this.#incoming.values()) {
+      if (sinceMs <= oldestMs) waiters.push(...this.waiting.lost(block));
+    }
+    this.#tellLost(waiters);
+  }
+
+  #endPrefetch(lease: number): void {
+    const prefetch = this.#prefetches.get(lease);
+    if (prefetch === undefined) return;
+    const { client, end } = prefetch;
+    this.#prefetches.delete(lease);
+    end[Symbol.dispose]();
+    this.waiting.release(client, lease);
+    this.#parts.pool.release(client, [lease]);
+  }
+
+  #clientOf(layout: number): { readonly client: number; reading: number } {
+    let own = this.#clients.get(layout);
+    if (own === undefined) {
+      own = { client: this.#parts.pool.join(layout), reading: 0 };
+      this.#clients.set(layout, own);
+    }
+    return own;
+  }
+}
+
+/** Items that belong to one client and lease, together. */
+function grouped<Item>(items: readonly Item[], waiterOf: (item: Item) => Waiter): Item[][] {
+  const groups = new Map<string, Item[]>();
+  for (const item of items) {
+    const { client, lease } = waiterOf(item);
+    const group = groups.get(`${client}/${lease}`);
+    if (group === undefined) groups.set(`${client}/${lease}`, [item]);
+    else group.push(item);
+  }
+  return [...groups.values()];
+}
+
+function keyOf({ layout, hi, lo }: WaitedBlock): string {
+  return `${layout}.${hi}.${lo}`;
+}
