@@ -4,5 +4,6 @@
  */
 export { routerSchema, rulesOf } from "./config.ts";
 export type { RouterConfig } from "./config.ts";
-export { routerSpec } from "./service.ts";
+export { routerInside, routerSpec } from "./service.ts";
+export type { RouterInside } from "./service.ts";
 export { queueRulesOf } from "./queue_options.ts";

@@ -77,6 +77,11 @@ class Router implements Service {
     );
   }
 
+  /** What it knows, and who waits there. */
+  get inside(): RouterInside {
+    return { state: this.#state, desk: this.#desk };
+  }
+
   /** Listens first and then reads the registry: nothing is missed in between. */
   async open(): Promise<void> {
     const { bus, clock, registry, namespace, log, metrics } = this.#context;
@@ -144,6 +149,17 @@ class Router implements Service {
     this.#open[Symbol.dispose]();
     await this.#file?.[Symbol.asyncDispose]();
   }
+}
+
+/** A running router's core. */
+export interface RouterInside {
+  readonly state: RouterState;
+  readonly desk: RouteDesk;
+}
+
+/** The core of a running router, for the simulator's checks; nothing where the service is no router. */
+export function routerInside(service: Service): RouterInside | undefined {
+  return service instanceof Router ? service.inside : undefined;
 }
 
 /** The router program. */

@@ -16,7 +16,31 @@ import { runHandler } from "./request_handler.ts";
 import { checkPattern, checkSubject, SubjectTable, subscriptionOf } from "./subject.ts";
 
 /** A request's way back. */
-type Reply = (result: Result<Uint8Array>) => void;
+type Reply = (result: Result<Uint8Array>, from: MemoryBus) => void;
+
+/** One message on its way to one view of a hub. */
+export interface CarriedMessage {
+  readonly from: MemoryBus;
+  readonly to: MemoryBus;
+  readonly subject: string;
+  /** Not to be changed or kept. */
+  readonly payload: Uint8Array;
+  readonly kind: "message" | "request" | "reply";
+}
+
+/** What lies between the views of a hub, for the simulator: without one, messages arrive at once and always. */
+export interface MemoryNetwork {
+  /** Takes a message over and calls `arrive` for each copy that gets there, at any time from now on; never, where it is lost. */
+  carry(message: CarriedMessage, arrive: () => void): void;
+}
+
+/** A message as a hub hands it on. */
+interface Sent {
+  readonly from: MemoryBus;
+  readonly subject: string;
+  readonly payload: Uint8Array;
+  readonly reply?: Reply;
+}
 
 interface Member {
   readonly view: MemoryBus;
@@ -29,20 +53,24 @@ interface Member {
 export class MemoryHub {
   readonly clock: Clock;
   readonly log: Log;
+  readonly #network: MemoryNetwork | undefined;
   readonly #members = new SubjectTable<Member>();
   /** Whose turn it is in each queue group. */
   readonly #turns = new Map<string, number>();
   #tasks: (() => void)[] = [];
   #scheduled = false;
 
-  constructor(parts: { readonly clock: Clock; readonly log: Log }) {
+  constructor(
+    parts: { readonly clock: Clock; readonly log: Log; readonly network?: MemoryNetwork },
+  ) {
     this.clock = parts.clock;
     this.log = parts.log;
+    this.#network = parts.network;
   }
 
-  /** A new client of this hub. */
-  connect(): MemoryBus {
-    return new MemoryBus(this);
+  /** A new client of this hub. `clock`: that of its program, where it has one of its own. */
+  connect(clock: Clock = this.clock): MemoryBus {
+    return new MemoryBus(this, clock);
   }
 
   /** @internal Runs `task` after everything that was sent before it. */
@@ -68,13 +96,13 @@ export class MemoryHub {
   }
 
   /** @internal Hands a message to everyone it is for; false where nobody is. */
-  deliver(subject: string, payload: Uint8Array, reply?: Reply): boolean {
+  deliver(message: Sent): boolean {
     const groups = new Map<string, Member[]>();
     let delivered = false;
-    for (const member of this.#members.match(subject)) {
+    for (const member of this.#members.match(message.subject)) {
       if (!member.live || member.view.status === "disconnected") continue;
       if (member.queue === undefined) {
-        member.deliver(subject, payload, reply);
+        this.#hand(member, message);
         delivered = true;
       } else {
         const group = groups.get(member.queue);
@@ -85,10 +113,25 @@ export class MemoryHub {
     for (const [queue, group] of groups) {
       const turn = this.#turns.get(queue) ?? 0;
       this.#turns.set(queue, (turn + 1) >>> 0);
-      group[turn % group.length].deliver(subject, payload, reply);
+      this.#hand(group[turn % group.length], message);
       delivered = true;
     }
     return delivered;
+  }
+
+  /** @internal Brings a reply back to who asked. */
+  answer(reply: Omit<CarriedMessage, "kind">, arrive: () => void): void {
+    if (this.#network === undefined) this.later(arrive);
+    else this.#network.carry({ ...reply, kind: "reply" }, arrive);
+  }
+
+  #hand(member: Member, { from, subject, payload, reply }: Sent): void {
+    if (this.#network === undefined) return member.deliver(subject, payload, reply);
+    const kind = reply === undefined ? "message" : "request";
+    this.#network.carry({ from, to: member.view, subject, payload, kind }, () => {
+      if (!member.live || member.view.status === "disconnected") return;
+      guarded(this.log, "delivery", () => member.deliver(subject, payload, reply));
+    });
   }
 }
 
@@ -98,16 +141,19 @@ export class MemoryBus implements Bus {
   readonly #status: StatusSource;
   readonly #pending: PendingRequests;
   readonly #subscriptions = new Set<Subscription>();
+  /** The hub's side of them. */
+  readonly #joined = new Set<Subscription>();
   #closed = false;
+  #isCut = false;
 
-  constructor(hub: MemoryHub) {
+  constructor(hub: MemoryHub, clock: Clock = hub.clock) {
     this.#hub = hub;
     this.#status = new StatusSource(hub.log);
-    this.#pending = new PendingRequests(hub.clock);
+    this.#pending = new PendingRequests(clock);
   }
 
   get status(): BusStatus {
-    return this.#status.status;
+    return this.#isCut ? "disconnected" : this.#status.status;
   }
 
   onStatus(listener: (status: BusStatus) => void): Disposable {
@@ -118,6 +164,13 @@ export class MemoryBus implements Bus {
   disconnect(): void {
     this.#status.set("disconnected");
     this.#pending.failAll("bus_unavailable", "The connection to the message bus was lost");
+  }
+
+  /** Ends this view as the death of its program does: the hub forgets it, and nobody on this side is told. */
+  cut(): void {
+    this.#closed = this.#isCut = true;
+    for (const joined of this.#joined) joined[Symbol.dispose]();
+    this.#joined.clear();
   }
 
   /** Brings it back; its subscriptions go on. */
@@ -131,7 +184,7 @@ export class MemoryBus implements Bus {
     const fits = checkPayload(subject, payload);
     if (!fits.ok) return fits;
     const copy = payload.slice();
-    this.#hub.later(() => this.#hub.deliver(subject, copy));
+    this.#hub.later(() => this.#hub.deliver({ from: this, subject, payload: copy }));
     return sent;
   }
 
@@ -146,11 +199,15 @@ export class MemoryBus implements Bus {
     if (!fits.ok) return Promise.resolve(fits);
     const copy = payload.slice();
     return this.#pending.start(subject, options, (id) => {
-      const reply = (result: Result<Uint8Array>) => {
-        this.#hub.later(() => this.#pending.settle(id, result));
+      const reply = (result: Result<Uint8Array>, from: MemoryBus) => {
+        const bytes = result.ok ? result.value : new Uint8Array();
+        this.#hub.answer(
+          { from, to: this, subject, payload: bytes },
+          () => this.#pending.settle(id, result),
+        );
       };
       this.#hub.later(() => {
-        if (!this.#hub.deliver(subject, copy, reply)) {
+        if (!this.#hub.deliver({ from: this, subject, payload: copy, reply })) {
           this.#pending.settle(id, nobodyServes(subject));
         }
       });
@@ -179,7 +236,7 @@ export class MemoryBus implements Bus {
       runHandler(handler, payload, { subject: on, signal: ended.signal, log }, (result) => {
         // A view that is cut off cannot answer: its caller runs into its timeout, as over a network.
         if (reply === undefined || this.status === "disconnected") return;
-        reply(result.ok ? ok(result.value.slice()) : result);
+        reply(result.ok ? ok(result.value.slice()) : result, this);
       });
     };
     return this.#join(subject, options.queue, answer, () => ended.abort());
@@ -209,8 +266,10 @@ export class MemoryBus implements Bus {
     checkPattern(pattern);
     if (this.#closed) throw new Error(`Cannot subscribe to ${pattern}: the bus is closed`);
     const joined = this.#hub.join(pattern, { view: this, queue, live: true, deliver });
+    this.#joined.add(joined);
     const subscription = subscriptionOf(pattern, () => {
       joined[Symbol.dispose]();
+      this.#joined.delete(joined);
       this.#subscriptions.delete(subscription);
       onEnd();
     });

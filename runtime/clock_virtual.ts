@@ -23,6 +23,12 @@ export class VirtualClock implements Clock {
   #live = 0;
   #advancing = false;
   readonly #heap: VirtualTimer[] = [];
+  readonly #afterStep: (() => void) | undefined;
+
+  /** `afterStep` is called after every timer, once all promises have settled; what it throws ends `advance`. */
+  constructor(options: { readonly afterStep?: () => void } = {}) {
+    this.#afterStep = options.afterStep;
+  }
 
   /** Timers that wait, disposed ones left out. */
   get waiting(): number {
@@ -89,6 +95,7 @@ export class VirtualClock implements Clock {
         this.#nowMs = Math.max(this.#nowMs, next.dueMs);
         next.callback();
         await settle();
+        this.#afterStep?.();
       }
       this.#nowMs = endMs;
     } finally {

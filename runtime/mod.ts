@@ -43,6 +43,7 @@ export type { AdminHost, RunningService, ServiceHost, ServiceSchema } from "./se
 export { exitCodes, StartError } from "./start_error.ts";
 export { parentVariable, StopRequest } from "./stop_request.ts";
 export { MemoryBus, MemoryHub } from "./bus_memory.ts";
+export type { CarriedMessage, MemoryNetwork } from "./bus_memory.ts";
 export { MemoryRegistry, MemoryRegistryHub } from "./registry_memory.ts";
 export { leaseTtlMs, maxKeyLength, maxValueBytes } from "./registry_rules.ts";
 export { ReplyFailure } from "./request_handler.ts";

@@ -148,6 +148,12 @@ export class MemoryRegistry implements Registry {
     this.#lapse = this.#hub.clock.timer(leaseTtlMs, () => this.#hub.endLease(this));
   }
 
+  /** Ends this view as the death of its program does: its lease runs out, and nobody on this side is told. */
+  cut(): void {
+    this.disconnect();
+    this.#closed = true;
+  }
+
   /** Brings it back: everything registered again, every watcher gets a new snapshot. */
   reconnect(): void {
     if (this.#status === "connected" || this.#closed) return;

@@ -6,4 +6,4 @@ export type { WorkerConfig } from "./config.ts";
 export { workerSchema } from "./config.ts";
 export type * from "./engine.ts";
 export { openHostStore } from "./kv_store/open_store.ts";
-export { openEngines, startWorkerShell, workerSpec } from "./service.ts";
+export { openEngines, simWorkerSpec, startWorkerShell, workerSpec } from "./service.ts";

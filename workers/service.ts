@@ -5,7 +5,9 @@ import { workerSchema } from "./config.ts";
 import type { WorkerConfig } from "./config.ts";
 import type { Engine } from "./engine.ts";
 import { openLlamaEngine } from "./llama/engine.ts";
+import type { SimEngine } from "./sim/engine.ts";
 import { openSimEngines } from "./sim/open.ts";
+import type { SimVocabulary } from "./sim/vocabulary.ts";
 import { profileForCard } from "./profile_file.ts";
 import { openHostStore } from "./kv_store/open_store.ts";
 import { hostTierMetrics } from "./metrics.ts";
@@ -38,9 +40,11 @@ export async function openEngines(
 async function openSims(
   config: WorkerConfig,
   context: ServiceContext,
-): Promise<Result<readonly Engine[]>> {
+  vocabulary?: SimVocabulary,
+): Promise<Result<readonly SimEngine[]>> {
   return await openSimEngines({
     path: config.model,
+    vocabulary,
     ranks: config.ranks,
     ctx: config.ctx,
     maxSeqs: config["max-seqs"],
@@ -131,30 +135,55 @@ function splitTerms(text: string): readonly string[] {
 }
 
 /** The worker program. */
-export const workerSpec: ServiceSpec<typeof workerSchema> = {
-  name: "worker",
-  summary: "Runs one model behind the bus: continuous batching, KV events, step frames",
-  schema: workerSchema,
-  async start(config, context): Promise<Service> {
-    const engines = await openEngines(config, context);
-    if (!engines.ok) throw new StartError(engines);
-    const name = config["served-name"] === "" ? stemOf(config.model) : config["served-name"];
-    context.log.info("model loaded", { model: name, file: stemOf(config.model) });
-    const [engine] = engines.value;
-    const profile = await profileForCard(config.profile, engine.card());
-    if (!profile.ok) throw new StartError(profile);
-    const choice = { kvbm: config.kvbm, model: modelHashOf(name) };
-    const store = await openHostStore(engine, context, choice);
-    if (engine.hostTier !== undefined) hostTierMetrics(context.metrics, engine.hostTier.totals);
-    const hangMs = config["hang-timeout"];
-    return await startWorkerShell(engines.value, context, {
-      ...{ name, hangMs, store },
-      profile: profile.value,
-      labels: splitTerms(config.labels),
-      taints: splitTerms(config.taints),
-    });
-  },
-};
+export const workerSpec: ServiceSpec<typeof workerSchema> = workerSpecOf(openEngines);
+
+/**
+ * The worker program over simulated engines of one vocabulary that was read before: nothing in it leaves the event loop.
+ * `onEngines` is told of the engines of each start, one per rank.
+ */
+export function simWorkerSpec(
+  vocabulary: SimVocabulary,
+  onEngines: (engines: readonly SimEngine[]) => void,
+): ServiceSpec<typeof workerSchema> {
+  return workerSpecOf(async (config, context) => {
+    const engines = await openSims(config, context, vocabulary);
+    if (engines.ok) onEngines(engines.value);
+    return engines;
+  });
+}
+
+function workerSpecOf(open: typeof openEngines): ServiceSpec<typeof workerSchema> {
+  return {
+    name: "worker",
+    summary: "Runs one model behind the bus: continuous batching, KV events, step frames",
+    schema: workerSchema,
+    start: (config, context) => startWorker(config, context, open),
+  };
+}
+
+async function startWorker(
+  config: WorkerConfig,
+  context: ServiceContext,
+  open: typeof openEngines,
+): Promise<Service> {
+  const engines = await open(config, context);
+  if (!engines.ok) throw new StartError(engines);
+  const name = config["served-name"] === "" ? stemOf(config.model) : config["served-name"];
+  context.log.info("model loaded", { model: name, file: stemOf(config.model) });
+  const [engine] = engines.value;
+  const profile = await profileForCard(config.profile, engine.card());
+  if (!profile.ok) throw new StartError(profile);
+  const choice = { kvbm: config.kvbm, model: modelHashOf(name) };
+  const store = await openHostStore(engine, context, choice);
+  if (engine.hostTier !== undefined) hostTierMetrics(context.metrics, engine.hostTier.totals);
+  const hangMs = config["hang-timeout"];
+  return await startWorkerShell(engines.value, context, {
+    ...{ name, hangMs, store },
+    profile: profile.value,
+    labels: splitTerms(config.labels),
+    taints: splitTerms(config.taints),
+  });
+}
 
 /** A start that failed for a reason its message names. */
 class StartError extends Error {

@@ -7,3 +7,8 @@ export type { BlockPlace } from "./core/block_pool.ts";
 export { HostPool } from "./core/host_pool.ts";
 export { mockerTime, profileTime } from "./core/step_time.ts";
 export type { StepShape, StepTime } from "./core/step_time.ts";
+export { TokenSource } from "./core/token_source.ts";
+export type { PlainTokens } from "./core/token_source.ts";
+export type { SimEngine } from "./engine.ts";
+export { readVocabulary } from "./vocabulary.ts";
+export type { SimVocabulary } from "./vocabulary.ts";

@@ -19,6 +19,8 @@ const mostDefaultContext = 8192;
 export interface SimOptions {
   /** GGUF file or folder with `tokenizer.json`: only its vocabulary is read. */
   readonly path: string;
+  /** What is read there, where that was done before. */
+  readonly vocabulary?: SimVocabulary;
   /** Ranks: engines of their own behind one vocabulary. */
   readonly ranks: number;
   /** Most tokens of prompt plus output; 0 = the model's, up to 8192. May be over what the model was made for. */
@@ -45,7 +47,9 @@ export interface SimOptions {
 
 /** Opens simulated ranks, or says in one sentence why not. The vocabulary is read once for all of them. */
 export async function openSimEngines(options: SimOptions): Promise<Result<readonly SimEngine[]>> {
-  const vocabulary = await readVocabulary(options.path);
+  const vocabulary = options.vocabulary === undefined
+    ? await readVocabulary(options.path)
+    : ok(options.vocabulary);
   if (!vocabulary.ok) return vocabulary;
   const time = await timeOf(options);
   if (!time.ok) return time;
