@@ -140,6 +140,23 @@ export class FetchDesk implements Disposable {
     for (const group of grouped(landed, ({ waiter }) => waiter)) this.#land(group);
   }
 
+  /** Words of `commitPrivate`: who waits for one of the blocks gets it, and nobody else. Answers rows as of `commit`. */
+  commitPrivate(client: number, layout: number, entries: Uint32Array): Uint32Array {
+    const { pool, tell } = this.#parts;
+    const rows = new Uint32Array(entries.length / 3);
+    for (let i = 0, row = 0; i < entries.length; i += 6, row += 2) {
+      const slot = entries[i];
+      const page = pool.table.page[slot];
+      const waiters = this.waiting.landed({ layout, hi: entries[i + 2], lo: entries[i + 1] });
+      if (!pool.commitPrivate(client, slot, waiters)) continue;
+      if (waiters.length > 0) rows[row] = slot;
+      for (const { client: reader, lease, position } of waiters) {
+        tell(reader, "landed", Uint32Array.of(lease, position, slot, page));
+      }
+    }
+    return rows;
+  }
+
   /** Leases of a client are over. */
   release(client: number, leases: Iterable<number>): void {
     for (const lease of leases) this.waiting.release(client, lease);

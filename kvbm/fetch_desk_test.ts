@@ -180,3 +180,22 @@ Deno.test("prefetch() brings blocks, keeps them for some seconds and lets go", a
   desk[Symbol.dispose]();
   assert.equal(clock.waiting, 0);
 });
+
+Deno.test("commitPrivate() gives a block to those who await it and nobody else, and it goes with their leases", () => {
+  const { pool, layout, told, client, ask, release, check, desk } = openDesk();
+  assert.deepEqual(ask(3, [70], true), [0, 1]);
+  const [slot, page, spare] = pool.reserve(client, 2);
+  const entries = Uint32Array.of(slot, 70, 0, 0, 0, 1, spare, 71, 0, 0, 0, 1);
+  pool.takeEvents(layout);
+  // Nobody awaits block 71: it is not kept.
+  assert.deepEqual([...desk.commitPrivate(client, layout, entries)], [slot, 0, 0, 0]);
+  assert.deepEqual(told, [{ client, op: "landed", words: [3, 0, slot, page] }]);
+  assert.equal(pool.keys.find(layout, 0, 70), 0);
+  assert.deepEqual(ask(4, [70, 71]), [0, 0, 0, 0]);
+  assert.deepEqual(pool.takeEvents(layout), []);
+  assert.equal(pool.table.live, 1);
+  check();
+  release(3);
+  assert.equal(pool.table.live, 0);
+  check();
+});

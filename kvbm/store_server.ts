@@ -209,6 +209,10 @@ export class StoreServer implements Disposable {
         desk.committed(layout, words, rows);
         return { op: "committed", arg, words: rows };
       }
+      case "commitPrivate": {
+        const rows = desk.commitPrivate(client, layout, words);
+        return { op: "committed", arg, words: rows };
+      }
       case "release":
         desk.release(client, words);
         return void pool.release(client, words);

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { bytes, count, instanceId, label, modelHash, streamKey, u16, u32 } from "./field.ts";
+import { handoverWords } from "./handover.ts";
 import { tiers } from "./kv_events.ts";
 
 /** Most blocks of one audit. */
@@ -20,6 +21,8 @@ export const control = z.discriminatedUnion("op", [
   }),
   /** frontend -> worker, request: the reply is a step frame with this stream's entries from `fromIndex`, or a refusal `stream_unknown`. */
   z.object({ op: z.literal("resume"), ...streamKey.shape, fromIndex: u32 }),
+  /** frontend -> decode worker, published: how the prefill leg of this stream ended; of an unknown one it is no error. */
+  z.object({ op: z.literal("handover"), ...streamKey.shape, word: z.enum(handoverWords) }),
   /** Anyone -> owner, request: the reply is a `Part` of the artifact from byte `offset`, or a refusal. */
   z.object({ op: z.literal("artifact"), digest: label, offset: count }),
   /**

@@ -11,6 +11,7 @@ import {
   u16,
   u32,
 } from "./field.ts";
+import { handover } from "./handover.ts";
 
 /** How a token is drawn. Applied in this order: bias, penalties, top_k, top_p, min_p, temperature, draw. */
 export const sampling = z.object({
@@ -85,6 +86,8 @@ export const generateRequest = z.object({
   priority: z.number().int().min(-1000).max(1000),
   /** The request's deadline, as what is left of it. */
   remainingMs: count,
+  /** Its prompt is computed by one worker and its answer goes on at another: what this one does. */
+  handover: handover.optional(),
 });
 /** frontend -> worker: run one stream. */
 export type GenerateRequest = z.infer<typeof generateRequest>;

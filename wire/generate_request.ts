@@ -1,5 +1,7 @@
 import { decode } from "./codec.ts";
 import type { GenerateRequest, Sampling, StopRule } from "./generate.ts";
+import { handoverParts } from "./handover.ts";
+import type { Handover } from "./handover.ts";
 import { binaryKinds, checkHeader, writeHeader } from "./header.ts";
 import { hexOfBytes, putHex } from "./ids.ts";
 import type { InstanceId, RequestId } from "./ids.ts";
@@ -9,16 +11,20 @@ import type { Result } from "./result.ts";
 
 /*
  * Layout, little-endian:
- *   0 u8 version, u8 kind, u8 flags (1: ignoreEos, 2: has a rank), i8 logprobs
+ *   0 u8 version, u8 kind, u8 flags (1: ignoreEos, 2: has a rank, 4: has a hand-over), i8 logprobs
  *   4 u8[16] request, 20 u16 attempt, u16 leg, 24 u8[8] frontend
  *  32 u32 tag, u32 emitted, u32 remainingMs, u32 maxTokens, u32 minTokens, u32 seedHi, u32 seedLo, u32 topK
  *  64 u16 choice, u16 dpRank, i16 priority, u16 modelBytes, u16 saltBytes, u16 adapterBytes, u16 stopIds, u16 biases
  *  80 f64 temperature, topP, minP, presencePenalty, frequencyPenalty, repetitionPenalty
- * 128 u32 tokens x 4 bytes behind the rest, then: model, salt, adapter (UTF-8), stopIds x u32, biases x (u32, f64), tokens
+ * 128 u32 tokens x 4 bytes behind the rest, then: hand-over (u8 part: 1 give, 2 take; u8[8] kvbm, 0 = none), model, salt,
+ *     adapter (UTF-8), stopIds x u32, biases x (u32, f64), tokens
  */
 const headBytes = 132;
 const ignoreEosFlag = 1;
 const rankFlag = 2;
+const handoverFlag = 4;
+const handoverBytes = 9;
+const noKvbm = "0".repeat(16);
 const mostStopIds = 64;
 const mostBiases = 1024;
 const mostPriority = 1000;
@@ -44,12 +50,14 @@ export function encodeGenerateRequest(request: GenerateRequest): Uint8Array {
   );
   const { stopTokenIds } = stop;
   const { logitBias } = sampling;
-  const size = headBytes + texts[0].length + texts[1].length + texts[2].length +
+  const extraBytes = request.handover === undefined ? 0 : handoverBytes;
+  const size = headBytes + extraBytes + texts[0].length + texts[1].length + texts[2].length +
     4 * stopTokenIds.length + 12 * logitBias.length + tokens.length;
   const bytes = new Uint8Array(size);
   const view = new DataView(bytes.buffer);
   writeHead(view, bytes, request, texts);
-  let at = headBytes;
+  if (request.handover !== undefined) writeHandover(bytes, request.handover);
+  let at = headBytes + extraBytes;
   for (const text of texts) {
     bytes.set(text, at);
     at += text.length;
@@ -75,9 +83,10 @@ function writeHead(
   request: GenerateRequest,
   texts: readonly Uint8Array[],
 ): void {
-  const { sampling, stop, dpRank } = request;
+  const { sampling, stop, dpRank, handover } = request;
   writeHeader(view, binaryKinds.generateRequest);
-  view.setUint8(2, (stop.ignoreEos ? ignoreEosFlag : 0) | (dpRank === undefined ? 0 : rankFlag));
+  const flags = (stop.ignoreEos ? ignoreEosFlag : 0) | (dpRank === undefined ? 0 : rankFlag);
+  view.setUint8(2, flags | (handover === undefined ? 0 : handoverFlag));
   view.setInt8(3, sampling.logprobs);
   putHex(bytes, 4, request.requestId);
   view.setUint16(20, request.attempt, true);
@@ -101,6 +110,18 @@ function writeHead(
   view.setUint32(128, request.tokens.length / 4, true);
 }
 
+function writeHandover(bytes: Uint8Array, { part, kvbm }: Handover): void {
+  bytes[headBytes] = 1 + handoverParts.indexOf(part);
+  putHex(bytes, headBytes + 1, kvbm ?? noKvbm);
+}
+
+function readHandover(bytes: Uint8Array): Handover | undefined {
+  const part = handoverParts[bytes[headBytes] - 1];
+  if (part === undefined) return undefined;
+  const kvbm = hexOfBytes(bytes, headBytes + 1, headBytes + handoverBytes);
+  return kvbm === noKvbm ? { part } : { part, kvbm: kvbm as InstanceId };
+}
+
 /** The generate request in `bytes`, in this layout or as MessagePack; `decode_error` with what is wrong. Never throws. */
 export function decodeGenerateRequest(bytes: Uint8Array): Result<GenerateRequest> {
   if (bytes[1] !== binaryKinds.generateRequest) return decode("generateRequest", bytes);
@@ -116,13 +137,17 @@ export function decodeGenerateRequest(bytes: Uint8Array): Result<GenerateRequest
   const stopIds = view.getUint16(76, true);
   const biases = view.getUint16(78, true);
   const tokenBytes = 4 * view.getUint32(128, true);
-  const rest = sizes[0] + sizes[1] + sizes[2] + 4 * stopIds + 12 * biases + tokenBytes;
+  const isSplit = (view.getUint8(2) & handoverFlag) !== 0;
+  const extraBytes = isSplit ? handoverBytes : 0;
+  const rest = extraBytes + sizes[0] + sizes[1] + sizes[2] + 4 * stopIds + 12 * biases + tokenBytes;
   if (headBytes + rest !== bytes.length) return wrong("its length does not match its fields");
   if (sizes[0] === 0 || sizes[0] > limits.modelNameBytes) return wrong("model: 1 to 256 bytes");
   if (sizes[1] > 1024 || sizes[2] > 1024) return wrong("tenantSalt, adapter: at most 1,024 bytes");
   if (stopIds > mostStopIds || biases > mostBiases) return wrong("too many stop tokens or biases");
+  const handover = isSplit ? readHandover(bytes) : undefined;
+  if (isSplit && handover === undefined) return wrong("handover.part: 1 or 2");
   const texts: string[] = [];
-  let at = headBytes;
+  let at = headBytes + extraBytes;
   for (const size of sizes) {
     const text = size === 0 ? "" : textAt(bytes, at, size);
     if (text === undefined) return wrong("a text is not UTF-8");
@@ -153,6 +178,7 @@ export function decodeGenerateRequest(bytes: Uint8Array): Result<GenerateRequest
     ...((view.getUint8(2) & rankFlag) === 0 ? undefined : { dpRank: view.getUint16(66, true) }),
     ...{ priority, model: texts[0], tenantSalt: texts[1], adapter: texts[2] },
     ...{ sampling: sampling.value, stop, tokens: bytes.subarray(at) },
+    ...(handover === undefined ? undefined : { handover }),
   });
 }
 

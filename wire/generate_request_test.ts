@@ -37,6 +37,13 @@ const anyRequest: fc.Arbitrary<GenerateRequest> = fc.record({
   adapter: fc.string({ maxLength: 20 }),
   priority: fc.integer({ min: -1000, max: 1000 }),
   remainingMs: u32,
+  handover: fc.option(
+    fc.record({
+      part: fc.constantFrom("give", "take"),
+      kvbm: fc.option(fc.constant(sample.frontend), { nil: undefined }),
+    }),
+    { nil: undefined },
+  ),
 });
 
 const plain = (value: unknown) =>
@@ -78,7 +85,7 @@ Deno.test("decodeGenerateRequest() names the field that is out of range", () => 
     assert.match(back.error.message, message);
     assert.equal(back.error.code, "decode_error");
   }
-  const bytes = encodeGenerateRequest(sample);
+  const bytes = encodeGenerateRequest({ ...sample, handover: { part: "give" } });
   for (let cut = 0; cut < bytes.length; cut++) {
     assert.equal(decodeGenerateRequest(bytes.subarray(0, cut)).ok, false, `cut at ${cut}`);
   }

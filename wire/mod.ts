@@ -32,6 +32,8 @@ export type {
   StopRule,
   TokenLogprob,
 } from "./generate.ts";
+export { handoverParts, handoverWords, otherLeg, tailHash } from "./handover.ts";
+export type { Handover } from "./handover.ts";
 export * from "./hash_probe.ts";
 export * from "./hint_fit.ts";
 export * from "./ids.ts";

@@ -164,6 +164,7 @@ const moreControls: Readonly<Record<string, Message<"control">>> = {
     ...{ hi: new Uint8Array([1, 0, 0, 0]), lo: new Uint8Array([2, 0, 0, 0]) },
   },
   peer: { op: "peer-snapshot", from: instance },
+  handover: { op: "handover", ...key, word: "lost" },
 };
 
 /** Bytes (or text, for registry records) of one sample of every message kind, by golden file name. */
@@ -177,6 +178,13 @@ export function sampleBytes(): Map<string, Uint8Array> {
   files.set(
     "generateRequest.v2.bin",
     encodeGenerateRequest({ ...sampleMessages.generateRequest, dpRank: 3 }),
+  );
+  files.set(
+    "generateRequest.split.v2.bin",
+    encodeGenerateRequest({
+      ...sampleMessages.generateRequest,
+      handover: { part: "take", kvbm: instance },
+    }),
   );
   files.set(
     "routeRequest.v1.bin",

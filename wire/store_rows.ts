@@ -38,12 +38,10 @@ export const storeOps = {
   /** kvbm, unasked: what was coming does not come. Row: lease, position in the question. */
   lost: { code: 13, width: 2 },
   /**
-   * worker: as `commit`, of blocks that are for one reader who awaits their key: nobody else hears of them, they go to no
-   * tier below, and they leave when their reader has `taken` them or its lease is over, at the latest after a while.
+   * worker: as `commit`, of a block for those who await its key and nobody else: no router hears of it, it goes to no tier
+   * below, and it leaves with the last lease that holds it; at once, answered 0, where nobody awaits it.
    */
   commitPrivate: { code: 14, width: 6 },
-  /** worker: these pinned private blocks were read: they leave. Row: slot. No answer. */
-  taken: { code: 15, width: 1 },
 } as const;
 
 /**

@@ -18,6 +18,16 @@ export interface StoredBlock {
   readonly payloadBytes: number;
   /** CRC-32 (ISO-HDLC, as in zlib) of the payload. */
   readonly payloadCrc: number;
+  /**
+   * It is the tail fragment of a hand-over: the tokens behind the last whole block that a prompt may reuse, 1 to a whole
+   * block of them, with what was sampled behind them.
+   */
+  readonly handover?: {
+    /** The first output token. */
+    readonly token: number;
+    /** Its output index: where the sampler stands. */
+    readonly index: number;
+  };
 }
 
 /** CRC-32 (ISO-HDLC, as in zlib) of bytes; the caller's, since the platform's is ten times faster than one in TypeScript. */
@@ -26,9 +36,10 @@ export type Crc32 = (bytes: Uint8Array) => number;
 const magic = 0x424b5850; // "PXKB"
 const version = 1;
 const crc32Code = 1;
-const flags = { decoded: 1, first: 2 } as const;
+const flags = { decoded: 1, first: 2, handover: 4 } as const;
 const headBytes = 128;
 const headerCrcAt = 60;
+const handoverAt = 96;
 /** The payload begins at a multiple of this: a cache line, for the copies. */
 const alignBytes = 64;
 /** Most tokens of a block. */
@@ -41,9 +52,10 @@ export function payloadOffset(tokens: number): number {
 
 /**
  * Writes the header at the start of `slot`. Little-endian: `u32 magic, u16 version, u8 checksum (1 = crc32), u8 flags
- * (1 decoded, 2 first), u32[2] route lo hi, u32[2] layout, u32[2] parent route, u32 index, u32 tokens, u32 payload
- * offset, u32 0, u32[2] payload bytes lo hi, u32 payload crc, u32 header crc, u8[32] scope, u8[32] 0, u32 token ids`,
- * zeros up to the payload. The header crc covers everything before the payload with itself as 0.
+ * (1 decoded, 2 first, 4 hand-over), u32[2] route lo hi, u32[2] layout, u32[2] parent route, u32 index, u32 tokens, u32 payload
+ * offset, u32 0, u32[2] payload bytes lo hi, u32 payload crc, u32 header crc, u8[32] scope, u32 first token, u32 its
+ * index (both 0 without a hand-over), u8[24] 0, u32 token ids`, zeros up to the payload. The header crc covers
+ * everything before the payload with itself as 0.
  */
 export function writeStoredBlock(slot: Uint8Array, block: StoredBlock, crc32: Crc32): void {
   const { key, parent, tokens } = block;
@@ -57,7 +69,8 @@ export function writeStoredBlock(slot: Uint8Array, block: StoredBlock, crc32: Cr
   view.setUint16(4, version, true);
   view.setUint8(6, crc32Code);
   const first = parent === undefined ? flags.first : 0;
-  view.setUint8(7, (block.decoded ? flags.decoded : 0) | first);
+  const handover = block.handover === undefined ? 0 : flags.handover;
+  view.setUint8(7, (block.decoded ? flags.decoded : 0) | first | handover);
   putHash(view, 8, key.route);
   putHash(view, 16, key.layout);
   if (parent !== undefined) putHash(view, 24, parent);
@@ -68,6 +81,8 @@ export function writeStoredBlock(slot: Uint8Array, block: StoredBlock, crc32: Cr
   view.setUint32(52, Math.floor(block.payloadBytes / 4294967296), true);
   view.setUint32(56, block.payloadCrc, true);
   slot.set(block.scope, 64);
+  view.setUint32(handoverAt, block.handover?.token ?? 0, true);
+  view.setUint32(handoverAt + 4, block.handover?.index ?? 0, true);
   for (let i = 0; i < tokens.length; i++) view.setUint32(headBytes + 4 * i, tokens[i], true);
   view.setUint32(headerCrcAt, crc32(slot.subarray(0, offset)), true);
 }
@@ -103,6 +118,12 @@ export function readStoredBlock(slot: Uint8Array, crc32: Crc32): Result<StoredBl
     decoded: (bits & flags.decoded) !== 0,
     payloadBytes,
     payloadCrc: headView.getUint32(56, true),
+    ...((bits & flags.handover) === 0 ? undefined : {
+      handover: {
+        token: headView.getUint32(handoverAt, true),
+        index: headView.getUint32(handoverAt + 4, true),
+      },
+    }),
   });
 }
 

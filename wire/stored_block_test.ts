@@ -11,6 +11,19 @@ import type { StoredBlock } from "./stored_block.ts";
 const u32 = fc.nat(0xffffffff);
 const plain = { noNullPrototype: true } as const;
 const hash = fc.record({ hi: u32, lo: u32 }, plain);
+/** All but `handover`. */
+const requiredBlockKeys = [
+  ...[
+    "key",
+    "parent",
+    "index",
+    "tokens",
+    "scope",
+    "decoded",
+    "payloadBytes",
+    "payloadCrc",
+  ] as const,
+];
 const block: fc.Arbitrary<StoredBlock> = fc.record({
   key: fc.record({ route: hash, layout: hash }, plain),
   parent: fc.option(hash, { nil: undefined }),
@@ -20,7 +33,8 @@ const block: fc.Arbitrary<StoredBlock> = fc.record({
   decoded: fc.boolean(),
   payloadBytes: fc.nat(1000),
   payloadCrc: u32,
-}, plain);
+  handover: fc.record({ token: u32, index: u32 }, plain),
+}, { ...plain, requiredKeys: requiredBlockKeys });
 
 function slotOf(value: StoredBlock): Uint8Array {
   const slot = new Uint8Array(payloadOffset(value.tokens.length) + value.payloadBytes).fill(7);

@@ -53,6 +53,13 @@ export class ControlDesk {
         const text = "Cannot resume the stream: this worker does not have it";
         return fail("stream_unknown", text).error;
       }
+      case "handover": {
+        const record = book.find(message);
+        if (record !== undefined && record.end === undefined) {
+          ranks[record.rank].engine.handover?.(record.stream, message.word);
+        }
+        return new Uint8Array();
+      }
       case "artifact": {
         if (message.digest !== card.artifactDigest) {
           return fail("not_found", "Cannot send the artifact: this worker has another one").error;

@@ -1,5 +1,6 @@
 import type {
   EntryExtra,
+  Handover,
   KvEvent,
   ModelCard,
   ModelHash,
@@ -8,6 +9,7 @@ import type {
   StopRule,
   StreamKey,
 } from "@pixii/wire";
+import type { handoverWords } from "@pixii/wire";
 import type { EngineHostTier } from "./kv_store/kv_store.ts";
 
 /** One stream to run. `stream` is the caller's handle, unique among its live streams. */
@@ -24,6 +26,8 @@ export interface EngineRequest {
   readonly tenantSalt: string;
   readonly adapter: string;
   readonly priority: number;
+  /** It gives its blocks to another worker, or takes them from one; see `Handover`. */
+  readonly handover?: Handover;
 }
 
 /** What one step made for one stream. After `extra.end` the stream is over and its handle is free. */
@@ -73,6 +77,8 @@ export interface Engine extends AsyncDisposable {
   submit(request: EngineRequest): Result<void>;
   /** Ends a stream within one step: a last output with `end.reason` "cancelled" follows. Unknown streams are ignored. */
   cancel(stream: number): void;
+  /** How the other leg of a stream that takes over has ended: `lost` = compute it here. Unknown streams are ignored. */
+  handover?(stream: number, word: typeof handoverWords[number]): void;
   /** All steps from now on; one consumer. Ends when the engine is disposed; throws when it failed. */
   steps(): AsyncIterable<StepBatch>;
   load(): EngineLoad;

@@ -193,6 +193,31 @@ export class BlockPool {
     return rows;
   }
 
+  /**
+   * A written slot for those who wait for its block and nobody else: nobody finds it, no event tells of it, and it is free
+   * with the last of their leases; at once where nobody waits. False where it is not the client's.
+   */
+  commitPrivate(
+    client: number,
+    slot: number,
+    readers: readonly { readonly client: number; readonly lease: number }[],
+  ): boolean {
+    if (!this.#client(client).reserved.delete(slot)) return false;
+    if (readers.length === 0) {
+      this.#free(slot);
+      return true;
+    }
+    const { table } = this;
+    table.state[slot] = doomed;
+    table.owner[slot] = 0;
+    table.pins[slot] = readers.length;
+    for (const reader of readers) {
+      const { leases } = this.#client(reader.client);
+      leases.set(reader.lease, Uint32Array.from([...leases.get(reader.lease) ?? [], slot]));
+    }
+    return true;
+  }
+
   /** Reserved slots that are not needed; others' are passed over. */
   giveUp(client: number, slots: Iterable<number>): void {
     const mine = this.#client(client);
