@@ -21,6 +21,10 @@ const symbols = {
     nonblocking: true,
     optional: true,
   },
+  preadv: { parameters: ["i32", "buffer", "i32", "i64"], result: "isize", nonblocking: true },
+  pwritev: { parameters: ["i32", "buffer", "i32", "i64"], result: "isize", nonblocking: true },
+  fsync: { parameters: ["i32"], result: "i32", nonblocking: true },
+  flock: { parameters: ["i32", "i32"], result: "i32" },
   opendir: { parameters: ["buffer"], result: "pointer" },
   readdir: { parameters: ["pointer"], result: "pointer" },
   closedir: { parameters: ["pointer"], result: "i32" },
@@ -44,6 +48,16 @@ export function libc(): Libc {
 export const openFlags = Deno.build.os === "darwin"
   ? { readOnly: 0, readWrite: 2 | 0x1000000, createNew: 2 | 0x200 | 0x800 | 0x1000000 }
   : { readOnly: 0o2000000, readWrite: 2 | 0o2000000, createNew: 2 | 0o100 | 0o200 | 0o2400000 };
+
+/** Views as C's `struct iovec[]`, for one call that reads or writes all of them. They must live until it is done. */
+export function vectorsOf(views: readonly Uint8Array<ArrayBuffer>[]): Uint8Array<ArrayBuffer> {
+  const words = new BigUint64Array(2 * views.length);
+  views.forEach((view, i) => {
+    words[2 * i] = Deno.UnsafePointer.value(Deno.UnsafePointer.of(view));
+    words[2 * i + 1] = BigInt(view.byteLength);
+  });
+  return new Uint8Array(words.buffer);
+}
 
 /** Text as a NUL-terminated C string. */
 export function cText(text: string): Uint8Array<ArrayBuffer> {

@@ -13,7 +13,7 @@ export * from "./service.ts";
 export * from "./threads.ts";
 export { seededChance } from "./chance_seeded.ts";
 export { systemChance } from "./chance_system.ts";
-export { systemClock } from "./clock_system.ts";
+export { deadlineOn, sleepOn, systemClock } from "./clock_system.ts";
 export { VirtualClock, virtualEpochMs } from "./clock_virtual.ts";
 export { readConfig } from "./config_file.ts";
 export { renderHelp, schemaJson, schemaTable } from "./config_help.ts";
@@ -59,6 +59,7 @@ export { connectLocal, hostName, LocalFrameServer, temporaryFolder } from "./loc
 export type { LocalServerParts } from "./local_socket.ts";
 export { namesIn, unlinkFile } from "./libc.ts";
 export { startOfProcess } from "./process_start.ts";
+export { directBytes, DirectFile, mostVectors, PathLock } from "./direct_file.ts";
 export { SharedMemory } from "./shared_memory.ts";
 export { PendingRequests } from "./pending_requests.ts";
 export { SocketHub } from "./socket_hub.ts";

@@ -43,7 +43,7 @@ export class SharedMemory implements Disposable {
       return fail("internal", `Cannot make ${path}: the folder is missing or not writable`);
     }
     const wanted = Math.floor(options.bytes / unitBytes);
-    const units = await unitsToTake(wanted, (count) => allocate(fd, count * unitBytes));
+    const units = await unitsToTake(wanted, (count) => allocatePages(fd, count * unitBytes));
     libc().ftruncate(fd, BigInt(units * unitBytes));
     libc().close(fd);
     if (units === 0) {
@@ -159,7 +159,7 @@ export async function unitsToTake(
 }
 
 /** True where the file's first `bytes` have their pages. */
-async function allocate(fd: number, bytes: number): Promise<boolean> {
+export async function allocatePages(fd: number, bytes: number): Promise<boolean> {
   const { posix_fallocate, pwrite } = libc();
   if (posix_fallocate !== null) return await posix_fallocate(fd, 0n, BigInt(bytes)) === 0;
   const zeros = new Uint8Array(1024 * 1024);
