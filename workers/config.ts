@@ -75,6 +75,11 @@ export const workerSchema = {
     max: 1_048_576,
     help: "KV cells shared by all sequences; 0 = as many as ctx",
   }),
+  "kv-type": option.choice(["f16", "q8_0"], {
+    fallback: "f16",
+    help:
+      "how llama stores K and V: q8_0 takes half the memory, is slower on a CPU, and its blocks are never mixed with f16's",
+  }),
   "deterministic": option.flag({
     fallback: false,
     help: "reuse only KV that was computed by prefill",

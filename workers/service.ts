@@ -83,6 +83,7 @@ async function openLlama(
     maxSeqs: config["max-seqs"],
     maxWaiting: config["max-waiting"],
     threads: config.threads,
+    kvType: config["kv-type"],
     deterministic: config.deterministic,
     cacheFolder: config.cache,
     threadsPort: context.threads,

@@ -17,23 +17,33 @@ export function layersOf(gguf: Gguf): number | undefined {
     : undefined;
 }
 
+/** Elements of a head's K and of its V; undefined where the header does not say. */
+export function headSizes(gguf: Gguf): readonly [key: number, value: number] | undefined {
+  const architecture = ggufText(gguf, "general.architecture");
+  const of = (key: string) => ggufNumber(gguf, `${architecture}.${key}`);
+  const layers = layersOf(gguf);
+  if (layers === undefined) return undefined;
+  const heads = perLayer(gguf, `${architecture}.attention.head_count`, layers);
+  if (heads === undefined) return undefined;
+  const size = (of("embedding_length") ?? NaN) / heads[0];
+  const sizes = [of("attention.key_length") ?? size, of("attention.value_length") ?? size] as const;
+  return sizes.every(Number.isFinite) ? sizes : undefined;
+}
+
 /**
  * Bytes of K and V of one token in all layers, at `elementBytes` per element (2 for f16), from the GGUF keys;
  * undefined where the header lacks them. Head sizes differ from embedding / heads in some families (Qwen3), and heads
  * may differ by layer.
  */
 export function kvBytesPerToken(gguf: Gguf, elementBytes: number): number | undefined {
-  const of = (key: string) => ggufNumber(gguf, `${ggufText(gguf, "general.architecture")}.${key}`);
   const architecture = ggufText(gguf, "general.architecture");
   const layers = layersOf(gguf);
-  if (layers === undefined) return undefined;
+  const sizes = headSizes(gguf);
+  if (layers === undefined || sizes === undefined) return undefined;
   const heads = perLayer(gguf, `${architecture}.attention.head_count`, layers);
   const kvHeads = perLayer(gguf, `${architecture}.attention.head_count_kv`, layers) ?? heads;
-  if (heads === undefined || kvHeads === undefined) return undefined;
-  const headSize = (of("embedding_length") ?? NaN) / heads[0];
-  const keySize = of("attention.key_length") ?? headSize;
-  const valueSize = of("attention.value_length") ?? headSize;
-  const bytes = kvHeads.reduce((sum, count) => sum + count * (keySize + valueSize), 0) *
+  if (kvHeads === undefined) return undefined;
+  const bytes = kvHeads.reduce((sum, count) => sum + count * (sizes[0] + sizes[1]), 0) *
     elementBytes;
   return Number.isFinite(bytes) ? bytes : undefined;
 }

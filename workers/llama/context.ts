@@ -10,8 +10,15 @@ import type { LlamaModel } from "./model.ts";
 export interface ContextSizes {
   /** KV cells, a multiple of 256. */
   readonly cells: number;
-  /** Sequence ids, 2..256; the last one is for moving blocks in and out. */
+  /** Sequence ids, 2..256 (2..128 with `twins`); the last one is for moving blocks in and out. */
   readonly slots: number;
+  /** ggml's number of the type of K and V. */
+  readonly kvType: number;
+  /**
+   * Every slot has a twin that holds the same cells. A sliding window's cache takes cells outside the window for free as
+   * soon as one sequence alone holds them; with its twin it keeps them, so that prompts and blocks stay whole.
+   */
+  readonly twins: boolean;
   readonly threads: number;
   /** Most tokens of one decode call. */
   readonly batch: number;
@@ -23,6 +30,11 @@ export interface ContextSizes {
 export interface NativeBytes {
   readonly pointer: Deno.PointerObject;
   readonly bytes: number;
+}
+
+/** llama.cpp's number of sequences for these sizes. */
+export function sequencesOf({ slots, twins }: Pick<ContextSizes, "slots" | "twins">): number {
+  return twins ? 2 * slots - 1 : slots;
 }
 
 function addressOf(pointer: Deno.PointerValue): bigint {
@@ -100,8 +112,9 @@ export class LlamaContext implements Disposable {
   ): Result<LlamaContext> {
     const { llama, layout } = library;
     const { sizes } = options;
+    const sequences = sequencesOf(sizes);
     // llama.cpp reserves a row per sequence and asserts on less.
-    if (sizes.outputs < sizes.slots) throw new RangeError("a context needs a row per slot");
+    if (sizes.outputs < sequences) throw new RangeError("a context needs a row per sequence");
     using log = new LogCapture(library);
     const params = patchedDefaults(
       llama.llama_context_default_params() as Uint8Array,
@@ -110,12 +123,15 @@ export class LlamaContext implements Disposable {
         n_ctx: sizes.cells,
         n_batch: sizes.batch,
         n_ubatch: sizes.batch,
-        n_seq_max: sizes.slots,
+        n_seq_max: sequences,
         n_outputs_max: sizes.outputs,
         n_threads: sizes.threads,
         n_threads_batch: sizes.threads,
         flash_attn_type: 1,
         kv_unified: 1,
+        swa_full: 1,
+        type_k: sizes.kvType,
+        type_v: sizes.kvType,
         abort_callback: addressOf(library.strlen),
         abort_callback_data: addressOf(
           Deno.UnsafePointer.of(options.abort as Uint8Array<ArrayBuffer>),
@@ -135,7 +151,7 @@ export class LlamaContext implements Disposable {
       [llama.llama_n_ctx(pointer), sizes.cells, "n_ctx"] as const,
       [llama.llama_n_batch(pointer), sizes.batch, "n_batch"] as const,
       [llama.llama_n_ubatch(pointer), sizes.batch, "n_ubatch"] as const,
-      [llama.llama_n_seq_max(pointer), sizes.slots, "n_seq_max"] as const,
+      [llama.llama_n_seq_max(pointer), sequences, "n_seq_max"] as const,
     ].find(([seen, wanted]) => seen !== wanted);
     if (wrong !== undefined) {
       llama.llama_free(pointer);
@@ -163,12 +179,17 @@ export class LlamaContext implements Disposable {
       if (op.op === "copy") {
         this.#checkSlot(op.from);
         this.#checkSlot(op.to);
+        this.#checkWhole(op.from);
         llama.llama_memory_seq_cp(this.#memory, op.from, op.to, 0, op.end);
+        this.#twin(op.to, 0, op.end);
       } else if (op.op === "offload") offload(op);
       else {
         this.#checkSlot(op.slot);
         if (!llama.llama_memory_seq_rm(this.#memory, op.slot, op.start, -1)) {
           throw new Error(`llama.cpp did not remove slot ${op.slot} from ${op.start} on`);
+        }
+        if (this.sizes.twins) {
+          llama.llama_memory_seq_rm(this.#memory, this.#twinOf(op.slot), op.start, -1);
         }
       }
     }
@@ -203,7 +224,12 @@ export class LlamaContext implements Disposable {
     // Straight into the slot it would clear what is there, and leave it empty where it fails.
     const size = BigInt(from.bytes);
     const isRead = llama.llama_state_seq_set_data(context, from.pointer, size, spare) === size;
-    if (isRead) llama.llama_memory_seq_cp(this.#memory, spare, slot, -1, -1);
+    if (isRead) {
+      llama.llama_memory_seq_cp(this.#memory, spare, slot, -1, -1);
+      if (this.sizes.twins) {
+        llama.llama_memory_seq_cp(this.#memory, spare, this.#twinOf(slot), -1, -1);
+      }
+    }
     llama.llama_memory_seq_rm(this.#memory, spare, -1, -1);
     return isRead;
   }
@@ -235,7 +261,28 @@ export class LlamaContext implements Disposable {
   decode(): number {
     if (this.#rows === 0) throw new RangeError("the batch is empty");
     this.#count[0] = this.#rows;
-    return this.#library.llama.llama_decode(this.#live(), this.#batch);
+    const code = this.#library.llama.llama_decode(this.#live(), this.#batch);
+    if (code === 0 && this.sizes.twins) this.#twinRows();
+    return code;
+  }
+
+  /** State of one token, as this context lays it out; the cache must be empty, and is empty again afterwards. */
+  stateOfOneToken(): Uint8Array | undefined {
+    const { llama } = this.#library;
+    const context = this.#live();
+    this.begin();
+    this.add(0, 0, 0, true);
+    if (this.decode() !== 0) return undefined;
+    const size = llama.llama_state_seq_get_size(context, 0);
+    const bytes = new Uint8Array(Number(size));
+    const written = llama.llama_state_seq_get_data(
+      context,
+      Deno.UnsafePointer.of(bytes)!,
+      size,
+      0,
+    );
+    this.apply([{ op: "remove", slot: 0, start: 0 }], () => {});
+    return written === size ? bytes : undefined;
   }
 
   /** Logits of a flagged row: a view of llama.cpp's memory, valid until the next decode. */
@@ -265,6 +312,35 @@ export class LlamaContext implements Disposable {
   #live(): Deno.PointerObject {
     if (this.#pointer === null) throw new Error("the context is freed");
     return this.#pointer;
+  }
+
+  #twinOf(slot: number): number {
+    return this.sizes.slots + slot;
+  }
+
+  /** Gives a slot's twin what the slot has in [start, end). */
+  #twin(slot: number, start: number, end: number): void {
+    if (!this.sizes.twins) return;
+    const { llama } = this.#library;
+    llama.llama_memory_seq_cp(this.#memory, slot, this.#twinOf(slot), start, end);
+  }
+
+  /** What the batch has added, for the twins: its rows come by slot, each slot's positions in order. */
+  #twinRows(): void {
+    for (let row = 0; row < this.#rows;) {
+      const slot = this.#slotIds[row];
+      let last = row;
+      while (last + 1 < this.#rows && this.#slotIds[last + 1] === slot) last += 1;
+      this.#twin(slot, this.#positions[row], this.#positions[last] + 1);
+      row = last + 1;
+    }
+  }
+
+  /** A sequence that has lost its beginning would be read without complaint, and wrongly. */
+  #checkWhole(slot: number): void {
+    if (!this.sizes.twins) return;
+    const first = this.#library.llama.llama_memory_seq_pos_min(this.#memory, slot);
+    if (first > 0) throw new Error(`slot ${slot} has lost the positions before ${first}`);
   }
 
   get #spareSlot(): number {

@@ -9,14 +9,14 @@ import { kvBytesPerToken, layersOf } from "../gguf/kv_bytes.ts";
 import { readGguf } from "../gguf/reader.ts";
 import { blockSize } from "./engine_loop.ts";
 import { HostLink } from "./host_link.ts";
+import { kvElementBytes, kvTypeProblem, kvTypes } from "./kv_type.ts";
+import type { KvTypeName } from "./kv_type.ts";
 import { modelDigest } from "./model_digest.ts";
 import { StepQueue } from "./step_queue.ts";
 import { SubmitLine } from "./submit_line.ts";
 import { sharedLayout } from "./thread_messages.ts";
 import type { FromThread, OpenMessage, ThreadGauges, ToThread } from "./thread_messages.ts";
 
-/** Bytes of one element of K or V: f16. */
-const kvElementBytes = 2;
 /** How long the thread may take to free its context and model before it is given up. */
 const closeMs = 5_000;
 /** How long a snapshot may take: it waits for the running step. */
@@ -33,6 +33,8 @@ export interface LlamaOptions {
   readonly maxSeqs: number;
   readonly maxWaiting: number;
   readonly threads: number;
+  /** How K and V are stored. */
+  readonly kvType: KvTypeName;
   /** Reuse only KV computed by prefill. */
   readonly deterministic: boolean;
   /** Where the model's digest is remembered; empty = nowhere. */
@@ -51,7 +53,9 @@ export async function openLlamaEngine(options: LlamaOptions): Promise<Result<Eng
   if (!gguf.ok) return gguf;
   const artifact = await buildArtifact(gguf.value);
   if (!artifact.ok) return artifact;
-  const kvBytes = kvBytesPerToken(gguf.value, kvElementBytes);
+  const unfit = kvTypeProblem(gguf.value, options.kvType);
+  if (unfit !== undefined) return fail("invalid_request", unfit);
+  const kvBytes = kvBytesPerToken(gguf.value, kvElementBytes(options.kvType));
   if (kvBytes === undefined) {
     return fail(
       "invalid_request",
@@ -67,6 +71,7 @@ export async function openLlamaEngine(options: LlamaOptions): Promise<Result<Eng
       contextLength: options.ctx,
       kvTokens: options.kvTokens,
       kvBytesPerToken: kvBytes,
+      kvType: options.kvType,
       maxSeqs: options.maxSeqs,
       maxWaiting: options.maxWaiting,
       threads: options.threads,
@@ -138,7 +143,7 @@ class LlamaEngine implements Engine {
   readonly #parts: Parts;
   readonly #card: EngineCard;
   readonly #state: Int32Array;
-  readonly hostTier: HostLink;
+  readonly hostTier: HostLink | undefined;
   readonly #queue = new StepQueue();
   readonly #line = new SubmitLine({
     submit: (request, host) => this.#post({ op: "submit", request, host }),
@@ -181,7 +186,7 @@ class LlamaEngine implements Engine {
       blockSize,
       totalBlocks: Math.floor(cells / blockSize),
       kvBytesPerToken: parts.kvBytesPerToken,
-      layoutFingerprint: `llama.cpp-${libraryVersion}/f16/${blockSize}/tp1/${
+      layoutFingerprint: `llama.cpp-${libraryVersion}/${parts.kvType}/${blockSize}/tp1/${
         parts.modelDigest.slice(0, 16)
       }`,
       reuse: "blocks",
@@ -195,12 +200,22 @@ class LlamaEngine implements Engine {
       eosTokenIds: [...new Set([...facts.endTokenIds, ...parts.artifact.vocabulary.eosTokenIds])],
       createdAt: parts.createdAt,
     };
-    const shape = { layers: parts.layers, kvBytesPerToken: parts.kvBytesPerToken };
-    const layout = layoutHash(this.#card.layoutFingerprint);
-    this.hostTier = new HostLink({
-      kind: { layout, shape, blockSize, prefilledOnly: parts.deterministic },
-      post: (message) => this.#post(message),
-    });
+    const { layers, kvBytesPerToken } = parts;
+    const shape = facts.slidingWindow > 0
+      ? parts.opened.shape
+      : { layers, kvBytesPerToken, rowType: kvTypes[parts.kvType].ggml };
+    if (shape === undefined) {
+      parts.log.warn(
+        "no host tier for this model: the state of its sliding windows cannot be cut into blocks",
+        { slidingWindow: facts.slidingWindow },
+      );
+    } else {
+      const layout = layoutHash(this.#card.layoutFingerprint);
+      this.hostTier = new HostLink({
+        kind: { layout, shape, blockSize, prefilledOnly: parts.deterministic },
+        post: (message) => this.#post(message),
+      });
+    }
     parts.thread.onMessage((data) => this.#receive(data as FromThread));
     parts.thread.onError((error) => this.#fail(`the engine thread died: ${error.message}`));
   }
@@ -232,7 +247,7 @@ class LlamaEngine implements Engine {
     if (refused !== undefined) return { ok: false, error: refused };
     this.#unseen.push(request.tokens.length);
     this.#live.add(request.stream);
-    this.#line.add(request, this.hostTier.find(request));
+    this.#line.add(request, this.hostTier?.find(request));
     return ok(undefined);
   }
 
@@ -327,11 +342,11 @@ class LlamaEngine implements Engine {
       for (const output of message.outputs) {
         if (output.extra?.end !== undefined) this.#live.delete(output.stream);
       }
-      if (message.host !== undefined) this.hostTier.report(message.host);
+      if (message.host !== undefined) this.hostTier?.report(message.host);
       this.#queue.push(message);
       if (this.#live.size === 0) { for (const resolve of this.#idle.splice(0)) resolve(); }
     } else if (message.op === "snapshot") this.#snapshots.get(message.id)?.resolve(message);
-    else if (message.op === "pool-left") this.hostTier.left(message.generation);
+    else if (message.op === "pool-left") this.hostTier?.left(message.generation);
     else if (message.op === "failed") this.#fail(message.message);
     else if (message.op === "closed") this.#finish();
   }
@@ -346,7 +361,7 @@ class LlamaEngine implements Engine {
   /** No step follows: whoever waits for one is told. */
   #finish(): void {
     this.#over = true;
-    this.hostTier.end();
+    this.hostTier?.end();
     this.#queue.end();
     for (const { giveUp } of this.#snapshots.values()) giveUp();
     for (const resolve of this.#idle.splice(0)) resolve();

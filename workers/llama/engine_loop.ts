@@ -6,12 +6,15 @@ import { KvMap } from "../core/kv_map.ts";
 import type { Sequence } from "../core/sequence.ts";
 import type { EngineRequest } from "../engine.ts";
 import type { HostRun, HostSlots, MappedPool } from "../kv_store/kv_store.ts";
-import { LlamaContext } from "./context.ts";
+import { LlamaContext, sequencesOf } from "./context.ts";
 import { HostBlocks } from "./host_blocks.ts";
 import type { HostBlockKind } from "./host_blocks.ts";
+import { kvTypes } from "./kv_type.ts";
 import type { Library } from "./library.ts";
 import { LlamaModel } from "./model.ts";
 import type { ModelFacts } from "./model.ts";
+import { shapeOfOneToken } from "./state_blob.ts";
+import type { StateShape } from "./state_blob.ts";
 import { mostDefaultContext, sharedLayout } from "./thread_messages.ts";
 import type { FromThread, OpenMessage, ThreadGauges } from "./thread_messages.ts";
 
@@ -24,6 +27,8 @@ const chunkAlone = 128;
 const batchTokens = 512;
 /** Spare sequence ids that keep finished prompts for reuse. */
 const cachedSlots = 24;
+/** Most sequences of a model with sliding windows: each has a twin. */
+const mostTwinSeqs = 96;
 /** Failed decode calls in a row after which the engine gives itself up. */
 const mostFailures = 3;
 /** Weight of the newest measurement in the rates. */
@@ -36,6 +41,8 @@ export class EngineLoop implements Disposable {
   readonly facts: ModelFacts;
   readonly contextLength: number;
   readonly cells: number;
+  /** What the state of its tokens looks like, where it was looked at: models with sliding windows. */
+  readonly shape: StateShape | undefined;
   readonly #context: LlamaContext;
   readonly #model: LlamaModel;
   readonly #batcher: Batcher;
@@ -53,6 +60,7 @@ export class EngineLoop implements Disposable {
     facts: ModelFacts;
     contextLength: number;
     cells: number;
+    shape: StateShape | undefined;
     context: LlamaContext;
     model: LlamaModel;
     batcher: Batcher;
@@ -62,6 +70,7 @@ export class EngineLoop implements Disposable {
     this.facts = options.facts;
     this.contextLength = options.contextLength;
     this.cells = options.cells;
+    this.shape = options.shape;
     this.#context = options.context;
     this.#model = options.model;
     this.#batcher = options.batcher;
@@ -87,7 +96,8 @@ export class EngineLoop implements Disposable {
     }
     const { contextLength, cells } = sizes.value;
     // One more than the map knows of: blocks go in and out through it.
-    const slots = Math.min(256, message.maxSeqs + cachedSlots + 1);
+    const twins = facts.value.slidingWindow > 0;
+    const slots = Math.min(twins ? 128 : 256, message.maxSeqs + cachedSlots + 1);
     const abort = new Uint8Array(message.shared, sharedLayout.abortByte, 1);
     const context = LlamaContext.open(library, model, {
       sizes: {
@@ -96,7 +106,9 @@ export class EngineLoop implements Disposable {
         threads: message.threads,
         // llama.cpp takes no batch larger than its cache.
         batch: Math.min(batchTokens, cells),
-        outputs: slots,
+        outputs: sequencesOf({ slots, twins }),
+        kvType: kvTypes[message.kvType].ggml,
+        twins,
       },
       vocabSize: facts.value.vocabSize,
       abort,
@@ -120,7 +132,8 @@ export class EngineLoop implements Disposable {
       },
       new KvMap({ slots: slots - 1, cells, blockSize }),
     );
-    const parts = { facts: facts.value, contextLength, cells, context: context.value };
+    const shape = twins ? slidingShape(context.value, facts.value) : undefined;
+    const parts = { facts: facts.value, contextLength, cells, shape, context: context.value };
     return ok(new EngineLoop({ ...parts, model, batcher, abort, nowMs }));
   }
 
@@ -315,6 +328,17 @@ export class EngineLoop implements Disposable {
   }
 }
 
+/** The shape of a model with sliding windows; undefined where its blocks cannot be cut whole. */
+function slidingShape(
+  context: LlamaContext,
+  { slidingWindow }: ModelFacts,
+): StateShape | undefined {
+  // What lies outside the window of a block's last token is not written.
+  if (slidingWindow < blockSize) return undefined;
+  const state = context.stateOfOneToken();
+  return state === undefined ? undefined : shapeOfOneToken(state);
+}
+
 function blend(old: number, fresh: number): number {
   return old === 0 ? fresh : old + rateWeight * (fresh - old);
 }
@@ -324,7 +348,13 @@ function sizesOf(
   message: OpenMessage,
   facts: ModelFacts,
 ): Result<{ contextLength: number; cells: number }> {
-  const { trainedContext } = facts;
+  const { trainedContext, slidingWindow } = facts;
+  if (slidingWindow > 0 && message.maxSeqs > mostTwinSeqs) {
+    return fail(
+      "invalid_request",
+      `Cannot serve ${message.maxSeqs} sequences of a model with sliding windows: it takes two ids for each; lower --max-seqs to ${mostTwinSeqs}`,
+    );
+  }
   if (message.contextLength > trainedContext) {
     return fail(
       "invalid_request",

@@ -10,6 +10,7 @@ export interface ModelFacts {
   readonly vocabSize: number;
   readonly trainedContext: number;
   readonly endTokenIds: readonly number[];
+  /** Tokens that layers with a sliding window see; 0 = there are none. */
   readonly slidingWindow: number;
 }
 
@@ -63,8 +64,6 @@ export class LlamaModel implements Disposable {
     if (llama.llama_model_has_encoder(model) || !llama.llama_model_has_decoder(model)) {
       return unsupported("has an encoder");
     }
-    const slidingWindow = llama.llama_model_n_swa(model);
-    if (slidingWindow > 0) return unsupported("uses sliding-window attention");
     const vocab = llama.llama_model_get_vocab(model);
     const vocabSize = llama.llama_vocab_n_tokens(vocab);
     const endTokenIds: number[] = [];
@@ -75,7 +74,7 @@ export class LlamaModel implements Disposable {
       vocabSize,
       trainedContext: llama.llama_model_n_ctx_train(model),
       endTokenIds,
-      slidingWindow,
+      slidingWindow: llama.llama_model_n_swa(model),
     });
   }
 

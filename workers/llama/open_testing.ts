@@ -13,6 +13,7 @@ export function llamaOptions(path: string, options: Partial<LlamaOptions> = {}):
     maxSeqs: 4,
     maxWaiting: 8,
     threads: 1,
+    kvType: "f16",
     deterministic: false,
     cacheFolder: "",
     threadsPort: denoThreads(),

@@ -20,6 +20,7 @@ export const llamaSymbols = {
   llama_n_seq_max: { parameters: [P], result: "u32" },
   llama_get_memory: { parameters: [P], result: P },
   llama_memory_seq_rm: { parameters: [P, "i32", "i32", "i32"], result: "bool" },
+  llama_memory_seq_pos_min: { parameters: [P, "i32"], result: "i32" },
   llama_memory_seq_cp: { parameters: [P, "i32", "i32", "i32", "i32"], result: "void" },
   llama_state_seq_get_size: { parameters: [P, "i32"], result: "usize" },
   llama_state_seq_get_data: { parameters: [P, P, "usize", "i32"], result: "usize" },

@@ -86,9 +86,9 @@ class EngineThread {
     const opened = EngineLoop.open(library.value, message, () => this.#clock.nowMs());
     if (!opened.ok) return scope.postMessage({ op: "refused", error: opened.error });
     this.#loop = opened.value;
-    const { facts, contextLength, cells } = opened.value;
+    const { facts, contextLength, cells, shape } = opened.value;
     const libraryVersion = library.value.layout.version;
-    scope.postMessage({ op: "opened", facts, contextLength, cells, libraryVersion });
+    scope.postMessage({ op: "opened", facts, contextLength, cells, libraryVersion, shape });
   }
 
   #wake(): void {

@@ -3,6 +3,8 @@ import type { EngineRequest, StepOutput } from "../engine.ts";
 import type { HostRun, HostSlots, MappedPool } from "../kv_store/kv_store.ts";
 import type { ModelFacts } from "./model.ts";
 import type { HostBlockKind, HostReport } from "./host_blocks.ts";
+import type { KvTypeName } from "./kv_type.ts";
+import type { StateShape } from "./state_blob.ts";
 
 /** What the engine's thread is started with. */
 export interface OpenMessage {
@@ -14,6 +16,7 @@ export interface OpenMessage {
   readonly kvTokens: number;
   /** Bytes of K and V of one token, to check the free memory first. */
   readonly kvBytesPerToken: number;
+  readonly kvType: KvTypeName;
   readonly maxSeqs: number;
   readonly maxWaiting: number;
   readonly threads: number;
@@ -57,6 +60,8 @@ export type FromThread =
     readonly contextLength: number;
     readonly cells: number;
     readonly libraryVersion: string;
+    /** Of a model with sliding windows: what a state looks like, unless its blocks cannot be cut. */
+    readonly shape: StateShape | undefined;
   }
   | { readonly op: "refused"; readonly error: Failure }
   | {
