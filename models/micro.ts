@@ -50,9 +50,11 @@ function normal(tensor: number, index: number): number {
   return (sum - 8 * 32767.5) / (65536 * Math.sqrt(8 / 12));
 }
 
-class TensorList {
+/** Tensors of random weights, each drawn by its place in the list. */
+export class TensorList {
   readonly tensors: GgufTensorData[] = [];
 
+  /** Weights of this deviation. */
   random(name: string, columns: number, rows: number, deviation: number): void {
     const tensor = this.tensors.length;
     const values = new Float32Array(columns * rows);
@@ -60,8 +62,9 @@ class TensorList {
     this.tensors.push({ name: `${name}.weight`, shape: [columns, rows], type: "f16", values });
   }
 
-  norm(name: string): void {
-    const values = new Float32Array(shape.embedding).fill(1);
+  /** Weights of a norm: ones. */
+  norm(name: string, size: number = shape.embedding): void {
+    const values = new Float32Array(size).fill(1);
     this.tensors.push({ name: `${name}.weight`, shape: [values.length], type: "f32", values });
   }
 }
@@ -89,25 +92,14 @@ function tensorsOf(vocabSize: number): readonly GgufTensorData[] {
   return list.tensors;
 }
 
-/** Bytes of the model; `text` is what its merges are learned from. */
-export function microModel(text: string): Uint8Array {
+/** The metadata of a byte-level BPE vocabulary; `text` is what its merges are learned from. */
+export function vocabularyEntries(
+  text: string,
+): { readonly vocabSize: number; readonly entries: Readonly<Record<string, GgufEntry>> } {
   const merges = learnMerges(text, mergeCount);
   const pieces = [...byteLetters, ...merges.map(([left, right]) => left + right)];
   const tokens = [...specials, ...pieces];
-  const metadata: Record<string, GgufEntry> = {
-    "general.architecture": ["text", "llama"],
-    "general.name": ["text", "micro"],
-    "general.license": ["text", "apache-2.0"],
-    "general.file_type": ["u32", 1],
-    "llama.vocab_size": ["u32", tokens.length],
-    "llama.context_length": ["u32", shape.context],
-    "llama.embedding_length": ["u32", shape.embedding],
-    "llama.block_count": ["u32", shape.layers],
-    "llama.feed_forward_length": ["u32", shape.feedForward],
-    "llama.attention.head_count": ["u32", shape.heads],
-    "llama.attention.head_count_kv": ["u32", shape.kvHeads],
-    "llama.attention.layer_norm_rms_epsilon": ["f32", 1e-5],
-    "llama.rope.dimension_count": ["u32", headSize],
+  const entries: Record<string, GgufEntry> = {
     "tokenizer.ggml.model": ["text", "gpt2"],
     "tokenizer.ggml.pre": ["text", "smollm"],
     "tokenizer.ggml.tokens": ["texts", tokens],
@@ -123,7 +115,29 @@ export function microModel(text: string): Uint8Array {
     "tokenizer.ggml.add_bos_token": ["bool", false],
     "tokenizer.chat_template": ["text", chatTemplate],
   };
-  return writeGguf(metadata, tensorsOf(tokens.length));
+  return { vocabSize: tokens.length, entries };
+}
+
+/** Bytes of the model; `text` is what its merges are learned from. */
+export function microModel(text: string): Uint8Array {
+  const { vocabSize, entries } = vocabularyEntries(text);
+  const metadata: Record<string, GgufEntry> = {
+    "general.architecture": ["text", "llama"],
+    "general.name": ["text", "micro"],
+    "general.license": ["text", "apache-2.0"],
+    "general.file_type": ["u32", 1],
+    "llama.vocab_size": ["u32", vocabSize],
+    "llama.context_length": ["u32", shape.context],
+    "llama.embedding_length": ["u32", shape.embedding],
+    "llama.block_count": ["u32", shape.layers],
+    "llama.feed_forward_length": ["u32", shape.feedForward],
+    "llama.attention.head_count": ["u32", shape.heads],
+    "llama.attention.head_count_kv": ["u32", shape.kvHeads],
+    "llama.attention.layer_norm_rms_epsilon": ["f32", 1e-5],
+    "llama.rope.dimension_count": ["u32", headSize],
+    ...entries,
+  };
+  return writeGguf(metadata, tensorsOf(vocabSize));
 }
 
 /** Bytes of the model as the repository has it. */
