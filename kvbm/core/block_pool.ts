@@ -224,6 +224,47 @@ export class BlockPool {
     for (const slot of slots) if (mine.reserved.delete(slot)) this.#free(slot);
   }
 
+  /** Registers a block that lies at a certain page already; false where that is no free place, or the key is there. */
+  adopt(
+    layout: number,
+    block: {
+      readonly page: number;
+      readonly hi: number;
+      readonly lo: number;
+      readonly parentHi: number;
+      readonly parentLo: number;
+      readonly index: number;
+    },
+  ): boolean {
+    const { table } = this;
+    const { size } = this.layouts[layout];
+    if (this.keys.find(layout, block.hi, block.lo) !== 0) return false;
+    if (!this.slab.takeAt(size, block.page)) return false;
+    const slot = table.take(committed);
+    [table.page[slot], table.size[slot], table.layout[slot]] = [block.page, size, layout];
+    [table.hi[slot], table.lo[slot], table.index[slot]] = [block.hi, block.lo, block.index];
+    [table.parentHi[slot], table.parentLo[slot]] = [block.parentHi, block.parentLo];
+    this.keys.add(slot);
+    this.recency.add(slot);
+    const { hi, lo } = block;
+    this.#events[layout].stored({ number: slot, parent: this.parentOf(slot), hi, lo });
+    return true;
+  }
+
+  /** Takes committed blocks out; those that are pinned leave with their last lease. */
+  drop(slots: Iterable<number>): void {
+    const { table } = this;
+    for (const slot of slots) {
+      if (table.state[slot] !== committed) continue;
+      this.#unregister(slot);
+      if (table.pins[slot] > 0) table.state[slot] = doomed;
+      else {
+        this.recency.remove(slot);
+        this.#free(slot);
+      }
+    }
+  }
+
   /** Blocks that a worker has pinned and found damaged: nobody gets them any more. */
   damaged(client: number, slots: Iterable<number>): void {
     const { leases } = this.#client(client);

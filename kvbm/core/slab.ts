@@ -92,6 +92,31 @@ export class Slab {
     return { page: at * this.segmentPages + place * slotPages, segment: at };
   }
 
+  /**
+   * Takes the place that begins at a page; false where that is none of this size's, is taken, or lies in another size's
+   * segment. O(places of a segment that are free).
+   */
+  takeAt(size: number, page: number): boolean {
+    const { open, perSegment, slotPages } = this.#sizes[size];
+    const at = this.segmentAt(page);
+    const segment = this.#segments[at];
+    const place = (page - at * this.segmentPages) / slotPages;
+    if (segment === undefined || !Number.isInteger(place) || place >= perSegment) return false;
+    if (segment.size !== undefined && segment.size !== size) return false;
+    const free = segment.free.indexOf(place);
+    if (place < segment.given && free < 0) return false;
+    if (segment.size === undefined) this.#empty.splice(this.#empty.indexOf(at), 1);
+    segment.size = size;
+    if (free >= 0) segment.free.splice(free, 1);
+    // Places that are passed over are free; the lowest is given first.
+    for (let between = place - 1; between >= segment.given; between--) segment.free.push(between);
+    segment.given = Math.max(segment.given, place + 1);
+    if (++segment.used === perSegment) open.delete(at);
+    else open.add(at);
+    this.#usedPages += slotPages;
+    return true;
+  }
+
   /** Gives a place back. */
   give(page: number): void {
     const at = this.segmentAt(page);
