@@ -2,6 +2,8 @@ import { type ConfigOf, option, parseConfig, parseLogFilter } from "@pixii/runti
 import { isNamespace, policies } from "@pixii/wire";
 import {
   engineProblem,
+  type KvTypeName,
+  kvTypeNames,
   modelBounds,
   type ModelSpec,
   mostLlamaSeqs,
@@ -17,7 +19,7 @@ export const devSchema = {
     separator: ";",
     help:
       "What to serve: a path (starts with / ./ ~/ or ends in .gguf), ORG/REPO[:FILE] of Hugging Face, or a catalog name. " +
-      "Keys for this model only: workers, engine, max-seqs, threads, ctx. Without it: smollm2 where a source answers, else tiny.",
+      "Keys for this model only: workers, engine, max-seqs, threads, ctx, kv-type. Without it: smollm2 where a source answers, else tiny.",
   }),
   "served-name": option.list({
     fallback: [],
@@ -69,6 +71,11 @@ export const devSchema = {
     ...modelBounds.ctx,
     help: "Most tokens of prompt plus output; 0 = the model's, up to 8192.",
   }),
+  "kv.type": option.choice(kvTypeNames, {
+    fallback: "f16",
+    help:
+      "How llama stores K and V: q8_0 takes half the memory and is slower on a CPU; needs heads of a multiple of 32.",
+  }),
   router: option.choice(policies, {
     fallback: "kv",
     help: "How a worker is chosen.",
@@ -118,6 +125,7 @@ export interface ModelPlan {
   readonly threads: number;
   /** 0 = the model's own, up to 8192. */
   readonly ctx: number;
+  readonly kvType: KvTypeName;
 }
 
 /** What the command line asks for. */
@@ -177,6 +185,7 @@ export function modelPlan(
     maxSeqs: overrides["max-seqs"] ?? config["max-seqs"],
     threads: overrides.threads ?? config.threads,
     ctx: overrides.ctx ?? config.ctx,
+    kvType: overrides["kv-type"] ?? config["kv.type"],
   };
 }
 

@@ -9,7 +9,13 @@ export interface ModelOverrides {
   readonly "max-seqs"?: number;
   readonly threads?: number;
   readonly ctx?: number;
+  readonly "kv-type"?: KvTypeName;
 }
+
+/** How a llama worker may store K and V. */
+export const kvTypeNames = ["f16", "q8_0"] as const;
+/** One of them. */
+export type KvTypeName = typeof kvTypeNames[number];
 
 /** One `--model` text, read. */
 export interface ModelSpec {
@@ -32,7 +38,7 @@ export const modelBounds = {
 /** Most sequences that a llama worker computes at a time. */
 export const mostLlamaSeqs = 192;
 
-const keys = [...Object.keys(modelBounds), "engine"];
+const keys = [...Object.keys(modelBounds), "engine", "kv-type"];
 
 /**
  * Reads `M[,key=value…]`: M ends at the first `,word=`, so a path may hold commas. Fails with `invalid_request` and one
@@ -78,6 +84,11 @@ function readOverride(
   if (key === "engine") {
     overrides[key] = value;
     return engineProblem(value);
+  }
+  if (key === "kv-type") {
+    overrides[key] = value;
+    const isKnown = (kvTypeNames as readonly string[]).includes(value);
+    return isKnown ? undefined : `kv-type is one of ${kvTypeNames.join(", ")}, got ${value}`;
   }
   const bounds = modelBounds[key as keyof typeof modelBounds];
   const number = /^\d+$/.test(value) ? Number(value) : NaN;

@@ -23,6 +23,7 @@ Deno.test("parseModelSpec() says what is wrong in one sentence", () => {
   assert.match(message("tiny,worker=2"), /did you mean workers\?/);
   assert.match(message("tiny,workers=0"), /workers must be a whole number from 1 to 64, got "0"/);
   assert.match(message("tiny,workers=2,workers=3"), /given twice/);
+  assert.match(message("tiny,kv-type=q4"), /kv-type is one of f16, q8_0, got q4/);
   assert.match(message("tiny,engine=onnx"), /the engine onnx is not built yet/);
   assert.match(message("tiny,engine=x"), /one of llama, sim, onnx, openai/);
   assert.match(message("tiny,ctx=1,"), /"" is none of its keys/);

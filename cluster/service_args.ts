@@ -93,5 +93,6 @@ function workerArgs({ plan, path }: PlacedModel): readonly string[] {
     ...["--engine", plan.engine, ...(plan.engine === "sim" ? ["--sim-speed", speed] : [])],
     ...["--model", path, "--served-name", plan.servedName, "--max-seqs", String(plan.maxSeqs)],
     ...["--threads", String(plan.threads), "--ctx", String(plan.ctx), "--role", "both"],
+    ...(plan.kvType === "f16" ? [] : ["--kv-type", plan.kvType]),
   ];
 }
