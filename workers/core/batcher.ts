@@ -1,10 +1,14 @@
-import { ChurnMap, fail, ok } from "@pixii/wire";
-import type { EntryExtra, Failure, FinishReason, Result } from "@pixii/wire";
+import { ChurnMap, ok } from "@pixii/wire";
+import type { EntryExtra, Failure, FinishReason, Result, TokenLogprob } from "@pixii/wire";
 import type { EngineRequest, StepOutput } from "../engine.ts";
-import type { HostRun } from "../kv_store/kv_store.ts";
+import type { HostRun, Landing } from "../kv_store/kv_store.ts";
 import { refusalOf } from "./admission.ts";
+import { isGiving, nextGive } from "./give_plan.ts";
+import type { GivePlan } from "./give_plan.ts";
 import { nextRestore } from "./host_restore.ts";
-import type { RestorePlan } from "./host_restore.ts";
+import type { Restored, RestorePlan } from "./host_restore.ts";
+import { noLogit, noRoom } from "./batcher_failures.ts";
+import type { BatcherLimits } from "./batcher_limits.ts";
 import { Candidates } from "./candidates.ts";
 import type { KvMap, PrefixMatch } from "./kv_map.ts";
 import { byRank, reusableHashes, sequenceOf } from "./sequence.ts";
@@ -20,22 +24,6 @@ export interface PrefillChunk {
   readonly last: boolean;
 }
 
-/** Bounds of a batcher. */
-export interface BatcherLimits {
-  readonly maxSeqs: number;
-  readonly maxWaiting: number;
-  /** Most tokens of a sequence; at most the cells of the cache. */
-  readonly contextLength: number;
-  readonly vocabSize: number;
-  readonly blockSize: number;
-  /** Tokens of a chunk beside decodes and alone; multiples of the block size. */
-  readonly chunkBeside: number;
-  readonly chunkAlone: number;
-  /** Reuse only KV computed by prefill. */
-  readonly deterministic: boolean;
-  readonly eosTokenIds: readonly number[];
-}
-
 /** Most tokens of output that room is made for at once. */
 const outputRoom = 256;
 
@@ -44,7 +32,8 @@ const outputRoom = 256;
  * at most one prefill chunk of the first in line, so neither starves the other. Chunks start and end on the absolute
  * grid of blocks, and what is left of a prompt behind its last whole block is a chunk of its own: so a prompt whose
  * blocks were reused is computed by the same calls as one that was not. A prompt's prefix is looked up when its prefill
- * starts, so equal prompts reuse the first one's work.
+ * starts, so equal prompts reuse the first one's work. A prompt whose next block is on its way stands aside, placed,
+ * while others go on. A prompt that is computed for another worker gives its blocks as they come, and ends.
  */
 export class Batcher {
   readonly kv: KvMap;
@@ -55,6 +44,11 @@ export class Batcher {
   readonly #live = new ChurnMap<number, Sequence>();
   readonly #candidates = new Candidates();
   #prefilling: Sequence | undefined;
+  /** Placed, and their next block is on its way to the host tier, or it was and they wait for their turn to compute. */
+  readonly #aside: Sequence[] = [];
+  /** Computed to their end, and still giving. */
+  readonly #giving: Sequence[] = [];
+  #hasStoodAside = false;
   #arrivals = 0;
   #outputs: StepOutput[] = [];
   #released: HostRun[] = [];
@@ -65,9 +59,20 @@ export class Batcher {
     this.#eos = new Set(limits.eosTokenIds);
   }
 
-  /** True where a step would do nothing. */
+  /** True where a step would do nothing; what is on its way to the host tier may change that. */
   get idle(): boolean {
-    return this.#live.size === 0 && this.#outputs.length === 0;
+    if (this.#outputs.length > 0 || this.#released.length > 0) return false;
+    if (this.#live.size === 0) return true;
+    if (this.#aside.length === 0 || this.isComputing || this.#giving.length > 0) return false;
+    const [first] = this.#waiting;
+    const mayAdmit = first !== undefined && this.#aside.length < this.#limits.maxSeqs &&
+      this.#couldFit(first.tokens.length + 1);
+    return !mayAdmit && this.#aside.every((one) => this.#next(one) === "coming");
+  }
+
+  /** True where sequences decode or a prompt is computed. */
+  get isComputing(): boolean {
+    return this.#running.length > 0 || this.#prefilling !== undefined;
   }
 
   /** True where sequences decode. */
@@ -82,7 +87,7 @@ export class Batcher {
       ? 0
       : current.tokens.length - this.kv.computed(current.slot!);
     return {
-      running: this.#running.length + (current === undefined ? 0 : 1),
+      running: this.#placed().length,
       waiting: this.#waiting.length,
       prefillTokens: this.#waiting.tokens + left,
     };
@@ -97,8 +102,8 @@ export class Batcher {
       if (host !== undefined) this.#released.push(host);
       return { ok: false, error: refused };
     }
-    const sequence = sequenceOf(request, this.#arrivals++, this.#candidates);
-    sequence.host = host;
+    const arrival = this.#arrivals++;
+    const sequence = sequenceOf(request, { arrival, candidates: this.#candidates, host });
     this.#live.set(request.stream, sequence);
     this.#waiting.add(sequence);
     return ok(undefined);
@@ -137,7 +142,8 @@ export class Batcher {
    * comes back from the host tier gives the same logits to the last bit.
    */
   makeRoom(mostBlocks: number): boolean {
-    const sequence = this.#prefilling ??= this.#admit();
+    this.#hasStoodAside = false;
+    const sequence = this.#prefilling ??= this.#begin();
     if (sequence === undefined || sequence.hasRoom) return true;
     const { tokens, request, slot } = sequence;
     const output = Math.min(outputRoom, request.stop.maxTokens - request.emitted);
@@ -150,25 +156,68 @@ export class Batcher {
   }
 
   /**
-   * The next block to take from the host tier for the prompt whose prefill begins, admitting the next waiting one where
-   * no other is in work. Makes room first. Nothing where the rest has to be computed.
+   * The next block to take from the host tier, of those that stand aside and then of the prompt whose prefill begins,
+   * admitting the next waiting one where no other is in work. Makes room first. Nothing where the rest has to be computed
+   * or is on its way.
    */
   planRestore(): RestorePlan | undefined {
-    const sequence = this.#prefilling ??= this.#admit();
+    for (const one of this.#aside) {
+      const plan = this.#next(one);
+      if (plan !== undefined && plan !== "coming" && this.#hasRoomFor(one)) return plan;
+    }
+    if (this.#hasStoodAside) return undefined;
+    const sequence = this.#prefilling ??= this.#begin();
     if (sequence?.host === undefined) return undefined;
-    const { blockSize } = this.#limits;
-    const plan = nextRestore(sequence, { computed: this.kv.computed(sequence.slot!), blockSize });
-    if (plan !== undefined && this.kv.reclaim(blockSize)) return plan;
+    const plan = this.#next(sequence);
+    if (plan === "coming") {
+      this.#prefilling = undefined;
+      this.#aside.push(sequence);
+      this.#hasStoodAside = true;
+      return undefined;
+    }
+    if (plan !== undefined && this.#hasRoomFor(sequence)) return plan;
     this.#dropHost(sequence);
     return undefined;
   }
 
   /** A planned block is in the cache now, or it was of no use: then what follows it is neither. */
-  restored(plan: RestorePlan, how: { readonly decoded: boolean } | undefined): void {
-    const { sequence, slot, tokens, host } = plan;
+  restored(plan: RestorePlan, how: Restored | undefined): void {
+    const { sequence, slot, tokens, host, index, isTail } = plan;
     if (how === undefined) return this.#dropHost(sequence);
+    if (isTail) return this.#takeOver(plan, how.token!);
     this.kv.restore(slot, tokens, { host, decoded: how.decoded });
-    sequence.hostTokens += tokens.length;
+    if (sequence.host?.came?.[index] !== 1) sequence.hostTokens += tokens.length;
+    // What was awaited was computed for this very request: that is no cache.
+    else if (sequence.host.tail === undefined) sequence.fetchedTokens += tokens.length;
+  }
+
+  /** What became of blocks that were on their way. */
+  landed(landings: readonly Landing[]): void {
+    for (const { lease, position, slot, page } of landings) {
+      for (const { host } of this.#live.values()) {
+        if (host?.lease !== lease) continue;
+        host.slots[position] = slot;
+        host.pages[position] = page;
+        break;
+      }
+    }
+  }
+
+  /** The next block to give to another worker; nothing where there is none yet. */
+  planGive(): GivePlan | undefined {
+    const { blockSize } = this.#limits;
+    const current = this.#prefilling;
+    if (this.#giving.length > 0) return nextGive(this.#giving[0], this.kv, blockSize);
+    return current === undefined || !isGiving(current)
+      ? undefined
+      : nextGive(current, this.kv, blockSize);
+  }
+
+  /** A planned block is written for the other worker; or it cannot be, then the stream ends with this error. */
+  gave({ sequence, handover }: GivePlan, error?: Failure): void {
+    if (error !== undefined) return this.#end(sequence, { reason: "error", error });
+    if (handover === undefined) sequence.given += 1;
+    else this.#end(sequence, { reason: "length" });
   }
 
   /** The host tier is gone: what it had is of no use. */
@@ -186,12 +235,13 @@ export class Batcher {
 
   /** The next prefill chunk, admitting the next waiting prompt where no other is in work. Makes room first. */
   planPrefill(): PrefillChunk | undefined {
-    const sequence = this.#prefilling ??= this.#admit();
+    if (this.#hasStoodAside && this.#prefilling === undefined) return undefined;
+    const sequence = this.#prefilling ??= this.#begin();
     if (sequence === undefined) return undefined;
     const start = this.kv.computed(sequence.slot!);
     const end = this.#chunkEnd(start, sequence.tokens.length);
     while (!this.kv.reclaim(end - start)) {
-      if (this.#running.length === 0) {
+      if (this.#placed().length === 1) {
         // Cannot happen: a sequence is never longer than the cache, and nothing else is left in it. Give up loudly.
         this.#end(sequence, { reason: "error", error: noRoom(sequence) });
         return undefined;
@@ -208,7 +258,7 @@ export class Batcher {
     this.kv.append(sequence.slot, sequence.tokens.slice(start, end), "prefill");
     if (!chunk.last) return;
     this.#prefilling = undefined;
-    this.#running.push(sequence);
+    (isGiving(sequence) ? this.#giving : this.#running).push(sequence);
     this.#sample(sequence, logits!);
   }
 
@@ -254,7 +304,31 @@ export class Batcher {
   }
 
   #placed(): Sequence[] {
-    return this.#prefilling === undefined ? this.#running : [...this.#running, this.#prefilling];
+    const { length } = this.#aside;
+    if (this.#prefilling === undefined && length + this.#giving.length === 0) return this.#running;
+    const current = this.#prefilling === undefined ? [] : [this.#prefilling];
+    return [...this.#running, ...current, ...this.#aside, ...this.#giving];
+  }
+
+  #next(sequence: Sequence): ReturnType<typeof nextRestore> {
+    const computed = this.kv.computed(sequence.slot!);
+    return nextRestore(sequence, { computed, blockSize: this.#limits.blockSize });
+  }
+
+  /** Room for one more block; where there is none the rest is computed, for which others may have to go. */
+  #hasRoomFor(sequence: Sequence): boolean {
+    if (this.kv.reclaim(this.#limits.blockSize)) return true;
+    this.#dropHost(sequence);
+    return false;
+  }
+
+  /** The next prompt to compute: one that stood aside and waits for nothing more, else the first of the line. */
+  #begin(): Sequence | undefined {
+    const at = this.#aside.findIndex((one) => this.#next(one) === undefined);
+    if (at < 0) return this.#admit();
+    const [sequence] = this.#aside.splice(at, 1);
+    this.#dropHost(sequence);
+    return sequence;
   }
 
   #chunkEnd(start: number, length: number): number {
@@ -266,14 +340,15 @@ export class Batcher {
 
   #admit(): Sequence | undefined {
     const sequence = this.#waiting.first;
-    if (sequence === undefined || this.#running.length >= this.#limits.maxSeqs) return undefined;
+    const placed = this.#running.length + this.#aside.length + this.#giving.length;
+    if (sequence === undefined || placed >= this.#limits.maxSeqs) return undefined;
     const match = this.#match(sequence);
     // Beside others a prompt waits until it fits as a whole: starting it would only preempt them.
     const shared = match !== undefined && this.kv.isLive(match.slot)
       ? match.blocks * this.#limits.blockSize
       : 0;
     const needed = sequence.tokens.length - shared + 1;
-    if (this.#running.length > 0 && !this.#couldFit(needed)) return undefined;
+    if (placed > 0 && !this.#couldFit(needed)) return undefined;
     const slot = this.#place(sequence, match);
     if (slot === undefined) return undefined;
     this.#waiting.remove(sequence);
@@ -307,6 +382,10 @@ export class Batcher {
   /** Takes the last in rank out of its slot; it waits, and is computed again as far as nobody keeps its blocks. */
   #preempt(): Sequence {
     const victim = this.#placed().reduce((last, one) => byRank(one, last) > 0 ? one : last);
+    if (victim.firstToken !== undefined) {
+      this.#end(victim, { reason: "error", error: noRoom(victim) });
+      return victim;
+    }
     this.#leave(victim, true);
     this.#waiting.add(victim);
     return victim;
@@ -324,25 +403,47 @@ export class Batcher {
     const { token } = sampled;
     const ends = (!stop.ignoreEos && this.#eos.has(token)) || stop.stopTokenIds.includes(token);
     if (ends) return this.#end(sequence, { reason: "stop", stopToken: token });
+    this.#say(sequence, token, sampled.logprob);
+  }
+
+  /** Blocks and tail of a hand-over are in: it says the first token again, as its own, and goes on behind it. */
+  #takeOver({ sequence, slot, tokens }: RestorePlan, token: number): void {
+    this.kv.append(slot, tokens, "prefill");
+    this.#dropHost(sequence);
+    sequence.sampler.took(token);
+    const at = this.#aside.indexOf(sequence);
+    if (at >= 0) this.#aside.splice(at, 1);
+    else this.#prefilling = undefined;
+    this.#running.push(sequence);
+    this.#say(sequence, token, undefined);
+  }
+
+  /** The next token of a sequence is known. */
+  #say(sequence: Sequence, token: number, logprob: TokenLogprob | undefined): void {
+    const { request, tokens } = sequence;
+    const { stop } = request;
+    const index = request.emitted + tokens.length - request.tokens.length;
     tokens.push(token);
     const over = index + 1 >= stop.maxTokens || tokens.length >= this.#limits.contextLength;
     const cached = this.#introduction(sequence);
     let extra: EntryExtra | undefined;
-    if (cached !== undefined || sampled.logprob !== undefined || over) {
+    if (cached !== undefined || logprob !== undefined || over) {
       extra = {};
       if (cached !== undefined) extra.cached = cached;
-      if (sampled.logprob !== undefined) extra.logprobs = [sampled.logprob];
+      if (logprob !== undefined) extra.logprobs = [logprob];
       if (over) extra.end = { reason: "length", outputTokens: index + 1 };
     }
     this.#outputs.push({ stream: request.stream, firstIndex: index, tokens: [token], extra });
     if (over) this.#forget(sequence, true);
+    else if (isGiving(sequence)) sequence.firstToken = token;
   }
 
   /** The cached counts, once per stream. */
   #introduction(sequence: Sequence): EntryExtra["cached"] {
     if (sequence.introduced) return undefined;
     sequence.introduced = true;
-    return { device: sequence.cachedTokens ?? 0, host: sequence.hostTokens, disk: 0 };
+    const { cachedTokens = 0, hostTokens, fetchedTokens } = sequence;
+    return { device: cachedTokens, host: hostTokens, disk: fetchedTokens };
   }
 
   #end(
@@ -375,22 +476,11 @@ export class Batcher {
     this.#dropHost(sequence);
     sequence.hasRoom = false;
     if (this.#prefilling === sequence) this.#prefilling = undefined;
-    const at = this.#running.indexOf(sequence);
-    if (at >= 0) this.#running.splice(at, 1);
+    for (const list of [this.#running, this.#aside, this.#giving]) {
+      const at = list.indexOf(sequence);
+      if (at >= 0) list.splice(at, 1);
+    }
     this.kv.close(sequence.slot!, keep);
     sequence.slot = undefined;
   }
-}
-
-function noRoom(sequence: Sequence): Failure {
-  return fail(
-    "engine_failed",
-    `Cannot place a prompt of ${sequence.tokens.length} tokens in the cache; try again`,
-  ).error;
-}
-
-function noLogit(): Failure {
-  const message =
-    "Cannot sample: the model gave no finite logit; its weights may be damaged, download it again";
-  return fail("engine_failed", message).error;
 }

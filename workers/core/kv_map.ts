@@ -217,6 +217,16 @@ export class KvMap {
     for (const slot of slots) this.#forgetHost(this.#hosted.get(slot));
   }
 
+  /** True where the host tier is known to hold the block at `at` of a slot. */
+  isHosted(index: number, at: number): boolean {
+    return this.#slots[index].blocks[at].host !== undefined;
+  }
+
+  /** What the host tier has to know of the block at `at` of a slot. */
+  leaving(index: number, at: number): LeavingBlock {
+    return leavingBlock(this.#slots[index], at, this.#blockSize);
+  }
+
   /** Ends a sequence's use of its slot: its full blocks stay for reuse where `keep` says so and nobody else has them. */
   close(index: number, keep: boolean): void {
     const slot = this.#slots[index];

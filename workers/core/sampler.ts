@@ -74,6 +74,11 @@ export class TokenSampler {
     return { token, logprob: raw && { logprob: raw.of(token), top: raw.top } };
   }
 
+  /** The token at the next index was drawn elsewhere. */
+  took(token: number): void {
+    if (this.#penalized) this.#count(token);
+  }
+
   #count(token: number): void {
     this.#output.set(token, (this.#output.get(token) ?? 0) + 1);
     this.#seen?.add(token);

@@ -20,21 +20,31 @@ export interface Sequence {
   cachedTokens: number | undefined;
   /** Room for its prompt was made. */
   hasRoom: boolean;
-  /** Tokens it took from the host tier. */
+  /** Tokens it took from the host tier; and those that the host tier had to fetch from below for it. */
   hostTokens: number;
+  fetchedTokens: number;
   /** What the host tier has of it, pinned, until it was used or is of no use. */
   host: HostRun | undefined;
+  /** Whole blocks that were given to another worker, of a sequence that gives its own. */
+  given: number;
+  /** Slots of its blocks in the host tier as they were when it came: what is there need not be given. */
+  readonly held: Uint32Array | undefined;
+  /** The first token, once it is drawn, of a sequence that has nothing left to do but give. */
+  firstToken: number | undefined;
   /** The cached count was sent. */
   introduced: boolean;
   /** RouteHashes of the blocks it may reuse, as far as they were asked for. */
   hashes: HashList;
 }
 
-/** A stream that waits. `candidates` is shared by all sequences of a thread. */
+/** A stream that waits. `candidates` is shared by all sequences of a thread; `host` is what the host tier has of it. */
 export function sequenceOf(
   request: EngineRequest,
-  arrival: number,
-  candidates: Candidates,
+  { arrival, candidates, host }: {
+    readonly arrival: number;
+    readonly candidates: Candidates;
+    readonly host: HostRun | undefined;
+  },
 ): Sequence {
   const prompt = request.tokens.length - request.emitted;
   return {
@@ -51,7 +61,11 @@ export function sequenceOf(
     cachedTokens: undefined,
     hasRoom: false,
     hostTokens: 0,
-    host: undefined,
+    fetchedTokens: 0,
+    host,
+    given: 0,
+    held: host?.slots.slice(),
+    firstToken: undefined,
     introduced: false,
     hashes: { hi: new Uint32Array(), lo: new Uint32Array() },
   };

@@ -1,8 +1,16 @@
-import type { HashList, InstanceId, Result, StoreHello, StoreRows } from "@pixii/wire";
-import { ok } from "@pixii/wire";
+import type { Hash64, HashList, InstanceId, Result, StoreHello, StoreRows } from "@pixii/wire";
+import { comingPage, ok, storeOps } from "@pixii/wire";
 import { SharedMemory } from "@pixii/runtime";
 import type { Clock, Log } from "@pixii/runtime";
-import type { HostRun, HostTierUser, KvStore, MappedPool } from "./kv_store.ts";
+import { ComingRuns } from "./coming_runs.ts";
+import type {
+  FindOptions,
+  HostRun,
+  HostTierUser,
+  KvStore,
+  Landing,
+  MappedPool,
+} from "./kv_store.ts";
 import type { KvbmFinder } from "./kvbm_finder.ts";
 import { StoreLink } from "./store_link.ts";
 
@@ -39,6 +47,7 @@ export class HostStore implements KvStore, AsyncDisposable {
   readonly #parts: HostStoreParts;
   readonly #end = new AbortController();
   readonly #running: Promise<void>;
+  readonly #coming: ComingRuns;
   #joined: Joined | undefined;
   #generation = 0;
   #lease = 0;
@@ -47,6 +56,9 @@ export class HostStore implements KvStore, AsyncDisposable {
 
   constructor(parts: HostStoreParts) {
     this.#parts = parts;
+    this.#coming = new ComingRuns(parts.clock, (generation, landings) => {
+      parts.user.landed(generation, landings);
+    });
     parts.finder.onChange(() => this.#retry());
     this.#running = this.#run();
   }
@@ -61,32 +73,52 @@ export class HostStore implements KvStore, AsyncDisposable {
     this.#onKvbm = listener;
   }
 
+  /** True while a pool is in use. */
+  get isOpen(): boolean {
+    return this.#joined !== undefined;
+  }
+
   /** What the tier holds of these blocks, pinned; nothing where it holds none, is not there or does not answer in time. */
-  async find(routes: HashList): Promise<HostRun | undefined> {
+  async find(
+    routes: HashList,
+    { tail, stallMs }: FindOptions,
+  ): Promise<HostRun | undefined> {
     const joined = this.#joined;
-    const count = routes.lo.length;
-    if (joined === undefined || count === 0 || joined.link.isSlow(findMs)) return undefined;
-    const { pool, link } = joined;
+    if (joined === undefined || joined.link.isSlow(findMs)) return undefined;
+    const words = questionOf(routes, tail);
+    if (words.length === 0) return undefined;
+    const { pool: { generation }, link } = joined;
     const lease = this.#lease = (this.#lease + 1) >>> 0;
-    const words = new Uint32Array(2 * count);
-    for (let i = 0; i < count; i++) {
-      words[2 * i] = routes.lo[i];
-      words[2 * i + 1] = routes.hi[i];
-    }
-    const found = await link.ask("find", words, { arg: lease, timeoutMs: findMs });
+    this.#coming.expect(lease, generation);
+    const op = tail === undefined ? "find" : "await";
+    const found = await link.ask(op, words, { arg: lease, timeoutMs: findMs });
     if (!found.ok || found.value.length !== words.length) {
       // Said after the question on the same connection, so it ends the lease even if that is still to come.
+      this.#coming.forget(lease);
       link.tell("release", Uint32Array.of(lease));
       return undefined;
     }
     const slots = found.value.filter((_, i) => i % 2 === 0);
-    if (slots.every((slot) => slot === 0)) return undefined;
     const pages = found.value.filter((_, i) => i % 2 === 1);
-    return { generation: pool.generation, lease, slots, pages };
+    if (slots.every((slot, i) => slot === 0 && pages[i] !== comingPage)) {
+      this.#coming.forget(lease);
+      return undefined;
+    }
+    const came = Uint8Array.from(slots, (slot) => slot === 0 ? 1 : 0);
+    const run: HostRun = { generation, lease, slots, pages, came, tail };
+    this.#coming.answered(run, stallMs);
+    return run;
+  }
+
+  /** What is on its way under this lease comes within so long, or counts as lost. */
+  hurry(lease: number, ms: number): void {
+    this.#coming.hurry(lease, ms);
   }
 
   /** Leases that are over. */
   release(generation: number, leases: readonly number[]): void {
+    if (this.#of(generation) === undefined) return;
+    for (const lease of leases) this.#coming.forget(lease);
     this.#of(generation)?.link.tell("release", Uint32Array.from(leases));
   }
 
@@ -104,6 +136,15 @@ export class HostStore implements KvStore, AsyncDisposable {
     void this.#restock(joined);
     const rows = await stored;
     return rows.ok ? rows.value.filter((slot, i) => i % 2 === 0 && slot !== 0).length : 0;
+  }
+
+  /** Blocks that were written for one reader: words of `commitPrivate`. */
+  commitPrivate(generation: number, words: Uint32Array): void {
+    const joined = this.#of(generation);
+    if (joined === undefined || words.length === 0) return;
+    joined.stock -= words.length / 6;
+    void joined.link.ask("commitPrivate", words);
+    void this.#restock(joined);
   }
 
   /** The engine wants slots: where there were none a moment ago there may be some now. */
@@ -179,6 +220,7 @@ export class HostStore implements KvStore, AsyncDisposable {
     void this.#restock(joined);
     await reading;
     this.#joined = undefined;
+    this.#coming.clear();
     this.#onKvbm(undefined);
     if (!this.#end.signal.aborted) {
       log.warn("the kvbm is gone: prompts are computed until it is back", { kvbm });
@@ -188,7 +230,9 @@ export class HostStore implements KvStore, AsyncDisposable {
   }
 
   #told(joined: Joined, rows: StoreRows): void {
-    if (rows.op === "gone") this.#parts.user.gone(joined.pool.generation, rows.words);
+    const { op, words } = rows;
+    if (op === "gone") this.#parts.user.gone(joined.pool.generation, words);
+    else if (op === "landed" || op === "lost") this.#coming.landed(landingsOf(op, words));
   }
 
   #late({ link }: Joined, rows: StoreRows): void {
@@ -222,4 +266,24 @@ export class HostStore implements KvStore, AsyncDisposable {
     await clock.sleep(ms, signal).catch(() => undefined);
     this.#retry = () => {};
   }
+}
+
+/** Words of a question: route lo, hi of each block, then of the tail. */
+function questionOf(routes: HashList, tail: Hash64 | undefined): Uint32Array {
+  const count = routes.lo.length;
+  const words = new Uint32Array(2 * count + (tail === undefined ? 0 : 2));
+  for (let i = 0; i < count; i++) {
+    words[2 * i] = routes.lo[i];
+    words[2 * i + 1] = routes.hi[i];
+  }
+  if (tail !== undefined) words.set([tail.lo, tail.hi], 2 * count);
+  return words;
+}
+
+function landingsOf(op: "landed" | "lost", words: Uint32Array): Landing[] {
+  const { width } = storeOps[op];
+  return Array.from({ length: words.length / width }, (_, row) => {
+    const [lease, position, slot = 0, page = 0] = words.subarray(row * width, (row + 1) * width);
+    return { lease, position, slot, page };
+  });
 }

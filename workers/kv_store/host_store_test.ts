@@ -11,7 +11,7 @@ import {
 import type { InstanceId, StoreHello, StoreRows } from "@pixii/wire";
 import { LocalFrameServer, recordingLog, SharedMemory, systemClock } from "@pixii/runtime";
 import type { FrameSocket } from "@pixii/runtime";
-import type { HostSlots, MappedPool } from "./kv_store.ts";
+import type { HostSlots, Landing, MappedPool } from "./kv_store.ts";
 import { HostStore } from "./host_store.ts";
 import { namedKvbm } from "./kvbm_finder.ts";
 
@@ -81,6 +81,9 @@ async function openWorld() {
     },
     granted: (slots: HostSlots) => void granted.push(slots),
     gone: (_: number, slots: Uint32Array) => void said.push(`gone ${[...slots]}`),
+    landed: (_: number, landings: readonly Landing[]) => {
+      for (const { position, slot } of landings) said.push(`landed ${position} ${slot}`);
+    },
   };
   const store = new HostStore({ hello, finder: namedKvbm(`${folder}/k.sock`), user, clock, log });
   await until("the store is open", () => store.kvbm !== undefined);
@@ -105,12 +108,12 @@ Deno.test({
   async fn() {
     await using world = await openWorld();
     const startedMs = clock.nowMs();
-    assert.equal(await world.store.find(routes), undefined);
+    assert.equal(await world.store.find(routes, { stallMs: () => 50 }), undefined);
     const tookMs = clock.nowMs() - startedMs;
     assert.ok(tookMs >= 45 && tookMs < 2_000, `${tookMs}`);
     const finds = () => world.asked.filter(({ op }) => op === "find");
     assert.equal(finds().length, 1);
-    assert.equal(await world.store.find(routes), undefined);
+    assert.equal(await world.store.find(routes, { stallMs: () => 50 }), undefined);
     await until("the lease is released", () => world.asked.some(({ op }) => op === "release"));
     assert.equal(finds().length, 1, "a silent kvbm is not asked again");
     const release = world.asked.find(({ op }) => op === "release")!;
@@ -135,7 +138,7 @@ Deno.test({
     await until("slots are granted", () => world.granted.length > 0);
     const [{ generation, slots, pages }] = world.granted;
     assert.deepEqual([generation, [...slots], [...pages]], [2, [5, 6], [1, 2]]);
-    const run = await world.store.find(routes);
+    const run = await world.store.find(routes, { stallMs: () => 50 });
     assert.deepEqual([...run!.slots], [0, 9]);
     assert.deepEqual([...run!.pages], [0, 3]);
     assert.equal(await world.store.commit(2, Uint32Array.of(5, 1, 2, 0, 0, 0)), 1);

@@ -1,4 +1,4 @@
-import type { HashList, InstanceId } from "@pixii/wire";
+import type { Hash64, HashList, InstanceId } from "@pixii/wire";
 
 /** A pool of the host tier as this process has it mapped. */
 export interface MappedPool {
@@ -17,9 +17,30 @@ export interface MappedPool {
 export interface HostRun {
   readonly generation: number;
   readonly lease: number;
-  /** Per block: its slot, 0 where it is not there, and the slot's page. */
+  /** Per block: its slot, 0 where it is not there, and the slot's page; of slot 0 `comingPage` where it is on its way. */
   readonly slots: Uint32Array;
   readonly pages: Uint32Array;
+  /** 1 where a block was on its way when it was asked for; none were without it. */
+  readonly came?: Uint8Array;
+  /** The last one is the tail fragment of a hand-over, of this key. */
+  readonly tail?: Hash64;
+}
+
+/** What became of a block that was on its way: slot 0 = it does not come. */
+export interface Landing {
+  readonly lease: number;
+  /** Place in the run. */
+  readonly position: number;
+  readonly slot: number;
+  readonly page: number;
+}
+
+/** How blocks are asked for. */
+export interface FindOptions {
+  /** Blocks that nobody has are awaited, and after them the tail fragment of this key: for a hand-over. */
+  readonly tail?: Hash64;
+  /** Longest wait, in milliseconds, for the next of so many blocks that are on their way. */
+  readonly stallMs: (coming: number) => number;
 }
 
 /** Slots that may be written. */
@@ -39,18 +60,26 @@ export interface HostTierUser {
   granted(slots: HostSlots): void;
   /** Blocks that have left the pool. */
   gone(generation: number, slots: Uint32Array): void;
+  /** What became of blocks that were on their way. */
+  landed(generation: number, landings: readonly Landing[]): void;
 }
 
 /** The way to the host tier, as an engine uses it. What belongs to an older pool is passed over. */
 export interface KvStore {
   /** What the tier holds of these blocks, pinned; nothing where it holds none, is not there or does not answer in time. */
-  find(routes: HashList): Promise<HostRun | undefined>;
+  find(routes: HashList, options: FindOptions): Promise<HostRun | undefined>;
+  /** What is on its way under this lease comes within so long, or counts as lost. */
+  hurry(lease: number, ms: number): void;
+  /** True while a pool is in use. */
+  readonly isOpen: boolean;
   /** Leases that are over. */
   release(generation: number, leases: readonly number[]): void;
   /** Blocks that were found damaged. */
   damaged(generation: number, slots: readonly number[]): void;
   /** Blocks that were written: words of `StoreRows` `commit`. Answers how many are stored now. */
   commit(generation: number, words: Uint32Array): Promise<number>;
+  /** Blocks that were written for one reader: words of `commitPrivate`. */
+  commitPrivate(generation: number, words: Uint32Array): void;
   /** The engine lacks slots. */
   restock(): void;
 }

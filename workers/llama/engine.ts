@@ -1,5 +1,5 @@
 import { fail, layoutHash, ok } from "@pixii/wire";
-import type { Result } from "@pixii/wire";
+import type { handoverWords, Result } from "@pixii/wire";
 import type { Clock, Log, Thread, Threads } from "@pixii/runtime";
 import { buildArtifact } from "../artifact/build_artifact.ts";
 import type { BuiltArtifact } from "../artifact/build_artifact.ts";
@@ -214,6 +214,7 @@ class LlamaEngine implements Engine {
       this.hostTier = new HostLink({
         kind: { layout, shape, blockSize, prefilledOnly: parts.deterministic },
         post: (message) => this.#post(message),
+        prefillRate: () => this.#gauges.prefillRate,
       });
     }
     parts.thread.onMessage((data) => this.#receive(data as FromThread));
@@ -241,6 +242,10 @@ class LlamaEngine implements Engine {
         "Cannot run the stream: adapters are not built yet; leave the adapter out",
       );
     }
+    if (request.handover?.part === "give" && this.hostTier?.isOpen !== true) {
+      const text = "this worker has no host tier; let the other worker compute the prompt";
+      return fail("overloaded", `Cannot hand the prompt over: ${text}`);
+    }
     const { contextLength, vocabSize } = this.#card;
     const mostStreams = this.#parts.maxSeqs + this.#parts.maxWaiting;
     const refused = refusalOf(request, { contextLength, vocabSize, mostStreams }, this.#live);
@@ -253,6 +258,10 @@ class LlamaEngine implements Engine {
 
   cancel(stream: number): void {
     if (this.#live.has(stream) && !this.#over) this.#line.cancel(stream);
+  }
+
+  handover(stream: number, word: typeof handoverWords[number]): void {
+    this.hostTier?.handover(stream, word);
   }
 
   steps(): AsyncIterable<StepBatch> {
@@ -340,7 +349,9 @@ class LlamaEngine implements Engine {
       this.#unseen.splice(0, message.gauges.submits - this.#gauges.submits);
       this.#gauges = message.gauges;
       for (const output of message.outputs) {
-        if (output.extra?.end !== undefined) this.#live.delete(output.stream);
+        if (output.extra?.end === undefined) continue;
+        this.#live.delete(output.stream);
+        this.hostTier?.ended(output.stream);
       }
       if (message.host !== undefined) this.hostTier?.report(message.host);
       this.#queue.push(message);

@@ -5,7 +5,7 @@ import type { PrefillChunk } from "../core/batcher.ts";
 import { KvMap } from "../core/kv_map.ts";
 import type { Sequence } from "../core/sequence.ts";
 import type { EngineRequest } from "../engine.ts";
-import type { HostRun, HostSlots, MappedPool } from "../kv_store/kv_store.ts";
+import type { HostRun, HostSlots, Landing, MappedPool } from "../kv_store/kv_store.ts";
 import { LlamaContext, sequencesOf } from "./context.ts";
 import { HostBlocks } from "./host_blocks.ts";
 import type { HostBlockKind } from "./host_blocks.ts";
@@ -179,6 +179,11 @@ export class EngineLoop implements Disposable {
     if (this.#host.generation === generation) this.#batcher.kv.forgetHosted(slots);
   }
 
+  /** What became of blocks that were on their way to the host tier. */
+  landed(generation: number, landings: readonly Landing[]): void {
+    if (this.#host.generation === generation) this.#batcher.landed(landings);
+  }
+
   /** Number of the last step, and the blocks held after it. Only true while no events wait: see `flush`. */
   snapshot(): { readonly step: number; readonly kvEvents: ReturnType<KvMap["snapshot"]> } {
     return { step: this.#step, kvEvents: this.#batcher.kv.snapshot() };
@@ -201,8 +206,10 @@ export class EngineLoop implements Disposable {
     this.#decode();
     const hasRoom = this.#makeRoom();
     if (hasRoom && this.#restore()) this.#prefill();
+    this.#give();
     const isTrim = this.#trim();
-    this.#isWaiting = !(hasRoom && isTrim) && this.#host.isOut && !this.#batcher.isDecoding;
+    this.#isWaiting = !(hasRoom && isTrim) && this.#host.isOut && !this.#batcher.isDecoding ||
+      this.#host.isShort && !this.#batcher.isComputing;
     return this.#report();
   }
 
@@ -238,6 +245,16 @@ export class EngineLoop implements Disposable {
       if (!this.#host.mayRestore) return false;
     }
     return true;
+  }
+
+  /** Hands over what is computed for another worker, as far as the step has slots and time. */
+  #give(): void {
+    for (let plan = this.#batcher.planGive(); plan; plan = this.#batcher.planGive()) {
+      const how = this.#host.give(this.#context, plan);
+      if (how === "later") return;
+      this.#batcher.gave(plan, how === "failed" ? notGiven() : undefined);
+      this.#apply();
+    }
   }
 
   #report(): StepMessage {
@@ -337,6 +354,11 @@ function slidingShape(
   if (slidingWindow < blockSize) return undefined;
   const state = context.stateOfOneToken();
   return state === undefined ? undefined : shapeOfOneToken(state);
+}
+
+function notGiven(): Failure {
+  const text = "the host tier is gone or has no room; the other worker computes the prompt";
+  return fail("overloaded", `Cannot hand the prompt over: ${text}`).error;
 }
 
 function blend(old: number, fresh: number): number {

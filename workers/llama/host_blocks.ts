@@ -2,7 +2,8 @@ import { crc32 } from "node:zlib";
 import { payloadOffset, readStoredBlock, writeStoredBlock } from "@pixii/wire";
 import type { Hash64, StoredBlock } from "@pixii/wire";
 import { SharedMemory } from "@pixii/runtime";
-import type { RestorePlan } from "../core/host_restore.ts";
+import type { GivePlan } from "../core/give_plan.ts";
+import type { Restored, RestorePlan } from "../core/host_restore.ts";
 import type { KvOp, KvSalt } from "../core/kv_map.ts";
 import type { LeavingBlock } from "../core/leaving_block.ts";
 import type { HostSlots, HostTotals, MappedPool } from "../kv_store/kv_store.ts";
@@ -18,6 +19,10 @@ import type { StateShape } from "./state_blob.ts";
 const offloadBytes = 128 * 1024 * 1024;
 /** Longest wait for slots to keep blocks in, while room is made; then they are dropped until there are slots again. */
 const slotsMs = 20;
+/** Longest wait for slots to hand blocks over in; then the hand-over is given up, and the other worker computes. */
+const giveMs = 500;
+/** Longest time of one step that goes into handing blocks over; the rest comes in the next step. */
+const giveStepMs = 10;
 /** Longest time of one step that goes into taking blocks back; the rest comes in the next step, after a decode. */
 const restoreMs = 10;
 /** Scopes remembered with their digests. */
@@ -38,6 +43,10 @@ export interface HostReport {
   readonly generation: number;
   /** Slots that were written: words of `StoreRows` `commit`. */
   readonly commits: Uint32Array;
+  /** Slots that were written for one reader: words of `commitPrivate`. */
+  readonly privates: Uint32Array;
+  /** There were no slots for what had to be written. */
+  readonly isShort: boolean;
   /** Slots whose block is damaged. */
   readonly damaged: readonly number[];
   /** Leases that are over. */
@@ -57,7 +66,6 @@ interface Opened {
   readonly memory: SharedMemory;
   readonly kind: HostBlockKind;
   readonly payloadBytes: number;
-  readonly payloadAt: number;
 }
 
 /**
@@ -70,6 +78,10 @@ export class HostBlocks {
   /** Slots to write into: slot, page, ... */
   #stock: { readonly slot: number; readonly page: number }[] = [];
   #commits: number[] = [];
+  #privates: number[] = [];
+  #isShort = false;
+  #shortSinceMs: number | undefined;
+  #giveLeftMs = giveStepMs;
   #damaged: number[] = [];
   #leases: number[] = [];
   #counts = noCounts();
@@ -91,9 +103,8 @@ export class HostBlocks {
   open(pool: MappedPool, kind: HostBlockKind): void {
     const memory = SharedMemory.at(pool);
     const payloadBytes = stateBytes(kind.blockSize, kind.shape);
-    const payloadAt = payloadOffset(kind.blockSize);
     this.#forget();
-    this.#opened = { pool, memory, kind, payloadBytes, payloadAt };
+    this.#opened = { pool, memory, kind, payloadBytes };
   }
 
   /** The pool is gone: nothing of it is touched from here on. */
@@ -118,6 +129,12 @@ export class HostBlocks {
     // A block longer than that goes one at a time.
     this.#offloadLeftBytes = Math.max(offloadBytes, this.#opened?.payloadBytes ?? 0);
     this.#restoreLeftMs = restoreMs;
+    this.#giveLeftMs = giveStepMs;
+  }
+
+  /** True while there are no slots for blocks that have to be handed over. */
+  get isShort(): boolean {
+    return this.#shortSinceMs !== undefined;
   }
 
   /** True for a short while when there are no slots to keep blocks in. */
@@ -167,8 +184,41 @@ export class HostBlocks {
     this.#counts.offloadMs += this.#nowMs() - startedMs;
   }
 
+  /**
+   * Writes a block for another worker. `later`: there is no slot, or no time left in the step. `failed`: there is no host
+   * tier, it has had no slot for too long, or the engine does not give the block.
+   */
+  give(context: LlamaContext, { slot, block, handover }: GivePlan): "given" | "later" | "failed" {
+    const opened = this.#opened;
+    if (opened === undefined) return "failed";
+    if (this.#giveLeftMs <= 0) return "later";
+    const place = this.#stock.pop();
+    if (place === undefined) {
+      this.#isShort = true;
+      this.#shortSinceMs ??= this.#nowMs();
+      if (this.#nowMs() - this.#shortSinceMs < giveMs) return "later";
+      this.#shortSinceMs = undefined;
+      return "failed";
+    }
+    this.#shortSinceMs = undefined;
+    const startedMs = this.#nowMs();
+    const isCut = this.#cut(context, { opened, slot, page: place.page, block, handover });
+    const tookMs = this.#nowMs() - startedMs;
+    this.#giveLeftMs -= tookMs;
+    this.#counts.offloadMs += tookMs;
+    if (!isCut) {
+      this.#stock.push(place);
+      return "failed";
+    }
+    const { hi, lo, parentHi, parentLo, index } = block;
+    const words = handover === undefined ? this.#commits : this.#privates;
+    words.push(place.slot, lo, hi, parentLo, parentHi, index);
+    this.#counts.offloaded += 1;
+    return "given";
+  }
+
   /** Takes a block back to the end of a slot; nothing where it is of no use. */
-  restore(context: LlamaContext, plan: RestorePlan): { readonly decoded: boolean } | undefined {
+  restore(context: LlamaContext, plan: RestorePlan): Restored | undefined {
     const opened = this.#opened;
     if (opened === undefined || plan.sequence.host?.generation !== opened.pool.generation) {
       return undefined;
@@ -193,17 +243,21 @@ export class HostBlocks {
   takeReport(): HostReport | undefined {
     const { dropped, onboarded, unusable } = this.#counts;
     const generation = this.generation;
-    const isQuiet = this.#commits.length + this.#damaged.length + this.#leases.length + dropped +
-        onboarded + unusable === 0;
+    const isQuiet = this.#commits.length + this.#privates.length + this.#damaged.length +
+            this.#leases.length + dropped + onboarded + unusable === 0 && !this.#isShort;
     if (generation === undefined || isQuiet) return undefined;
     const report = {
       generation,
       commits: Uint32Array.from(this.#commits),
+      privates: Uint32Array.from(this.#privates),
+      isShort: this.#isShort,
       damaged: this.#damaged,
       leases: this.#leases,
       counts: this.#counts,
     };
     this.#commits = [];
+    this.#privates = [];
+    this.#isShort = false;
     this.#damaged = [];
     this.#leases = [];
     this.#counts = noCounts();
@@ -213,6 +267,9 @@ export class HostBlocks {
   #forget(): void {
     this.#stock = [];
     this.#commits = [];
+    this.#privates = [];
+    this.#isShort = false;
+    this.#shortSinceMs = undefined;
     this.#damaged = [];
     this.#leases = [];
     this.#counts = noCounts();
@@ -220,14 +277,24 @@ export class HostBlocks {
 
   #cut(
     context: LlamaContext,
-    cut: { opened: Opened; slot: number; page: number; block: LeavingBlock },
+    cut: {
+      opened: Opened;
+      slot: number;
+      page: number;
+      block: LeavingBlock;
+      handover?: GivePlan["handover"];
+    },
   ): boolean {
     const { opened, block } = cut;
-    const { memory, kind, payloadBytes, payloadAt } = opened;
+    const { memory, kind } = opened;
+    const tokens = block.tokens.length;
+    // A tail fragment may be shorter than a block, and is in its place.
+    const payloadBytes = stateBytes(tokens, kind.shape);
+    const payloadAt = payloadOffset(tokens);
     const offset = cut.page * opened.pool.pageBytes;
     const start = block.index * kind.blockSize;
     const isCut = context.cut(
-      { slot: cut.slot, start, end: start + kind.blockSize },
+      { slot: cut.slot, start, end: start + tokens },
       { pointer: memory.pointer(offset + payloadAt, payloadBytes), bytes: payloadBytes },
     );
     if (!isCut) return false;
@@ -242,6 +309,7 @@ export class HostBlocks {
       decoded: block.decoded,
       payloadBytes,
       payloadCrc: crc32(bytes.subarray(payloadAt, payloadAt + payloadBytes)),
+      ...(cut.handover === undefined ? undefined : { handover: cut.handover }),
     };
     writeStoredBlock(bytes, header, crc32);
     return true;
@@ -251,8 +319,11 @@ export class HostBlocks {
     context: LlamaContext,
     opened: Opened,
     plan: RestorePlan,
-  ): "damaged" | "unusable" | { readonly decoded: boolean } {
-    const { memory, kind, payloadBytes, payloadAt } = opened;
+  ): "damaged" | "unusable" | Restored {
+    const { memory, kind } = opened;
+    const tokens = plan.tokens.length;
+    const payloadBytes = stateBytes(tokens, kind.shape);
+    const payloadAt = payloadOffset(tokens);
     const offset = plan.page * opened.pool.pageBytes;
     const bytes = memory.view(offset, opened.pool.slotBytes);
     const header = readStoredBlock(bytes, crc32);
@@ -266,10 +337,17 @@ export class HostBlocks {
     if (crc32(payload) !== block.payloadCrc) return "damaged";
     const { shape, blockSize } = kind;
     const start = plan.index * blockSize;
-    if (stateProblem(payload, { shape, start, tokens: blockSize }) !== undefined) return "damaged";
+    if (stateProblem(payload, { shape, start, tokens }) !== undefined) return "damaged";
+    const token = block.handover?.token;
+    if (plan.isTail && !this.#isFirst(block, plan)) return "damaged";
     const pointer = memory.pointer(offset + payloadAt, payloadBytes);
     const isPlaced = context.place(plan.slot, { pointer, bytes: payloadBytes });
-    return isPlaced ? { decoded: block.decoded } : "unusable";
+    return isPlaced ? { decoded: block.decoded, token } : "unusable";
+  }
+
+  /** The first token that comes with a tail is for the place where this stream stands. */
+  #isFirst({ handover }: StoredBlock, { sequence: { request } }: RestorePlan): boolean {
+    return handover !== undefined && handover.index === request.emitted;
   }
 
   /** A 64-bit hash alone decides nothing: place, parent, owner and tokens have to be those of the prompt. */

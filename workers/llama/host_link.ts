@@ -1,4 +1,5 @@
-import { payloadOffset, routeHashes } from "@pixii/wire";
+import { payloadOffset, routeHashes, tailHash } from "@pixii/wire";
+import type { handoverWords, HashList } from "@pixii/wire";
 import type { EngineRequest } from "../engine.ts";
 import type {
   EngineHostTier,
@@ -6,17 +7,29 @@ import type {
   HostSlots,
   HostTotals,
   KvStore,
+  Landing,
   MappedPool,
 } from "../kv_store/kv_store.ts";
 import type { HostBlockKind, HostReport } from "./host_blocks.ts";
 import { stateBytes } from "./state_blob.ts";
 import type { ToThread } from "./thread_messages.ts";
 
+/** A prompt that is computed elsewhere waits no longer than this for the next of its blocks. */
+const takeStallMs = 10_000;
+/** The other worker has said its last word: what it has written comes within this. */
+const lastWordMs = 250;
+/** Longest wait for blocks from below where it is not known how long computing them takes. */
+const fetchStallMs = 250;
+
 /** What the link is made of. */
 export interface HostLinkParts {
   readonly kind: HostBlockKind;
   readonly post: (message: ToThread) => void;
+  /** Prompt tokens that the engine computes in a second; 0 where that is not known. */
+  readonly prefillRate: () => number;
 }
+
+type Word = typeof handoverWords[number];
 
 /** The host tier between the main isolate, which speaks with its owner, and the thread, which moves the blocks. */
 export class HostLink implements EngineHostTier {
@@ -28,6 +41,8 @@ export class HostLink implements EngineHostTier {
   readonly #parts: HostLinkParts;
   readonly #leaving = new Map<number, () => void>();
   #store: KvStore | undefined;
+  /** Leases of streams that take over, by stream: nothing while the question is on its way. */
+  readonly #taking = new Map<number, { lease: number | undefined; word: Word | undefined }>();
   #isOver = false;
 
   constructor(parts: HostLinkParts) {
@@ -60,18 +75,70 @@ export class HostLink implements EngineHostTier {
     this.#post({ op: "gone", generation, slots });
   }
 
+  landed(generation: number, landings: readonly Landing[]): void {
+    this.#post({ op: "landed", generation, landings });
+  }
+
+  /** True while blocks can be handed over. */
+  get isOpen(): boolean {
+    return this.#store?.isOpen ?? false;
+  }
+
   /** Asks what the tier has of a prompt; nothing where there is nothing to ask. */
   find(request: EngineRequest): Promise<HostRun | undefined> | undefined {
     const { blockSize } = this.#parts.kind;
     const maxBlocks = Math.floor((request.tokens.length - 1) / blockSize);
-    if (this.#store === undefined || maxBlocks === 0) return undefined;
+    const store = this.#store;
+    const takes = request.handover?.part === "take";
+    if (store === undefined || (maxBlocks === 0 && !takes)) return undefined;
     const { adapter: adapterDigest, tenantSalt } = request;
     const salt = { adapterDigest, tenantSalt };
-    return this.#store.find(routeHashes(request.tokens, { blockSize, maxBlocks, ...salt }));
+    const routes = routeHashes(request.tokens, { blockSize, maxBlocks, ...salt });
+    if (takes) return this.#await(store, routes, request);
+    return store.find(routes, { stallMs: (coming) => this.#computeMs(coming) });
+  }
+
+  /** How the other leg of a stream has ended. */
+  handover(stream: number, word: Word): void {
+    const taking = this.#taking.get(stream);
+    if (taking === undefined) return;
+    taking.word = word;
+    if (taking.lease !== undefined) this.#hurry(taking.lease, word);
+  }
+
+  /** A stream is over. */
+  ended(stream: number): void {
+    this.#taking.delete(stream);
+  }
+
+  async #await(
+    store: KvStore,
+    routes: HashList,
+    { key, emitted, stream }: EngineRequest,
+  ): Promise<HostRun | undefined> {
+    const taking = { lease: undefined as number | undefined, word: undefined as Word | undefined };
+    this.#taking.set(stream, taking);
+    const tail = tailHash(key, emitted);
+    const run = await store.find(routes, { tail, stallMs: () => takeStallMs });
+    taking.lease = run?.lease;
+    if (run !== undefined && taking.word !== undefined) this.#hurry(run.lease, taking.word);
+    return run;
+  }
+
+  #hurry(lease: number, word: Word): void {
+    this.#store?.hurry(lease, word === "lost" ? 0 : lastWordMs);
+  }
+
+  /** Longer than computing so many blocks takes nobody waits for them. */
+  #computeMs(blocks: number): number {
+    const rate = this.#parts.prefillRate();
+    const { blockSize } = this.#parts.kind;
+    return rate > 0 ? blocks * blockSize / rate * 1000 : fetchStallMs;
   }
 
   /** What the thread did. */
-  report({ generation, commits, damaged, leases, counts }: HostReport): void {
+  report(report: HostReport): void {
+    const { generation, commits, privates, damaged, leases, counts, isShort } = report;
     for (const name of Object.keys(counts) as (keyof HostTotals)[]) {
       this.totals[name] += counts[name];
     }
@@ -79,8 +146,9 @@ export class HostLink implements EngineHostTier {
     if (store === undefined) return;
     if (damaged.length > 0) store.damaged(generation, damaged);
     if (leases.length > 0) store.release(generation, leases);
+    if (privates.length > 0) store.commitPrivate(generation, privates);
     if (commits.length > 0) void store.commit(generation, commits);
-    else if (counts.dropped > 0) store.restock();
+    else if (counts.dropped > 0 || isShort) store.restock();
   }
 
   /** The thread has let go of a pool. */

@@ -62,6 +62,8 @@ class EngineThread {
         return scope.postMessage({ op: "pool-left", generation: message.generation });
       case "slots":
         return loop.grant(message.granted);
+      case "landed":
+        return loop.landed(message.generation, message.landings);
       case "gone":
         return loop.goneFromHost(message.generation, message.slots);
     }

@@ -1,6 +1,6 @@
 import type { Failure, KvEvent } from "@pixii/wire";
 import type { EngineRequest, StepOutput } from "../engine.ts";
-import type { HostRun, HostSlots, MappedPool } from "../kv_store/kv_store.ts";
+import type { HostRun, HostSlots, Landing, MappedPool } from "../kv_store/kv_store.ts";
 import type { ModelFacts } from "./model.ts";
 import type { HostBlockKind, HostReport } from "./host_blocks.ts";
 import type { KvTypeName } from "./kv_type.ts";
@@ -32,10 +32,11 @@ export type ToThread =
   | { readonly op: "submit"; readonly request: EngineRequest; readonly host?: HostRun }
   | { readonly op: "cancel"; readonly stream: number }
   | { readonly op: "snapshot"; readonly id: number }
-  /** A host tier is there; it is lost, answered with `pool-left`; slots to write; blocks that have left it. */
+  /** A host tier is there; it is lost, answered with `pool-left`; slots to write; blocks that came or will not; that have left it. */
   | { readonly op: "pool"; readonly pool: MappedPool; readonly kind: HostBlockKind }
   | { readonly op: "pool-lost"; readonly generation: number }
   | { readonly op: "slots"; readonly granted: HostSlots }
+  | { readonly op: "landed"; readonly generation: number; readonly landings: readonly Landing[] }
   | { readonly op: "gone"; readonly generation: number; readonly slots: Uint32Array }
   | { readonly op: "close" };
 
