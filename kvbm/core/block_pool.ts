@@ -49,6 +49,11 @@ export class BlockPool {
     refused: 0,
     damaged: 0,
   };
+  /**
+   * Called with a slot whose block is evicted, while the table still has its key; it may look and take notes, no more. The
+   * slot is written over soon after: what is wanted of it must have been copied before (`coldest`).
+   */
+  onEvict: (slot: number) => void = () => {};
   readonly #events: PoolEvents[] = [];
   #nextClient = 1;
   #sinceSpare = 0;
@@ -277,6 +282,30 @@ export class BlockPool {
     }
   }
 
+  /**
+   * Slots that nobody holds, in the order in which they will probably be evicted, of one layout or of all: what to copy to
+   * a tier below ahead of that. `skip` passes over slots (those that are copied), and counts as looked at. Bounded by
+   * `limit` slots answered and `look` slots looked at; O(look).
+   */
+  coldest(
+    limit: number,
+    options: {
+      readonly layout?: number;
+      readonly look?: number;
+      readonly skip?: (slot: number) => boolean;
+    } = {},
+  ): number[] {
+    const { layout, look = 4 * limit, skip } = options;
+    const slots: number[] = [];
+    let looked = 0;
+    for (const slot of this.recency.coldest()) {
+      if (slots.length >= limit || looked++ >= look) break;
+      if (layout !== undefined && this.table.layout[slot] !== layout) continue;
+      if (skip?.(slot) !== true) slots.push(slot);
+    }
+    return slots;
+  }
+
   /** Number of the slot that holds a slot's parent; 0 where none does. */
   parentOf(slot: number): number {
     const { table } = this;
@@ -332,6 +361,7 @@ export class BlockPool {
   }
 
   #evict(slot: number): void {
+    this.onEvict(slot);
     this.recency.remove(slot);
     this.#unregister(slot);
     this.#free(slot);

@@ -128,3 +128,33 @@ Deno.test("events tell a chain in one run and name the parent; a block whose par
   ]);
   assert.deepEqual(pool.takeEvents(0), []);
 });
+
+Deno.test("coldest() tells what goes next, of one layout or of all, without the pinned and the skipped", () => {
+  const pool = new BlockPool({ segments: 2, segmentPages: 8 });
+  const [one, two] = [1, 2].map((lo) => pool.layout({ hi: 0, lo, blockSize: 64, slotPages: lo })!);
+  const clients = [pool.join(one), pool.join(two)];
+  const put = (of: 0 | 1, route: number) => {
+    const [slot] = pool.reserve(clients[of], 1);
+    pool.commit(clients[of], Uint32Array.from([slot, route, 0, 0, 0, 0]));
+    return slot;
+  };
+  const slots = [put(0, 1), put(1, 2), put(0, 3), put(1, 4), put(0, 5)];
+  assert.deepEqual(pool.coldest(9), slots);
+  assert.deepEqual(pool.coldest(2), slots.slice(0, 2));
+  assert.deepEqual(pool.coldest(9, { layout: two }), [slots[1], slots[3]]);
+  assert.deepEqual(pool.coldest(9, { look: 2, layout: two }), [slots[1]]);
+  pool.find(clients[0], 1, Uint32Array.from([1, 0]));
+  assert.deepEqual(pool.coldest(2, { skip: (slot) => slot === slots[2] }), [slots[1], slots[3]]);
+});
+
+Deno.test("onEvict() hears of each evicted block with its key, and of no block that was dropped", () => {
+  const { pool, put, has } = smallPool(2);
+  const heard: number[] = [];
+  pool.onEvict = (slot) => heard.push(pool.table.lo[slot]);
+  put([1, 0, 0], [2, 0, 0]);
+  assert.ok(has(1));
+  pool.release(1, [99]);
+  put([3, 0, 0]);
+  assert.deepEqual(heard, [2]);
+  assert.equal(pool.counts.evictions, 1);
+});

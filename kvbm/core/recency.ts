@@ -86,6 +86,22 @@ export class Recency {
     for (let slot = this.oldest(size); slot !== 0; slot = this.#table.newer[slot]) yield slot;
   }
 
+  /** The listed slots of all sizes, oldest first. O(sizes) a step. */
+  *coldest(): Iterable<number> {
+    const { newer, usedAt } = this.#table;
+    const next = [...this.#oldest];
+    for (;;) {
+      let best = -1;
+      next.forEach((slot, size) => {
+        if (!slot) return;
+        if (best < 0 || usedAt[slot] < usedAt[next[best]]) best = size;
+      });
+      if (best < 0) return;
+      yield next[best];
+      next[best] = newer[next[best]];
+    }
+  }
+
   /** Throws where lists and counts differ; `isListed` says which slots belong here. O(everything). */
   checkIntegrity(isListed: (slot: number) => boolean): void {
     let seen = 0;
