@@ -1,12 +1,17 @@
 import { fail, ok } from "@pixii/wire";
 import type { Result } from "@pixii/wire";
-import { cText, libc, openFlags, vectorsOf } from "./libc.ts";
+import { alignedBytes, cText, libc, openFlags, vectorsOf } from "./libc.ts";
 import { allocatePages } from "./shared_memory.ts";
 
 /** Offsets, lengths and addresses of direct I/O are multiples of this. */
 export const directBytes = 4096;
 /** Most views of one read or write: the system takes 1,024. */
 export const mostVectors = 1_024;
+/** Bytes that direct I/O may fill, outside a mapped memory. */
+export function directBuffer(length: number): Uint8Array<ArrayBuffer> {
+  return alignedBytes(length, directBytes);
+}
+
 /** Linux: past the page cache. The number differs by processor. */
 const directFlag = Deno.build.os !== "linux"
   ? 0

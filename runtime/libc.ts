@@ -59,6 +59,13 @@ export function vectorsOf(views: readonly Uint8Array<ArrayBuffer>[]): Uint8Array
   return new Uint8Array(words.buffer);
 }
 
+/** Bytes whose address is a multiple of `align`, as direct I/O wants it. */
+export function alignedBytes(length: number, align: number): Uint8Array<ArrayBuffer> {
+  const bytes = new Uint8Array(length + align);
+  const address = Deno.UnsafePointer.value(Deno.UnsafePointer.of(bytes));
+  return bytes.subarray(Number(-address & BigInt(align - 1))).subarray(0, length);
+}
+
 /** Text as a NUL-terminated C string. */
 export function cText(text: string): Uint8Array<ArrayBuffer> {
   const bytes = new TextEncoder().encode(text);

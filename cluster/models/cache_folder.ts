@@ -1,12 +1,7 @@
+export { cacheFolder } from "@pixii/runtime";
+
 /** The texts of the environment that the model store reads. */
 export type Env = Readonly<Record<string, string | undefined>>;
-
-/** Pixii's cache: `$PIXII_CACHE`, else `$XDG_CACHE_HOME/pixii`, else `~/.cache/pixii`. */
-export function cacheFolder(env: Env): string {
-  if (env.PIXII_CACHE) return env.PIXII_CACHE;
-  if (env.XDG_CACHE_HOME) return `${env.XDG_CACHE_HOME}/pixii`;
-  return `${env.HOME ?? "."}/.cache/pixii`;
-}
 
 /** Hugging Face's own cache of repositories, as its libraries find it. */
 export function hubCacheFolder(env: Env): string {
