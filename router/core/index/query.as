@@ -82,10 +82,16 @@ function hasSuspect(lo: usize, hi: usize, from: u32, to: u32): bool {
 /** Keeps the loads of `touchNext` from being left out. */
 let touched: u32 = 0;
 
-/** Touches the run that the walk probably goes on with: its memory is on the way while this one is compared. */
+/**
+ * Touches the run that the walk probably goes on with, and the record of the one after it: their memory is on the way
+ * while this run is compared. At the next run its guess is at hand already.
+ */
 @inline function touchNext(run: usize): void {
   const guess: usize = load<u32>(run, rGuess);
-  if (guess) touched = load<u32>(load<u32>(guess, rBase));
+  if (!guess) return;
+  const after: usize = load<u32>(guess, rGuess);
+  touched = load<u32>(load<u32>(guess, rBase)) + load<u32>(load<u32>(guess, rSpans));
+  if (after) touched += load<u32>(after, rBase);
 }
 
 /** The run that begins with the hash, behind `run`: mostly the one that was taken before, without a probe. */

@@ -7,7 +7,7 @@ const rLen: usize = 4; // in blocks, at least 1
 const rSpans: usize = 8; // its spans
 const rCount: usize = 12; // how many
 const rUse: usize = 16; // clock of the last walk over it
-const rDepth: usize = 20; // blocks before it, as far as known
+const rDepth: usize = 64; // blocks before it, as far as known
 const rParent: usize = 24; // the run it goes on from, or 0
 const rAttach: usize = 28; // after which block of it
 const rChild: usize = 32; // first of those that go on from it
@@ -15,7 +15,7 @@ const rNext: usize = 36; // siblings
 const rPrev: usize = 40;
 const rFlags: usize = 44; // bit 0: suspect; above it: no run goes on from this block or a later one
 const rOwn: usize = 48; // room for one span: a run with one holder has it here
-const rGuess: usize = 64; // the one of those that go on from it that a walk last took, or 0
+const rGuess: usize = 20; // the one of those that go on from it that a walk last took, or 0
 const runBytes: u32 = 72;
 
 /** Set where the run hangs in the air: its first block may stand inside another run too. */
