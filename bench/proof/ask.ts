@@ -1,0 +1,57 @@
+import type { ProofPrompt } from "./prompts.ts";
+
+/** What one request gave. */
+export interface ProofAnswer {
+  readonly text: string;
+  /** The tokens as they are spelled, and their log-probabilities to the last digit. */
+  readonly tokens: readonly string[];
+  readonly logprobs: readonly number[];
+  readonly promptTokens: number;
+  readonly cachedTokens: number;
+}
+
+/** Longest wait for an answer. */
+const answerMs = 180_000;
+
+interface Completion {
+  readonly choices: readonly {
+    readonly text: string;
+    readonly logprobs: { readonly tokens: string[]; readonly token_logprobs: number[] };
+  }[];
+  readonly usage: {
+    readonly prompt_tokens: number;
+    readonly prompt_tokens_details: { readonly cached_tokens: number };
+  };
+}
+
+/** Sends a prompt, text or token ids; throws what the house answers where it is no completion. */
+export async function askOnce(
+  url: string,
+  ask: {
+    readonly model: string;
+    readonly prompt: string | readonly number[];
+    readonly headers?: Readonly<Record<string, string>>;
+  } & Pick<ProofPrompt, "maxTokens" | "temperature" | "seed">,
+): Promise<ProofAnswer> {
+  const { model, prompt, temperature, seed, maxTokens, headers = {} } = ask;
+  const response = await fetch(`${url}/v1/completions`, {
+    method: "POST",
+    headers: { "content-type": "application/json", ...headers },
+    body: JSON.stringify({
+      ...{ model, prompt, temperature, seed, max_tokens: maxTokens },
+      ...{ ignore_eos: true, logprobs: 0 },
+    }),
+    signal: AbortSignal.timeout(answerMs),
+  });
+  const body = await response.text();
+  if (!response.ok) throw new Error(`${response.status}: ${body.slice(0, 300)}`);
+  const { choices, usage } = JSON.parse(body) as Completion;
+  const [{ text, logprobs }] = choices;
+  return {
+    text,
+    tokens: logprobs.tokens,
+    logprobs: logprobs.token_logprobs,
+    promptTokens: usage.prompt_tokens,
+    cachedTokens: usage.prompt_tokens_details.cached_tokens,
+  };
+}

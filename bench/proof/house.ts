@@ -1,0 +1,110 @@
+import { startDev } from "../child.ts";
+import type { Dev } from "../child.ts";
+import { askOnce } from "./ask.ts";
+import type { ProofAnswer } from "./ask.ts";
+import type { ProofPrompt } from "./prompts.ts";
+
+/** What every house of a proof is started with. */
+export interface HouseOptions {
+  /** A model as `deno task dev --model` takes it, without keys. */
+  readonly model: string;
+  readonly kvType: "f16" | "q8_0";
+  /** Most tokens of prompt plus output, and as many cells: what comes drives out what was. A multiple of 256. */
+  readonly ctx: number;
+  readonly kvHost: string;
+}
+
+/** Name that the model is served under. */
+const served = "proof";
+/** Longest wait for a state of the house. */
+const stateMs = 60_000;
+
+/** The house as processes, asked one request at a time. */
+export class House implements AsyncDisposable {
+  readonly dev: Dev;
+  readonly #options: HouseOptions;
+
+  private constructor(dev: Dev, options: HouseOptions) {
+    this.dev = dev;
+    this.#options = options;
+  }
+
+  /** Starts it with one thread and one sequence per worker, and `flags` more. */
+  static async open(options: HouseOptions, flags: readonly string[]): Promise<House> {
+    const { model, kvType, ctx, kvHost } = options;
+    const dev = await startDev([
+      ...["--topology", "auto", "--model", model, "--served-name", served, "--threads", "1"],
+      ...["--max-seqs", "1", "--ctx", `${ctx}`, "--worker.deterministic", "--kv-type", kvType],
+      ...["--kv-host", kvHost, ...flags],
+    ]);
+    return new House(dev, options);
+  }
+
+  /** Sends a prompt. */
+  ask(
+    { text, maxTokens, temperature, seed }: ProofPrompt,
+    headers: Readonly<Record<string, string>> = {},
+  ): Promise<ProofAnswer> {
+    const ask = { model: served, prompt: text, maxTokens, temperature, seed, headers };
+    return askOnce(this.dev.url, ask);
+  }
+
+  /** Fills the devices' caches with a prompt that nobody sends, so that all others leave them. */
+  async evict(seed: number, headers: Readonly<Record<string, string>> = {}): Promise<void> {
+    const length = this.#options.ctx - 32;
+    let state = 77 + seed;
+    const prompt = Array.from({ length }, () => {
+      state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
+      return 10 + (state >>> 9) % 400;
+    });
+    const ask = { model: served, prompt, maxTokens: 8, temperature: 0, seed: 0, headers };
+    await askOnce(this.dev.url, ask);
+  }
+
+  /** Waits until every worker uses a kvbm. */
+  async untilTier(): Promise<void> {
+    for (const { admin } of this.of("worker")) {
+      await this.until(`${admin} uses a host tier`, async () => {
+        const health = await (await fetch(`${admin}/health`)).json();
+        return (health.details?.kvbm ?? "none") !== "none";
+      });
+    }
+  }
+
+  /** Its processes of one service. */
+  of(service: string): Dev["processes"] {
+    return this.dev.processes.filter((one) => one.service === service);
+  }
+
+  /** Sum of a metric over all processes of a service and all label sets that hold `label`. */
+  async metric(service: string, name: string, label = ""): Promise<number> {
+    let sum = 0;
+    for (const { admin } of this.of(service)) {
+      const text = await (await fetch(`${admin}/metrics`)).text();
+      for (const line of text.split("\n")) {
+        const isIt = (line.startsWith(`${name}{`) || line.startsWith(`${name} `)) &&
+          line.includes(label);
+        if (isIt) sum += Number(line.slice(line.lastIndexOf(" ") + 1));
+      }
+    }
+    return sum;
+  }
+
+  /** Prompt tokens that workers took from a tier so far. */
+  cached(tier: string): Promise<number> {
+    return this.metric("worker", "pixii_worker_cached_tokens_total", `tier="${tier}"`);
+  }
+
+  /** Waits until `check` holds, at most a minute. */
+  async until(what: string, check: () => Promise<boolean>): Promise<void> {
+    const endMs = performance.now() + stateMs;
+    while (!await check()) {
+      if (performance.now() > endMs) throw new Error(`not within ${stateMs} ms: ${what}`);
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
+  }
+
+  [Symbol.asyncDispose](): PromiseLike<void> {
+    return this.dev[Symbol.asyncDispose]();
+  }
+}

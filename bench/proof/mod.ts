@@ -1,0 +1,9 @@
+/**
+ * The proof that KV moved between tiers and processes gives the tokens of KV that stayed: prompts, houses, modes and the
+ * comparison, for the command and for tests.
+ * @module
+ */
+export * from "./modes.ts";
+export * from "./prompts.ts";
+export * from "./proof.ts";
+export * from "./report.ts";
