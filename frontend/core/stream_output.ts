@@ -33,6 +33,11 @@ export class StreamOutput {
     return this.#count;
   }
 
+  /** The token at an output index that was taken. */
+  tokenAt(index: number): number {
+    return this.#emitted[index];
+  }
+
   /** Prompt tokens taken from KV, by tier, as the last attempt told. */
   get cached(): Overlap {
     return this.#cached;

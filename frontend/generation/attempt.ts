@@ -7,6 +7,7 @@ import {
   isRetryable,
   limits,
   messageNameOf,
+  otherLeg,
 } from "@pixii/wire";
 import type {
   EntryExtra,
@@ -18,7 +19,9 @@ import type {
   WorkerRank,
 } from "@pixii/wire";
 import type { StreamOutput, TakenEntry } from "../core/stream_output.ts";
-import type { InboxReader } from "./inbox.ts";
+import type { Followed } from "./followed.ts";
+import { PrefillLeg } from "./prefill_leg.ts";
+import type { PrefillLegOwner } from "./prefill_leg.ts";
 import type { Placement } from "./route_client.ts";
 import type { StreamRequest } from "./stream.ts";
 import { over } from "./stream_parts.ts";
@@ -41,7 +44,7 @@ export type StreamEnd = NonNullable<EntryExtra["end"]>;
 
 /** The stream an attempt belongs to. */
 export interface AttemptOwner {
-  accepted(worker: WorkerRank): void;
+  accepted(worker: WorkerRank, prefill: WorkerRank | undefined): void;
   tokens(taken: TakenEntry): void;
   /** Natural end (`stop`, `length`). */
   ended(end: StreamEnd): void;
@@ -57,8 +60,11 @@ export interface AttemptOptions {
   readonly owner: AttemptOwner;
 }
 
-/** One try of a stream at one worker: booked, sent, followed; released exactly once on every path. */
-export class Attempt implements InboxReader {
+/**
+ * One try of a stream at one worker: booked, sent, followed; released exactly once on every path. With a prefill leg the
+ * worker is told to wait for what another computes; whichever says an output index first says it to the client.
+ */
+export class Attempt implements Followed, PrefillLegOwner {
   readonly tag: number;
   readonly worker: WorkerRank;
   readonly #parts: StreamParts;
@@ -72,6 +78,11 @@ export class Attempt implements InboxReader {
   #fruitlessResumes = 0;
   #heardMs: number;
   readonly #startMs: number;
+  /** The output index at which the attempt began. */
+  readonly #firstIndex: number;
+  readonly #prefill: PrefillLeg | undefined;
+  /** What the worker has to be told of the prefill leg once it has taken the stream. */
+  #word: "given" | "lost" | undefined;
 
   constructor(parts: StreamParts, options: AttemptOptions) {
     this.#parts = parts;
@@ -79,15 +90,22 @@ export class Attempt implements InboxReader {
     this.tag = parts.inbox.freshTag();
     this.worker = options.placement.worker;
     this.#startMs = this.#heardMs = parts.clock.nowMs();
+    this.#firstIndex = options.output.next;
     const { key, placement, request } = options;
     const { prefillTokens, blocks } = placement;
+    const isSplit = placement.prefill !== undefined && this.#maySplit();
     parts.inbox.open(this);
     parts.ledger.add({
       ...{ op: "book", ...key, model: request.model.hash, worker: this.worker },
-      ...{ frontend: parts.frontend, prefillTokens, blocks },
+      ...{ frontend: parts.frontend, prefillTokens: isSplit ? 0 : prefillTokens, blocks },
       ...{ session: request.hints.session, sessionTtlMs: request.hints.sessionTtlMs },
     });
-    parts.demand.booked(request.model.hash, prefillTokens);
+    parts.demand.booked(request.model.hash, placement.prefill?.prefillTokens ?? prefillTokens);
+    if (isSplit) this.#prefill = this.#openLeg();
+    else if (placement.prefill !== undefined) {
+      // The router has booked it.
+      parts.ledger.add({ op: "complete", ...key, leg: otherLeg(key.leg) });
+    }
   }
 
   /** The next output index the client needs. */
@@ -108,6 +126,7 @@ export class Attempt implements InboxReader {
   /** Sends it and follows it. Resolves with why it was lost, or with nothing where the stream ended or was stopped. */
   run(): Promise<Failure | undefined> {
     this.#ask().catch((error) => this.broken(error));
+    this.#prefill?.start();
     return this.#over.promise;
   }
 
@@ -133,21 +152,28 @@ export class Attempt implements InboxReader {
     if (this.#isOver) return;
     this.#heardMs = nowMs;
     this.#accept();
-    const { output, owner, key, request } = this.#options;
-    const taken = output.take(entry);
-    if (taken.tokens.length > 0) {
-      this.#fruitlessResumes = 0;
-      if (!this.#hasTokens) {
-        const { device, host, disk } = output.cached;
-        const cachedTokens = device + host + disk;
-        this.#parts.ledger.add({ op: "first-token", ...key, cachedTokens });
-        this.#parts.demand.firstToken(request.model.hash, nowMs - this.#startMs);
-      }
-      this.#hasTokens = true;
-      owner.tokens(taken);
-    }
+    if (this.#prefill !== undefined && !this.#agrees(entry, this.#prefill)) return;
+    const taken = this.#options.output.take(entry);
+    if (taken.tokens.length > 0) this.#taken(taken, nowMs);
     if (taken.gap) this.resume("gap");
     if (taken.end !== undefined) this.#ended(taken.end);
+  }
+
+  legTook(entry: StepEntry): boolean {
+    if (this.#isOver) return false;
+    const taken = this.#options.output.take(entry);
+    if (taken.tokens.length > 0) this.#taken(taken, this.#parts.clock.nowMs());
+    return taken.gap;
+  }
+
+  legOver(how: Parameters<PrefillLegOwner["legOver"]>[0]): void {
+    if (this.#isOver) return;
+    if (typeof how !== "string") {
+      this.#tellCancel();
+      return this.#ended(how);
+    }
+    this.#word = how;
+    if (this.#isAccepted) this.#tellWord();
   }
 
   broken(error: unknown): void {
@@ -206,6 +232,7 @@ export class Attempt implements InboxReader {
       tenantSalt: request.tenantSalt,
       adapter: "",
       priority: request.hints.priority ?? 0,
+      ...(this.#prefill === undefined ? undefined : this.#take()),
       remainingMs: Math.min(longestMs, Math.max(0, Math.floor(leftMs))),
     };
   }
@@ -245,7 +272,70 @@ export class Attempt implements InboxReader {
     if (this.#isAccepted) return;
     this.#isAccepted = true;
     this.#parts.metrics.attempts.add(1, { result: "accepted" });
-    this.#options.owner.accepted(this.worker);
+    this.#options.owner.accepted(this.worker, this.#prefill?.worker);
+    this.#tellWord();
+  }
+
+  /** New tokens, from either leg. */
+  #taken(taken: TakenEntry, nowMs: number): void {
+    const { output, owner, key, request } = this.#options;
+    this.#fruitlessResumes = 0;
+    if (!this.#hasTokens) {
+      const { device, host, disk } = output.cached;
+      const cachedTokens = device + host + disk;
+      this.#parts.ledger.add({ op: "first-token", ...key, cachedTokens });
+      this.#parts.demand.firstToken(request.model.hash, nowMs - this.#startMs);
+    }
+    this.#hasTokens = true;
+    owner.tokens(taken);
+  }
+
+  /** The log-probability of the first token does not travel with the hand-over, and one token needs none. */
+  #maySplit(): boolean {
+    const { sampling, stop } = this.#options.request;
+    return sampling.logprobs < 0 && stop.maxTokens - this.#firstIndex > 1;
+  }
+
+  #openLeg(): PrefillLeg {
+    const { placement, request } = this.#options;
+    return new PrefillLeg(this.#parts, this, {
+      ...{ placement: placement.prefill!, message: this.#message() },
+      model: request.model.hash,
+    });
+  }
+
+  /** What tells the worker to wait for the other, with the block manager that the other writes to. */
+  #take(): Pick<GenerateRequest, "handover"> {
+    const { model } = this.#options.request;
+    const other = this.#prefill!.worker.instance;
+    const kvbm = model.cards.find(({ instance }) => instance === other)?.kvbm;
+    return { handover: kvbm === undefined ? { part: "take" } : { part: "take", kvbm } };
+  }
+
+  /**
+   * False where the worker has computed the prompt itself and begins otherwise than the client was told already: the
+   * stream goes on elsewhere behind that. What was cached is what the prefill leg found, where that is known.
+   */
+  #agrees(entry: StepEntry, leg: PrefillLeg): boolean {
+    const { output } = this.#options;
+    const first = this.#firstIndex;
+    if (entry.firstIndex > first && leg.isLive) leg.stop();
+    if (leg.hasToken && entry.extra?.cached !== undefined) entry.extra.cached = undefined;
+    const isFirst = entry.firstIndex === first && entry.tokens.length > 0 && output.next > first;
+    if (!isFirst || output.tokenAt(first) === entry.tokens[0]) return true;
+    const text = "Cannot go on with the stream: its worker computed the prompt again, otherwise";
+    this.abandon(fail("worker_lost", text).error);
+    return false;
+  }
+
+  #tellWord(): void {
+    const word = this.#word;
+    if (word === undefined) return;
+    const { bus, subjects } = this.#parts;
+    const told = encode("control", { op: "handover", ...this.#options.key, word });
+    // Where this is lost the worker waits for its own limit.
+    bus.publish(subjects.control(this.worker.instance), told);
+    this.#word = undefined;
   }
 
   #ended(end: StreamEnd): void {
@@ -315,6 +405,7 @@ export class Attempt implements InboxReader {
   #release({ reason, readTo }: { readonly reason: string; readonly readTo?: number }): boolean {
     if (this.#isOver) return false;
     this.#isOver = true;
+    this.#prefill?.stop();
     this.#parts.inbox.close(this, readTo);
     this.#parts.ledger.add({
       ...{ op: "complete", ...this.#options.key, outputTokens: this.next, reason },

@@ -1,9 +1,9 @@
 import { ChurnMap, fail, subjects as subjectsOf } from "@pixii/wire";
 import type { ServiceContext } from "@pixii/runtime";
-import type { Attempt } from "./attempt.ts";
 import { BusLink } from "./bus_link.ts";
 import { DemandWriter } from "./demand_writer.ts";
 import type { WatchedDirectory } from "./directory_watch.ts";
+import type { Followed } from "./followed.ts";
 import { Inbox } from "./inbox.ts";
 import { LedgerWriter } from "./ledger_writer.ts";
 import { LiveStream } from "./live_stream.ts";
@@ -46,7 +46,7 @@ class BusGenerator implements RunningGenerator {
     const { bus, clock, chance, log, instance } = context;
     const { workers, metrics } = directory;
     const subjects = subjectsOf(context.namespace);
-    const inbox = new Inbox<Attempt>({
+    const inbox = new Inbox<Followed>({
       ...{ bus, clock, workers, metrics, log, subject: subjects.inbox(instance) },
       firstTag: chance.u32(),
     });

@@ -1,4 +1,4 @@
-import { decodeLeg, fail, isRetryable } from "@pixii/wire";
+import { decodeLeg, fail, isRetryable, otherLeg } from "@pixii/wire";
 import type {
   ErrorCode,
   Failure,
@@ -99,9 +99,9 @@ export class LiveStream implements StreamHandle, AttemptOwner {
     this.#end("error", error);
   }
 
-  accepted(worker: WorkerRank): void {
+  accepted(worker: WorkerRank, prefill: WorkerRank | undefined): void {
     this.#worker = worker;
-    this.#sink.accepted(worker);
+    this.#sink.accepted(worker, prefill);
   }
 
   tokens(taken: TakenEntry): void {
@@ -179,7 +179,7 @@ export class LiveStream implements StreamHandle, AttemptOwner {
       const answer = await routes.place(this.#ask(key), this.#stop.signal);
       if (this.#isEnded) return undefined;
       this.#routing = undefined;
-      if (answer.isKeySpent) this.#parts.ledger.add({ op: "complete", ...this.#takeKey() });
+      if (answer.isKeySpent) this.#releaseKey(this.#takeKey());
       if (answer.placed !== undefined) return answer.placed;
       const { failure } = answer;
       if (answer.hasWaited) startMs = clock.nowMs();
@@ -244,6 +244,13 @@ export class LiveStream implements StreamHandle, AttemptOwner {
     return key;
   }
 
+  /** What a router may have booked of a key is over: both legs, where prompts may be split. */
+  #releaseKey(key: StreamKey): void {
+    this.#parts.ledger.add({ op: "complete", ...key });
+    if (!this.#request.model.cards.some(({ role }) => role === "prefill")) return;
+    this.#parts.ledger.add({ op: "complete", ...key, leg: otherLeg(key.leg) });
+  }
+
   async #pause(ms: number): Promise<void> {
     await this.#parts.clock.sleep(ms, this.#stop.signal).catch(() => undefined);
   }
@@ -255,7 +262,7 @@ export class LiveStream implements StreamHandle, AttemptOwner {
     this.#deadline[Symbol.dispose]();
     if (this.#routing !== undefined) {
       // A router may be booking it right now.
-      this.#parts.ledger.add({ op: "complete", ...this.#routing });
+      this.#releaseKey(this.#routing);
     }
     this.#attempt?.stop();
     this.#stop.abort(over);

@@ -3,6 +3,7 @@ import type {
   Failure,
   InstanceId,
   ModelCard,
+  Overlap,
   RouteHints,
   RouteReply,
   StreamKey,
@@ -13,6 +14,7 @@ import type { Bus, Chance, Clock, Log } from "@pixii/runtime";
 import { pickFallback } from "../core/fallback_pick.ts";
 import type { GenerationMetrics } from "./generation_metrics.ts";
 import type { ServedModel } from "./model_directory.ts";
+import type { PrefillPlacement } from "./prefill_leg.ts";
 import { QueueWaits } from "./queue_waits.ts";
 import type { WorkerView } from "./worker_view.ts";
 
@@ -42,6 +44,8 @@ export interface Placement {
   /** Prompt tokens that must be computed. */
   readonly prefillTokens: number;
   readonly blocks: number;
+  /** Another worker that computes the prompt. */
+  readonly prefill?: PrefillPlacement;
 }
 
 /**
@@ -161,13 +165,17 @@ export class RouteClient implements Disposable {
     if (reply.kind === "refused") {
       return { isKeySpent: false, placed: undefined, failure: reply.error };
     }
-    const { worker, overlap, blockSize } = reply;
+    const { worker, overlap, blockSize, prefill } = reply;
     this.#options.workers.started(worker.instance);
     const isl = ask.tokens.length;
-    const known = (overlap.device + overlap.host + overlap.disk) * blockSize;
     const blocks = Math.ceil(isl / Math.max(1, blockSize));
-    const prefillTokens = Math.max(0, isl - known);
-    return { isKeySpent: false, placed: { worker, prefillTokens, blocks } };
+    const left = ({ device, host, disk }: Overlap) =>
+      Math.max(0, isl - (device + host + disk) * blockSize);
+    const placed = { worker, prefillTokens: left(overlap), blocks };
+    if (prefill === undefined) return { isKeySpent: false, placed };
+    this.#options.workers.started(prefill.worker.instance);
+    const other = { worker: prefill.worker, prefillTokens: left(prefill.overlap), blocks };
+    return { isKeySpent: false, placed: { ...placed, prefill: other } };
   }
 
   #fallback(ask: RouteAsk, reason: string, isKeySpent: boolean): RouteAnswer {

@@ -39,8 +39,8 @@ export interface StreamOutcome {
 
 /** Receives one stream: `accepted`*, `tokens`*, then `end` exactly once. Called synchronously from the step frame. */
 export interface StreamSink {
-  /** A worker took it; again after a migration. */
-  accepted(worker: WorkerRank): void;
+  /** A worker took it, and another one computes its prompt where that is said; again after a migration. */
+  accepted(worker: WorkerRank, prefill: WorkerRank | undefined): void;
   /** Next output tokens; contiguous over migrations: none lost, none twice. `cached` is known from the first call on. */
   tokens(ids: Uint32Array, logprobs: readonly TokenLogprob[] | undefined, cached: Overlap): void;
   /** Last call. */

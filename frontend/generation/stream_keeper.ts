@@ -1,6 +1,6 @@
 import { encode, fail, limits } from "@pixii/wire";
 import type { InstanceId } from "@pixii/wire";
-import type { Attempt } from "./attempt.ts";
+import type { Followed } from "./followed.ts";
 import type { StreamParts } from "./stream_parts.ts";
 
 /** A stream silent for this long while its worker lives is asked about: the worker may have forgotten it. */
@@ -65,13 +65,13 @@ export class StreamKeeper implements Disposable {
     workers.prune((worker) => inbox.countAt(worker) > 0);
   }
 
-  #askIdle(attempts: readonly Attempt[], nowMs: number): void {
+  #askIdle(attempts: readonly Followed[], nowMs: number): void {
     for (const attempt of attempts) {
       if (attempt.isAccepted && nowMs - attempt.heardMs > idleMs) attempt.resume("idle");
     }
   }
 
-  #lose(worker: InstanceId, attempts: readonly Attempt[]): void {
+  #lose(worker: InstanceId, attempts: readonly Followed[]): void {
     this.#parts.log.warn("a worker is lost", { worker, streams: attempts.length });
     const { error } = fail("worker_lost", "Cannot finish the stream: its worker fell silent");
     for (const attempt of attempts) attempt.abandon(error);

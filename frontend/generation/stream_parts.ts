@@ -1,8 +1,8 @@
 import type { InstanceId, Subjects } from "@pixii/wire";
 import type { Bus, Clock, Log } from "@pixii/runtime";
 import type { DemandCount } from "../core/demand_count.ts";
-import type { Attempt } from "./attempt.ts";
 import type { BusLink } from "./bus_link.ts";
+import type { Followed } from "./followed.ts";
 import type { GenerationMetrics } from "./generation_metrics.ts";
 import type { Inbox } from "./inbox.ts";
 import type { LedgerWriter } from "./ledger_writer.ts";
@@ -21,7 +21,7 @@ export interface StreamParts {
   readonly link: BusLink;
   readonly ledger: LedgerWriter;
   readonly demand: DemandCount;
-  readonly inbox: Inbox<Attempt>;
+  readonly inbox: Inbox<Followed>;
   readonly routes: RouteClient;
 }
 

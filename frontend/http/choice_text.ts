@@ -28,6 +28,8 @@ export class ChoiceText implements StreamSink {
   outputTokens = 0;
   cached: Overlap = { device: 0, host: 0, disk: 0 };
   worker: WorkerRank | undefined;
+  /** Who computes its prompt, where that is another worker. */
+  prefillWorker: WorkerRank | undefined;
   readonly #detokenizer: Detokenizer;
   readonly #stops: StopMatcher;
   readonly #events: ChoiceEvents;
@@ -58,8 +60,9 @@ export class ChoiceText implements StreamSink {
     this.#handle?.cancel();
   }
 
-  accepted(worker: WorkerRank): void {
+  accepted(worker: WorkerRank, prefill: WorkerRank | undefined): void {
     this.worker = worker;
+    this.prefillWorker = prefill;
     if (!this.#isOver) this.#events.begun();
   }
 

@@ -164,8 +164,11 @@ function isDebug(call: Call): boolean {
 function addDebugHeaders(call: Call, run: RequestRun): void {
   if (!isDebug(call)) return;
   const { device, host, disk } = run.usage().cached;
-  const worker = run.choices[0].worker;
+  const { worker, prefillWorker } = run.choices[0];
   if (worker !== undefined) call.headers.set("x-pixii-worker", workerRankText(worker));
+  if (prefillWorker !== undefined) {
+    call.headers.set("x-pixii-prefill-worker", workerRankText(prefillWorker));
+  }
   call.headers.set("x-pixii-cached-tokens", `device=${device},host=${host},disk=${disk}`);
 }
 

@@ -21,6 +21,8 @@ export class ScriptedRouter implements Disposable {
   refuse: Failure | undefined;
   /** Does not answer. */
   isDeaf = false;
+  /** Computes every prompt, where it is set. */
+  prefill: InstanceId | undefined;
   /** Lets every request wait. */
   isFull = false;
   /** Those that wait, until settled. */
@@ -94,7 +96,7 @@ export class ScriptedRouter implements Disposable {
   #decide(request: RouteRequest): Uint8Array {
     const { deny, worker } = request.hints ?? {};
     const open = this.workers.filter((id) =>
-      deny?.includes(id) !== true && (worker === undefined || worker === id)
+      id !== this.prefill && deny?.includes(id) !== true && (worker === undefined || worker === id)
     );
     if (open.length === 0) return refused(fail("no_worker", "Cannot place: none is open").error);
     const chosen = { instance: open[this.#turn++ % open.length], dpRank: 0 };
@@ -102,6 +104,9 @@ export class ScriptedRouter implements Disposable {
     const { requestId, attempt, leg, isl } = request;
     return encode("routeReply", {
       ...{ kind: "decision", worker: chosen, overlap, blockSize: 16 },
+      prefill: this.prefill === undefined
+        ? undefined
+        : { worker: { instance: this.prefill, dpRank: 0 }, overlap },
       record: encode("decisionRecord", {
         ...{ requestId, attempt, leg, isl, model: "scripted", policy: "round-robin" },
         ...{ router: this.id, atMs: 0, blockSize: 16, candidates: [], eligible: open.length },

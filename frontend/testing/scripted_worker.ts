@@ -91,6 +91,10 @@ export class ScriptedWorker {
   /** Every generate request that was read, in order. */
   readonly requests: GenerateRequest[] = [];
   readonly cancelled: string[] = [];
+  /** Words of hand-overs it was told. */
+  readonly words: string[] = [];
+  /** Streams that take over wait until this is set, as if for blocks. */
+  hasBlocks = false;
   readonly renewals: (readonly [number, number])[][] = [];
   resumes = 0;
   readonly streams = new Map<string, ScriptedStream>();
@@ -156,7 +160,8 @@ export class ScriptedWorker {
     this.#step += 1;
     const byFrontend = new Map<InstanceId, (() => void)[]>();
     for (const stream of this.streams.values()) {
-      if (stream.end !== undefined) continue;
+      const isTaking = stream.request.handover?.part === "take";
+      if (stream.end !== undefined || (isTaking && !this.hasBlocks)) continue;
       const firstIndex = stream.made;
       const tokens = this.#advance(stream);
       const { tag, frontend, emitted } = stream.request;
@@ -195,7 +200,8 @@ export class ScriptedWorker {
       else {
         tokens.push(token);
         stream.made += 1;
-        if (stream.made >= stream.request.stop.maxTokens) {
+        const isGiven = stream.request.handover?.part === "give";
+        if (isGiven || stream.made >= stream.request.stop.maxTokens) {
           stream.end = { reason: "length", outputTokens: stream.made };
         }
       }
@@ -268,6 +274,10 @@ export class ScriptedWorker {
     switch (message.op) {
       case "cancel":
         this.cancelled.push(streamKeyText(message));
+        return new Uint8Array();
+      case "handover":
+        this.words.push(message.word);
+        this.hasBlocks = true;
         return new Uint8Array();
       case "renew":
         this.renewals.push(message.streams);

@@ -37,6 +37,7 @@ const stepMs = 10;
 export class RecordingSink implements StreamSink {
   readonly ids: number[] = [];
   readonly workers: InstanceId[] = [];
+  readonly prefillWorkers: InstanceId[] = [];
   readonly outcomes: StreamOutcome[] = [];
   readonly logprobs: (readonly TokenLogprob[] | undefined)[] = [];
   handle: StreamHandle | undefined;
@@ -58,9 +59,13 @@ export class RecordingSink implements StreamSink {
     ];
   }
 
-  accepted(worker: { readonly instance: InstanceId }): void {
+  accepted(
+    worker: { readonly instance: InstanceId },
+    prefill: { readonly instance: InstanceId } | undefined,
+  ): void {
     this.#mustBeOpen("accepted");
     this.workers.push(worker.instance);
+    if (prefill !== undefined) this.prefillWorkers.push(prefill.instance);
   }
 
   tokens(ids: Uint32Array, logprobs: readonly TokenLogprob[] | undefined): void {
