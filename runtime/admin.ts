@@ -16,6 +16,8 @@ export interface AdminPart {
   health(): Health;
   /** Asked at each request, since a service has its routes only once it runs. */
   routes(): NonNullable<Service["adminRoutes"]>;
+  /** What POST requests do, by path. */
+  actions?(): NonNullable<Service["adminActions"]>;
 }
 
 type AdminRoutes = NonNullable<Service["adminRoutes"]>;
@@ -103,6 +105,23 @@ function adminApp(parts: ReadonlyMap<string, AdminPart>, log: Log): Hono {
     const alone = parts.size === 1 ? [...parts.values()][0] : undefined;
     return alone === undefined ? notFound(c) : await answerPart(c, alone, url.pathname, url);
   });
+  app.post("/*", async (c) => {
+    const url = new URL(c.req.url);
+    const [, first, ...rest] = url.pathname.split("/");
+    const named = parts.get(first);
+    const alone = parts.size === 1 ? [...parts.values()][0] : undefined;
+    const actions = (named ?? alone)?.actions?.() ?? {};
+    const path = named === undefined ? url.pathname : "/" + rest.join("/");
+    if (!Object.hasOwn(actions, path)) {
+      return c.json(errorBody("method_not_allowed", "Only GET is served here"), 405);
+    }
+    // A page in a browser cannot send this without asking first, so none can act here.
+    if (c.req.header("content-type") !== "application/json") {
+      const message = "An action wants the header content-type: application/json";
+      return c.json(errorBody("unsupported_media_type", message), 415);
+    }
+    return asJson(c, await actions[path](url));
+  });
   app.all("/*", (c) => c.json(errorBody("method_not_allowed", "Only GET is served here"), 405));
   app.onError((error, c) => {
     log.error("admin request failed", { path: c.req.path, error });
@@ -123,7 +142,10 @@ async function answerPart(
   const routes = part.routes();
   const name = routeName(routes, path);
   if (name === undefined) return notFound(c);
-  const answer = await routes[name](url);
+  return asJson(c, await routes[name](url));
+}
+
+function asJson(c: Context, answer: unknown): Response {
   if (!(answer instanceof RouteAnswer)) return c.json(answer as Record<string, unknown>);
   return c.json(answer.body, answer.status as 404);
 }

@@ -24,6 +24,7 @@ function partOf(name: ServiceName, health: () => Health["status"]): AdminPart {
         throw new Error("no such luck");
       },
     }),
+    actions: () => ({ "/clear": (url) => ({ cleared: url.searchParams.get("what") }) }),
   };
 }
 
@@ -56,6 +57,13 @@ Deno.test("AdminServer answers for a service that is alone at the root and below
     assert.deepEqual(await get(`${base}/plan/8`), [404, '{"gone":1}']);
     assert.equal((await get(`${base}/nothing`))[0], 404);
     assert.equal((await get(`${base}/plan`, { method: "POST" }))[0], 405);
+    assert.equal((await get(`${base}/clear`))[0], 404);
+    assert.equal((await get(`${base}/clear`, { method: "POST" }))[0], 415);
+    const headers = { "content-type": "application/json" };
+    assert.deepEqual(
+      await get(`${base}/clear?what=all`, { method: "POST", headers }),
+      [200, '{"cleared":"all"}'],
+    );
     const [broken, text] = await get(`${base}/broken`);
     assert.equal(broken, 500);
     assert.ok(!text.includes("no such luck"));

@@ -53,6 +53,11 @@ export interface Service extends AsyncDisposable {
    * not 200. A name that ends in `/*` takes every path below it.
    */
   readonly adminRoutes?: Readonly<Record<string, (url: URL) => unknown | Promise<unknown>>>;
+  /**
+   * What POST requests to the admin port do, by path, as `adminRoutes` answer. A request has to say
+   * `content-type: application/json`, so that no page in a browser can send one.
+   */
+  readonly adminActions?: Readonly<Record<string, (url: URL) => unknown | Promise<unknown>>>;
   /** Takes no new work, finishes what runs; resolves when idle or when `signal` aborts. */
   drain(signal: AbortSignal): Promise<void>;
   /** For the ready file and the log: `{ "url": "http://127.0.0.1:8000" }`. */

@@ -156,6 +156,10 @@ class ServiceLife implements RunningService, AdminPart {
     return this.#service?.adminRoutes ?? {};
   }
 
+  actions(): NonNullable<Service["adminActions"]> {
+    return this.#service?.adminActions ?? {};
+  }
+
   health(): Health {
     const health = this.#service?.health() ?? { status: "starting" as const, details: {} };
     return this.#isDraining ? { ...health, status: "draining" } : health;

@@ -6,6 +6,9 @@ import { tiers } from "./kv_events.ts";
 /** Most blocks of one audit. */
 export const mostAuditBlocks = 256;
 
+/** Most blocks of one prefetch. */
+export const mostPrefetchBlocks = 4_096;
+
 /** Everything sent to `ctl.<id>`, told apart by `op`. */
 export const control = z.discriminatedUnion("op", [
   /** End this stream; published, no reply; cancelling an unknown stream is no error. */
@@ -48,6 +51,20 @@ export const control = z.discriminatedUnion("op", [
     tier: z.enum(tiers),
     hi: bytes(4, 4 * mostAuditBlocks),
     lo: bytes(4, 4 * mostAuditBlocks),
+  }),
+  /**
+   * router -> kvbm, published: a request that waits will ask for these blocks: they are brought to the host tier and kept
+   * there for some seconds. RouteHashes in two lists of u32 LE of equal length, first block first.
+   */
+  z.object({
+    op: z.literal("prefetch"),
+    model: modelHash,
+    hi: bytes(4, 4 * mostPrefetchBlocks),
+    lo: bytes(4, 4 * mostPrefetchBlocks),
+    /** Another block manager that holds them, where this one does not. */
+    from: instanceId.optional(),
+    /** Of the request: of no use after it. */
+    remainingMs: count,
   }),
   /**
    * router -> router, request: freezes what the asked one knows (index and ledger); the reply is a `SnapshotHead` of a

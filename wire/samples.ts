@@ -165,6 +165,10 @@ const moreControls: Readonly<Record<string, Message<"control">>> = {
   },
   peer: { op: "peer-snapshot", from: instance },
   handover: { op: "handover", ...key, word: "lost" },
+  prefetch: {
+    ...{ op: "prefetch", model, from: instance, remainingMs: 5_000 },
+    ...{ hi: new Uint8Array([1, 0, 0, 0]), lo: new Uint8Array([2, 0, 0, 0]) },
+  },
 };
 
 /** Bytes (or text, for registry records) of one sample of every message kind, by golden file name. */
