@@ -1,0 +1,32 @@
+/** Flags of one run of a sweep. */
+export type SweepFlags = readonly string[];
+
+/**
+ * The cluster of one seed of a sweep: small, and another for every seed, so that a sweep meets one and several of
+ * everything, caches that are roomy and caches that are not. `draw`: uniform in [0, 1).
+ */
+export function sweepFlags(
+  options: { readonly seed: number; readonly minutes: number; readonly draw: () => number },
+): SweepFlags {
+  const { seed, minutes, draw } = options;
+  const pick = <T>(choices: readonly T[]): T => choices[Math.floor(draw() * choices.length)];
+  const values = {
+    workers: pick([1, 2, 2, 3]),
+    frontends: pick([1, 1, 2]),
+    routers: pick([1, 1, 1, 2]),
+    ranks: pick([1, 1, 1, 2]),
+    blocks: pick([40, 64, 192, 1024]),
+    "max-seqs": pick([2, 4, 8]),
+    rate: pick([0.1, 0.3, 0.8]),
+    output: pick([16, 64, 160]),
+    "fault-every": pick(["3s", "8s", "20s"]),
+  };
+  const policy = pick(["kv", "kv", "ttft", "round-robin", "least-loaded"]);
+  return [
+    ...["--seed", `${seed}`, "--minutes", `${minutes}`, "--faults", "all"],
+    ...Object.entries(values).flatMap(([name, value]) => [`--${name}`, `${value}`]),
+    ...["--router", `policy=${policy}`],
+    // Slow engines have streams that live through faults, at few steps.
+    ...["--worker", `sim.speed=${pick([0.05, 0.1, 0.3])}`],
+  ];
+}

@@ -1,0 +1,286 @@
+import { seededChance, VirtualClock } from "@pixii/runtime";
+import type { Chance } from "@pixii/runtime";
+import { TokenSource } from "@pixii/workers/sim";
+import type { SimVocabulary } from "@pixii/workers/sim";
+import { greedySampling } from "@pixii/wire";
+import { promptOf } from "./core/sim_trace.ts";
+import type { SimRequest, SimTrace } from "./core/sim_trace.ts";
+import { faultText } from "./core/fault.ts";
+import type { Fault } from "./core/fault.ts";
+import { mixSeed } from "./core/mix_seed.ts";
+import { inlineDigest } from "./inline_digest.ts";
+import { RequestWatch } from "./request_watch.ts";
+import type { RequestStory } from "./request_watch.ts";
+import { restProblems } from "./rest_checks.ts";
+import { drainMs, SimCluster } from "./sim_cluster.ts";
+import { SimLog } from "./sim_log.ts";
+import { simModel } from "./sim_shape.ts";
+import type { SimShape } from "./sim_shape.ts";
+import { StandingChecks } from "./standing_checks.ts";
+import { SimViolation } from "./violation.ts";
+
+/** A run: what there is, what is asked, what goes wrong. */
+export interface SimPlan {
+  readonly shape: SimShape;
+  readonly trace: SimTrace;
+  readonly faults: readonly Fault[];
+  readonly vocabulary: SimVocabulary;
+  /** Gets every line of the log. */
+  readonly write?: (line: string) => void;
+}
+
+/** What came of a run. */
+export interface SimResult {
+  /** The first promise that was broken, where one was. */
+  readonly violation: SimViolation | undefined;
+  readonly stories: readonly RequestStory[];
+  /** Requests that found no frontend. */
+  readonly refused: number;
+  readonly messages: number;
+  readonly steps: number;
+  readonly virtualMs: number;
+  readonly digest: string;
+  /** The last lines of the log. */
+  readonly recent: readonly string[];
+}
+
+/** Before the first request and the first fault, everything starts. */
+export const startMs = 2_000;
+/** After the end the books must be empty within this. */
+const restMs = 75_000;
+/** Looks at the books at rest. */
+const restLookMs = 2_500;
+/** A request may be over this late: its frontend may stand still at its deadline. */
+const overdueMs = 10_000;
+/** How long every frontend is given to serve when all is well again. */
+const probeMs = 30_000;
+/** A fault that is over excuses errors for so long: leases end, breakers close, programs find each other. */
+const recoveryMs = 15_000;
+
+/** Runs a plan to its end, or to the first promise broken. The same plan gives the same log, byte for byte. */
+export async function runSim(plan: SimPlan): Promise<SimResult> {
+  using _inline = inlineDigest();
+  return await new SimRun(plan).run();
+}
+
+class SimRun {
+  readonly #plan: SimPlan;
+  readonly #clock: VirtualClock;
+  readonly #log: SimLog;
+  readonly #cluster: SimCluster;
+  readonly #checks: StandingChecks;
+  readonly #chance: Chance;
+  readonly #live = new Map<string, Set<RequestWatch>>();
+  readonly #stories: RequestStory[] = [];
+  #violation: SimViolation | undefined;
+  #refused = 0;
+  #asked = 0;
+
+  constructor(plan: SimPlan) {
+    this.#plan = plan;
+    const { shape, vocabulary, write } = plan;
+    this.#clock = new VirtualClock({ afterStep: () => this.#afterStep() });
+    this.#log = new SimLog(this.#clock, write);
+    this.#chance = seededChance(mixSeed(shape.seed, "clients"));
+    const broken = (message: string) => this.#broken(message);
+    this.#cluster = new SimCluster({
+      ...{ shape, clock: this.#clock, log: this.#log, vocabulary, broken },
+      onFrontendGone: (name) => this.#frontendGone(name),
+    });
+    this.#checks = new StandingChecks({
+      ...{ cluster: this.#cluster, liveAt: (name) => this.#liveAt(name).size, broken },
+      ...{ mostQueued: shape.mostQueued, mostAtRank: shape.mostAtRank },
+    });
+  }
+
+  async run(): Promise<SimResult> {
+    try {
+      await this.#play();
+    } catch (error) {
+      if (!(error instanceof SimViolation)) throw error;
+      this.#violation ??= error;
+    }
+    return {
+      ...{ violation: this.#violation, stories: this.#stories, refused: this.#refused },
+      ...{ messages: this.#log.messages, steps: this.#checks.steps },
+      ...{ virtualMs: this.#clock.nowMs(), digest: this.#log.digest, recent: this.#log.recent },
+    };
+  }
+
+  async #play(): Promise<void> {
+    const { shape: { minutes, deadlineMs }, faults } = this.#plan;
+    for (const program of this.#cluster.programs) program.start();
+    this.#arrive(0);
+    for (const fault of faults) this.#clock.timer(startMs + fault.atMs, () => this.#begin(fault));
+    await this.#clock.advance(startMs + minutes * 60_000);
+    const ends = faults.map(({ atMs, forMs }) => startMs + atMs + forMs);
+    await this.#clock.advance(Math.max(0, Math.max(0, ...ends) - this.#clock.nowMs()));
+    const untilMs = this.#clock.nowMs() + deadlineMs + overdueMs;
+    while (this.#liveCount() > 0 && this.#clock.nowMs() < untilMs) await this.#clock.advance(500);
+    if (this.#liveCount() > 0) this.#broken(`${this.#liveCount()} requests never end`);
+    await this.#rest();
+    await this.#probe();
+    this.#checks.integrity();
+    if (this.#violation !== undefined) throw this.#violation;
+  }
+
+  /** Waits until nothing is left, and says what is where that takes too long. */
+  async #rest(): Promise<void> {
+    let problems: readonly string[] = [];
+    for (let waitedMs = 0; waitedMs < restMs; waitedMs += restLookMs) {
+      await this.#clock.advance(restLookMs);
+      problems = await restProblems(this.#cluster);
+      if (problems.length === 0) return;
+    }
+    this.#broken(`at rest for ${restMs / 1000} s, and ${problems.join("; ")}`);
+    throw this.#violation!;
+  }
+
+  /** Every frontend serves again. */
+  async #probe(): Promise<void> {
+    const prompt = { atMs: 0, inputTokens: 65, outputTokens: 3, blocks: [1] };
+    const watches = this.#cluster.frontends().map(({ name }) => this.#ask(name, prompt, true));
+    await this.#clock.advance(probeMs);
+    const waiting = watches.filter((one) => one?.isLive ?? true).length;
+    if (waiting > 0) this.#broken(`${waiting} frontends do not serve although all is well again`);
+  }
+
+  #arrive(index: number): void {
+    const { requests } = this.#plan.trace;
+    if (index >= requests.length) return;
+    const request = requests[index];
+    if (request.atMs >= this.#plan.shape.minutes * 60_000) return;
+    this.#clock.timer(startMs + request.atMs - this.#clock.nowMs(), () => {
+      const frontends = this.#cluster.frontends();
+      if (frontends.length === 0) this.#refused += 1;
+      else this.#ask(frontends[this.#chance.u32() % frontends.length].name, request, false);
+      this.#arrive(index + 1);
+    });
+  }
+
+  /** Sends a request; nothing where the frontend knows no model yet. */
+  #ask(frontend: string, request: SimRequest, isProbe: boolean): RequestWatch | undefined {
+    const { shape, vocabulary, trace } = this.#plan;
+    const { directory, generator } = this.#cluster.frontend(frontend)!;
+    const chance = this.#chance;
+    const [id, temperature] = [chance.requestId(), chance.u32() % 2];
+    const model = directory.find(simModel);
+    if (model === undefined) {
+      this.#refused += 1;
+      return undefined;
+    }
+    const tokens = promptOf(request, {
+      ...{ blockTokens: trace.blockTokens, vocabSize: vocabulary.vocabSize },
+      salt: ++this.#asked,
+    }).subarray(0, model.contextLength - 1);
+    const maxTokens = Math.min(request.outputTokens, model.contextLength - tokens.length);
+    const sampling = { ...greedySampling, seedHi: chance.u32(), seedLo: chance.u32(), temperature };
+    const { plain } = vocabulary;
+    const hasStop = !isProbe && chance.float() < shape.stops;
+    const stopTokenIds = hasStop ? [plain.rest[chance.u32() % plain.rest.length]] : [];
+    const stop = { maxTokens, minTokens: 0, stopTokenIds, ignoreEos: true };
+    const nowMs = this.#clock.nowMs();
+    const deadlineMs = nowMs + shape.deadlineMs;
+    const source = new TokenSource({
+      ...{ prompt: tokens, choice: 0, sampling, stop, plain, eosTokenIds: [] },
+    });
+    const watch = new RequestWatch({
+      ...{ id, promptTokens: tokens.length, maxTokens, stopTokens: stopTokenIds, source },
+      ...{ startMs: nowMs, deadlineMs, mayFail: () => !isProbe && this.#isHit(nowMs) },
+    }, {
+      nowMs: () => this.#clock.nowMs(),
+      broken: (message) => this.#broken(message),
+      ended: (ended, story) => {
+        this.#liveAt(frontend).delete(ended);
+        if (!isProbe) this.#ended(frontend, story);
+      },
+    });
+    this.#liveAt(frontend).add(watch);
+    this.#log.line(`ask ${frontend} ${id} ${tokens.length} tokens, ${maxTokens} wanted`);
+    const handle = generator.start({
+      ...{ requestId: id, model, tokens, choice: 0, sampling, stop, tenantSalt: "", hints: {} },
+      deadlineMs,
+    }, watch);
+    if (!isProbe && chance.float() < shape.cancels) {
+      const { clock } = this.#cluster.program(frontend).life!;
+      clock.timer(chance.float() ** 3 * 5_000, () => {
+        if (!watch.isLive) return;
+        watch.isCancelled = true;
+        handle.cancel();
+      });
+    }
+    return watch;
+  }
+
+  /** True where a fault was in force, or not long over, at some time from `fromMs` until now. */
+  #isHit(fromMs: number): boolean {
+    const untilMs = this.#clock.nowMs() - startMs;
+    return this.#plan.faults.some(({ atMs, forMs, kind }) => {
+      // A program that is told to stop has time to drain before it is away.
+      const awayMs = forMs + (kind === "restart" ? drainMs : 0) + recoveryMs;
+      return atMs <= untilMs && atMs + awayMs >= fromMs - startMs;
+    });
+  }
+
+  #ended(frontend: string, story: RequestStory): void {
+    this.#stories.push(story);
+    const { id, end, tokens, attempts } = story;
+    this.#log.line(`end ${frontend} ${id} ${end} ${tokens} tokens, ${attempts} attempts`);
+  }
+
+  #frontendGone(name: string): void {
+    for (const watch of [...this.#liveAt(name)]) watch.lose();
+  }
+
+  #begin(fault: Fault): void {
+    const { kind, target, forMs, amount } = fault;
+    const { network } = this.#cluster;
+    const program = this.#cluster.program(target);
+    this.#log.line(`fault ${faultText(fault)}`);
+    const after = (then: () => void) => void this.#clock.timer(forMs, then);
+    if (kind === "kill") {
+      program.kill(amount > 0);
+      after(() => program.start());
+    } else if (kind === "restart") {
+      program.stop(() => after(() => program.start()));
+    } else if (kind === "slow") {
+      const clock = program.life?.clock;
+      clock?.stop();
+      after(() => clock?.goOn());
+    } else {
+      const life = kind === "partition" ? program.life : undefined;
+      network.begin(fault);
+      if (amount === 0) life?.bus.disconnect();
+      life?.registry.disconnect();
+      after(() => {
+        network.end(fault);
+        if (life === undefined || life.clock.isDead) return;
+        life.bus.reconnect();
+        life.registry.reconnect();
+      });
+    }
+  }
+
+  #afterStep(): void {
+    this.#checks.step();
+    if (this.#violation !== undefined) throw this.#violation;
+  }
+
+  #broken(message: string): void {
+    if (this.#violation !== undefined) return;
+    this.#violation = new SimViolation(message, this.#clock.nowMs());
+    this.#log.line(`broken: ${message}`);
+  }
+
+  #liveAt(frontend: string): Set<RequestWatch> {
+    let live = this.#live.get(frontend);
+    if (live === undefined) this.#live.set(frontend, live = new Set());
+    return live;
+  }
+
+  #liveCount(): number {
+    let count = 0;
+    for (const live of this.#live.values()) count += live.size;
+    return count;
+  }
+}

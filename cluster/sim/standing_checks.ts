@@ -1,0 +1,81 @@
+import type { SimCluster } from "./sim_cluster.ts";
+
+/** Between two full looks into all books. */
+export const stepsPerIntegrity = 1_000;
+
+/** What a look after a step needs. */
+export interface StandingParts {
+  readonly cluster: SimCluster;
+  /** Streams that a frontend's clients wait for. */
+  readonly liveAt: (frontend: string) => number;
+  /** Most requests that wait in a router, most places and waiting places of a rank. */
+  readonly mostQueued: number;
+  readonly mostAtRank: number;
+  broken(message: string): void;
+}
+
+/**
+ * What holds at every moment. After each step one program is looked at, in turn, at a cost that does not grow with what
+ * it holds; every `stepsPerIntegrity` steps every book of every core is added up.
+ */
+export class StandingChecks {
+  readonly #parts: StandingParts;
+  #steps = 0;
+  #turn = 0;
+
+  constructor(parts: StandingParts) {
+    this.#parts = parts;
+  }
+
+  /** Steps so far. */
+  get steps(): number {
+    return this.#steps;
+  }
+
+  /** A step was made. */
+  step(): void {
+    const { programs } = this.#parts.cluster;
+    this.#turn = (this.#turn + 1) % programs.length;
+    this.#look(programs[this.#turn].name);
+    if (++this.#steps % stepsPerIntegrity === 0) this.integrity();
+  }
+
+  /** Adds up every book. */
+  integrity(): void {
+    const { cluster, broken } = this.#parts;
+    for (const { name } of cluster.programs) {
+      try {
+        cluster.router(name)?.state.checkIntegrity();
+        for (const engine of cluster.engines(name) ?? []) engine.checkIntegrity();
+      } catch (error) {
+        broken(`the books of ${name} do not add up: ${(error as Error).message}`);
+      }
+    }
+  }
+
+  #look(name: string): void {
+    const { cluster, liveAt, mostQueued, mostAtRank, broken } = this.#parts;
+    if (name.startsWith("frontend")) {
+      const live = cluster.frontend(name)?.generator.live ?? liveAt(name);
+      if (live !== liveAt(name)) {
+        broken(`${name} counts ${live} live streams, its clients wait for ${liveAt(name)}`);
+      }
+    } else if (name.startsWith("router")) {
+      const inside = cluster.router(name);
+      if (inside === undefined) return;
+      if (inside.desk.size > mostQueued) broken(`${name} lets ${inside.desk.size} requests wait`);
+      const { usedBytes, capacityBytes } = inside.state.streams.budget;
+      if (usedBytes > capacityBytes) {
+        broken(`the index of ${name} takes ${usedBytes} of ${capacityBytes} bytes`);
+      }
+    } else {
+      for (const engine of cluster.engines(name) ?? []) {
+        const { running, waiting, activeBlocks, cachedBlocks, totalBlocks } = engine.load();
+        if (running + waiting > mostAtRank) broken(`${name} took ${running + waiting} streams`);
+        if (activeBlocks + cachedBlocks > totalBlocks) {
+          broken(`${name} holds ${activeBlocks + cachedBlocks} of ${totalBlocks} blocks`);
+        }
+      }
+    }
+  }
+}
