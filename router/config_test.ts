@@ -7,7 +7,10 @@ import { configOf, instanceOf } from "./testing/samples.ts";
 Deno.test("the defaults are the cost of the design", () => {
   assert.deepEqual(rulesOf(configOf(), instanceOf(1)), {
     ...{ router: instanceOf(1), policy: "kv", hungStepMs: 30_000, sessionTtlMs: 600_000 },
-    ...{ indexBytes: 536_870_912, keptDecisions: 1_024, split: undefined },
+    ...{ indexBytes: 536_870_912, keptDecisions: 1_024 },
+    split: {
+      ...{ mode: "auto", maxLocalPrefillLength: 512, maxPrefillQueueSize: 8, patience: 2 },
+    },
     busy: { waitingPerRank: 192, prefillTokens: 0, blocks: 0 },
     kv: {
       ...{ temperature: 0, prefillScale: 1, activeWeight: 0 },

@@ -85,31 +85,43 @@ export const queueOptions = {
 
 /** Options about splitting prefill from decode. */
 export const splitOptions = {
-  "split.mode": option.choice(["off", "advise"], {
-    fallback: "off",
+  "split.mode": option.choice(["off", "advise", "auto", "always"], {
+    fallback: "auto",
     help:
-      "advise: decisions name the prefill worker that should compute the prompt; engines do not hand over yet, so nothing else follows.",
+      "Whether workers of role prefill compute prompts for others: auto = where it pays, always = wherever one can, advise = only said in decisions.",
   }),
-  "split.max-local-prefill": option.integer({
+  "split.max-local-prefill-length": option.integer({
     fallback: 512,
     min: 0,
     max: 10_000_000,
-    help: "Prompt tokens to compute that stay with the decode worker.",
+    help:
+      "Prompt tokens to compute that stay with the decode worker (max_local_prefill_length of Dynamo).",
   }),
-  "split.max-prefill-queue": option.integer({
-    fallback: 65_536,
+  "split.max-prefill-queue-size": option.integer({
+    fallback: 8,
     min: 0,
-    max: 1_000_000_000,
-    help: "A prefill worker with more prompt tokens waiting gets no more.",
+    max: 1_000_000,
+    help:
+      "A prefill worker with so many prompts waiting gets no more (max_prefill_queue_size of Dynamo).",
+  }),
+  "split.patience": option.number({
+    fallback: 2,
+    min: 0,
+    max: 1_000,
+    help:
+      "auto: a prompt is not split where its first token would come so many times later than without.",
   }),
 } as const;
 
 /** What the core needs of the config about splitting; nothing where it is off. */
 export function splitRulesOf(config: ConfigOf<typeof splitOptions>): SplitRules | undefined {
-  if (config["split.mode"] === "off") return undefined;
+  const mode = config["split.mode"];
+  if (mode === "off") return undefined;
   return {
-    maxLocalPrefillTokens: config["split.max-local-prefill"],
-    maxQueueTokens: config["split.max-prefill-queue"],
+    mode,
+    maxLocalPrefillLength: config["split.max-local-prefill-length"],
+    maxPrefillQueueSize: config["split.max-prefill-queue-size"],
+    patience: config["split.patience"],
   };
 }
 

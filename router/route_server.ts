@@ -101,7 +101,9 @@ export class RouteServer implements Disposable {
     const { rank, overlap, prefill } = outcome.decision;
     const { worker, card: { blockSize } } = rank;
     this.#count(request, outcome.decision);
-    return { kind: "decision", worker, overlap, blockSize, record: noRecord, prefill };
+    const decision = { kind: "decision" as const, worker, overlap, blockSize, record: noRecord };
+    if (prefill?.acts !== true) return decision;
+    return { ...decision, prefill: { worker: prefill.worker, overlap: prefill.overlap } };
   }
 
   #refusal(error: Failure): RouteReply {

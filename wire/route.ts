@@ -103,6 +103,8 @@ export const decisionRecord = z.object({
   stateVersion: count,
   /** Who could compute the prompt for the chosen worker, where splitting it off was found to pay. */
   prefill: workerRank.optional(),
+  /** Whether it was asked to (else it is advice), and what was weighed: predicted milliseconds until the first token. */
+  split: z.object({ acts: z.boolean(), localMs: finite, splitMs: finite, tokens: u32 }).optional(),
 });
 /** Why this worker. */
 export type DecisionRecord = z.infer<typeof decisionRecord>;
@@ -116,7 +118,7 @@ export const routeReply = z.discriminatedUnion("kind", [
     blockSize: u32,
     /** An encoded `decisionRecord`: read only by whoever explains the decision, so the way of a request does not pay for it. */
     record: bytes(),
-    /** Who could compute the prompt, where splitting it off was found to pay. No engine hands over yet. */
+    /** Who computes the prompt, where it is split off: the frontend sends both a leg; both are booked. */
     prefill: z.object({ worker: workerRank, overlap }).optional(),
   }),
   z.object({ kind: z.literal("refused"), error: failure }),

@@ -15,6 +15,7 @@ import type { ChoiceInput } from "./choose.ts";
 import { inputBytes, scoredOf } from "./decision_inputs.ts";
 import type { DecisionInputs } from "./decision_inputs.ts";
 import type { Scored } from "./scored.ts";
+import type { PrefillPlace } from "./split.ts";
 
 /** Most candidates of a record. */
 const mostCandidates = 16;
@@ -35,8 +36,8 @@ export interface DecisionPlace {
   readonly wallMs?: number;
   readonly stateVersion: number;
   readonly queuedMs?: number;
-  /** Who could compute the prompt instead. */
-  prefill?: WorkerRank;
+  /** Who computes the prompt instead, or could. */
+  prefill?: PrefillPlace;
 }
 
 /** What `DecisionTrace` is made of; everything is kept as it is and must not change. */
@@ -120,7 +121,7 @@ export class DecisionTrace {
         candidates: bestFirst(looked, chosen),
         ...{ eligible: all.length, chosen: chosen.rank.worker, chance: [...this.#chance] },
         stateVersion,
-        ...(place.prefill === undefined ? {} : { prefill: place.prefill }),
+        ...(place.prefill === undefined ? {} : splitOf(place.prefill)),
       },
       ...{ modelHash: model.hash, frontend },
       ...(hints?.clientId === undefined ? {} : { clientId: hints.clientId }),
@@ -135,6 +136,12 @@ export class DecisionTrace {
       ...(outcome === undefined ? {} : { outcome }),
     };
   }
+}
+
+function splitOf(
+  { worker, acts, localMs, splitMs, tokens }: PrefillPlace,
+): Pick<DecisionRecord, "prefill" | "split"> {
+  return { prefill: worker, split: { acts, localMs, splitMs, tokens } };
 }
 
 /** Numbers of a list, one at a time; behind its end, 0. */

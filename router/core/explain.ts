@@ -42,6 +42,7 @@ export function explainDecision(report: DecisionReport): string[] {
     "",
     `Why ${chosenText}`,
     ...indent(whyLines(view)),
+    ...section("Who computes the prompt", splitLines(report)),
     ...section("Why not the others", othersLines(view)),
     ...section("What would have changed it", changeLines(view)),
     ...section("Could not take it", excludedLines(report)),
@@ -66,6 +67,20 @@ function headLines({ record, clientId, wallMs, queuedMs }: DecisionReport): stri
       count(record.isl, "prompt token")
     }, policy ${record.policy}, router ${record.router}, state ${record.stateVersion}`,
     ...queued,
+  ];
+}
+
+function splitLines({ record: { prefill, split } }: DecisionReport): string[] {
+  if (prefill === undefined || split === undefined) return [];
+  const { acts, localMs, splitMs, tokens } = split;
+  const who = workerWords(prefill);
+  return [
+    acts
+      ? `${who} computes ${count(tokens, "prompt token")} and hands them over.`
+      : `${who} should compute ${
+        count(tokens, "prompt token")
+      } (--split-mode advise: it does not).`,
+    `First token foreseen after ${num(splitMs)} ms; where it is decoded, after ${num(localMs)} ms.`,
   ];
 }
 

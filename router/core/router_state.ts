@@ -1,4 +1,4 @@
-import { decodeKvEvents, fail, KvEventsHead, ok, workerRankText } from "@pixii/wire";
+import { decodeKvEvents, fail, KvEventsHead, ok, otherLeg, workerRankText } from "@pixii/wire";
 import type {
   InstanceId,
   KvEventBatch,
@@ -118,8 +118,8 @@ export class RouterState implements DecisionGround {
     }
     const decision = decide(served, request, { ground: this, moment });
     if (!decision.ok) return decision;
-    this.#book(request, decision.value, moment.nowMs);
     this.#split(served, request, { decision: decision.value, nowMs: moment.nowMs });
+    this.#book(request, decision.value, moment.nowMs);
     served.turn += 1;
     decision.value.rank.lastTurn = served.turn;
     const { rank, overlap } = decision.value;
@@ -199,7 +199,7 @@ export class RouterState implements DecisionGround {
     const place = prefillPlace(model, request, { ground: this, rules, decode: decision, nowMs });
     if (place === undefined) return;
     decision.prefill = place;
-    decision.trace.place.prefill = place.worker;
+    decision.trace.place.prefill = place;
   }
 
   /** Key of the only rank that may serve the request: the one its hard session is bound to. */
@@ -227,14 +227,20 @@ export class RouterState implements DecisionGround {
   }
 
   #book(request: RouteRequest, decision: Decision, nowMs: number): void {
-    const { rank, overlap } = decision;
+    const { rank, overlap, prefill } = decision;
     const { blockSize } = rank.card;
     const known = (overlap.device + overlap.host + overlap.disk) * blockSize;
-    this.ledger.decide(request, {
-      ...{ worker: rank.worker, frontend: request.frontend },
-      prefillTokens: Math.max(0, request.isl - known),
-      blocks: Math.ceil(request.isl / blockSize),
-    }, nowMs);
+    const { frontend } = request;
+    const blocks = Math.ceil(request.isl / blockSize);
+    const isSplit = prefill?.acts === true;
+    const prefillTokens = isSplit ? 0 : Math.max(0, request.isl - known);
+    this.ledger.decide(request, { worker: rank.worker, frontend, prefillTokens, blocks }, nowMs);
+    if (isSplit) {
+      const { requestId, attempt, leg } = request;
+      const key = { requestId, attempt, leg: otherLeg(leg) };
+      const { worker, tokens } = prefill;
+      this.ledger.decide(key, { worker, frontend, prefillTokens: tokens, blocks }, nowMs);
+    }
     this.#stateVersion += 1;
     const { hints } = request;
     if (hints?.session !== undefined) {

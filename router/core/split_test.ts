@@ -10,13 +10,17 @@ import {
   storedOf,
 } from "../testing/samples.ts";
 import { hear, putCard, stateOf } from "../testing/state_of.ts";
+import { explainDecision } from "./explain.ts";
 import type { RouterState } from "./router_state.ts";
+import type { SplitRules } from "./split.ts";
 
-const split = { maxLocalPrefillTokens: 100, maxQueueTokens: 500 };
+const split: SplitRules = {
+  ...{ mode: "auto", maxLocalPrefillLength: 100, maxPrefillQueueSize: 2, patience: 2 },
+};
 
 /** Decode worker 1 and prefill workers 2 and 3. */
-function stateWith(more: Partial<ModelCard> = {}): RouterState {
-  const state = stateOf(1, { split });
+function stateWith(more: Partial<ModelCard> = {}, rules: Partial<SplitRules> = {}): RouterState {
+  const state = stateOf(1, { split: { ...split, ...rules } });
   for (const number of [2, 3]) {
     putCard(state, cardOf(number, { role: "prefill", ...more }));
     hear(state, number, { role: "prefill" });
@@ -24,9 +28,12 @@ function stateWith(more: Partial<ModelCard> = {}): RouterState {
   return state;
 }
 
-function place(state: RouterState, ask: { blocks?: number; hints?: RouteHints } = {}) {
-  const { blocks = 10, hints } = ask;
-  const decision = state.route(modelHash, routeOf(1, { blocks, hints }), {
+function place(
+  state: RouterState,
+  ask: { blocks?: number; hints?: RouteHints; number?: number } = {},
+) {
+  const { blocks = 10, hints, number = 1 } = ask;
+  const decision = state.route(modelHash, routeOf(number, { blocks, hints }), {
     ...{ nowMs: 10, draw: () => 0 },
   });
   assert.ok(decision.ok);
@@ -55,13 +62,58 @@ Deno.test("a short prompt, or one that the decode worker holds, stays there", ()
   assert.equal(place(state), undefined);
 });
 
-Deno.test("prefill workers that are full, silent, draining or strangers get nothing", () => {
+Deno.test("prefill workers that are full, draining or without a way to hand over get nothing", () => {
+  const state = stateWith({}, { patience: 1_000 });
+  const at = (number: number) => place(state, { number });
+  // Each takes its share, until so many wait at both.
+  assert.deepEqual([1, 2, 3, 4].map(at).sort(), [2, 2, 3, 3]);
+  assert.equal(at(5), undefined);
+  const draining = stateWith();
+  busy(draining, 2, { draining: true });
+  assert.equal(place(draining), 3);
+  assert.equal(place(stateWith({ layoutFingerprint: "another" })), undefined);
+  assert.equal(place(stateWith({ engine: "llama" })), undefined);
+});
+
+Deno.test("llama workers hand over where they share a kvbm", () => {
+  const kvbm = instanceOf(99);
+  for (
+    const [mine, others, expected] of [[kvbm, kvbm, 2], [kvbm, instanceOf(98), undefined]] as const
+  ) {
+    const state = stateWith({ engine: "llama", kvbm: others });
+    putCard(state, cardOf(1, { engine: "llama", kvbm: mine }));
+    assert.equal(place(state), expected);
+  }
+});
+
+Deno.test("a split books both legs, the prompt's tokens where they are computed; advice books nothing more", () => {
   const state = stateWith();
-  // What only one report tells of is not believed.
-  for (let i = 0; i < 3; i++) busy(state, 2, { prefillTokens: 501, waiting: 1 });
-  assert.equal(place(state), 3);
-  busy(state, 3, { draining: true });
-  assert.equal(place(state), undefined);
+  place(state);
+  const load = (number: number) => state.ledger.loadOf(`${instanceOf(number)}.0`)!;
+  assert.deepEqual([load(1).bookings, load(1).prefillTokens], [1, 0]);
+  assert.deepEqual([load(2).bookings, load(2).prefillTokens], [1, 160]);
+  state.checkIntegrity();
+  const advised = stateWith({}, { mode: "advise" });
+  assert.equal(place(advised), 2);
+  assert.equal(advised.ledger.size, 1);
+});
+
+Deno.test("a prompt that waiting prompts would hold up longer than computing it here is not split, unless always", () => {
+  for (const [mode, expected] of [["auto", undefined], ["always", 2]] as const) {
+    const state = stateWith({}, { mode, patience: 2, maxPrefillQueueSize: 100 });
+    for (const number of [2, 3]) {
+      for (let i = 0; i < 3; i++) busy(state, number, { prefillTokens: 5_000, waiting: 1 });
+    }
+    assert.equal(place(state), expected, mode);
+  }
+});
+
+Deno.test("always splits short prompts too, and explain says who computes", () => {
+  const state = stateWith({}, { mode: "always" });
+  assert.equal(place(state, { blocks: 1 }), 2);
+  const [kept] = state.decisions.latest({ most: 1 });
+  const text = explainDecision(kept.report()).join("\n");
+  assert.match(text, /Who computes the prompt\n  .* computes 16 prompt tokens and hands them over/);
 });
 
 Deno.test("a hint pins the prefill worker, and one that is gone is not replaced", () => {
