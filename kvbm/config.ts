@@ -1,5 +1,6 @@
 import { commonOptions, option } from "@pixii/runtime";
 import type { ConfigOf } from "@pixii/runtime";
+import { diskPattern, diskRule } from "./disk/disk_place.ts";
 
 /** The block manager's options. */
 export const kvbmSchema = {
@@ -27,6 +28,20 @@ export const kvbmSchema = {
     min: 64 * 1024,
     max: 2 ** 32,
     help: "Unit that one size of blocks takes of the pool; no block may be longer.",
+  }),
+  "kv.disk": option.text({
+    fallback: "",
+    placeholder: "SIZE[:DIR]",
+    help:
+      "Size and folder of the disk tier below the host tier; it outlives restarts. Without DIR: kv in Pixii's cache; empty: off.",
+    pattern: diskPattern,
+    rule: diskRule,
+  }),
+  "kv.disk-rate": option.bytes({
+    fallback: 512 * 1024 * 1024,
+    min: 64 * 1024,
+    max: 2 ** 40,
+    help: "Most bytes a second that are written to the disk tier, behind the workers' back.",
   }),
 } as const;
 

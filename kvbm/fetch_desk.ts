@@ -28,6 +28,8 @@ export interface FetchDeskParts {
   readonly tell: (client: number, op: "landed" | "lost", words: Uint32Array) => void;
   /** Blocks of this layout may have changed. */
   readonly onChange: (layout: number) => void;
+  /** Words of `commit` were answered with these rows: blocks that others keep too may be copied. */
+  readonly onStored?: (layout: number, entries: Uint32Array, rows: Uint32Array) => void;
 }
 
 /** A client's question that the pool has answered. */
@@ -129,6 +131,7 @@ export class FetchDesk implements Disposable {
 
   /** Words of `commit` were answered with these rows: who waits for one of the blocks has it. */
   committed(layout: number, entries: Uint32Array, rows: Uint32Array): void {
+    this.#parts.onStored?.(layout, entries, rows);
     if (this.waiting.count === 0) return;
     const landed: { waiter: Waiter; slot: number }[] = [];
     for (let i = 0, row = 0; i < entries.length; i += 6, row += 2) {

@@ -1,14 +1,20 @@
-import { decode, encode, encodeRecord, fail, keys, ok, subjects as subjectsOf } from "@pixii/wire";
-import type { Failure, Result } from "@pixii/wire";
+import { encodeRecord, keys, ok, subjects as subjectsOf } from "@pixii/wire";
+import type { Result } from "@pixii/wire";
 import { hostName, LocalFrameServer, startOfProcess, temporaryFolder } from "@pixii/runtime";
-import type { Registration, ServiceContext } from "@pixii/runtime";
+import type { Registration, ServiceContext, SharedMemory } from "@pixii/runtime";
 import type { KvbmConfig } from "./config.ts";
 import { BlockPool } from "./core/block_pool.ts";
+import { DiskSide } from "./disk/disk_side.ts";
 import { FetchDesk } from "./fetch_desk.ts";
+import { tiersWith } from "./core/tier_room.ts";
+import type { TierFlow, TierRoom } from "./core/tier_room.ts";
 import { KvStreams } from "./kv_stream.ts";
+import { LayoutNotes } from "./layout_notes.ts";
 import { defaultPoolFolder, openPoolFile, pageBytes, sweepPools } from "./pool_file.ts";
 import type { PoolFile } from "./pool_file.ts";
+import { SnapshotShelf } from "./snapshot_shelf.ts";
 import { StoreServer } from "./store_server.ts";
+import { answerControl } from "./tier_control.ts";
 
 /** The host tier while it runs: its memory, its books, its socket, its events. */
 export class HostTier implements AsyncDisposable {
@@ -16,17 +22,37 @@ export class HostTier implements AsyncDisposable {
   readonly path: string;
   readonly bytes: number;
   readonly socket: string;
+  readonly desk: FetchDesk;
+  /** Where there is a disk tier. */
+  readonly disk: DiskSide | undefined;
+  readonly layouts: LayoutNotes;
+  readonly #memory: SharedMemory;
+  readonly #streams: KvStreams;
   readonly #stack: AsyncDisposableStack;
   readonly #server: StoreServer;
 
   private constructor(
-    parts: { pool: BlockPool; file: PoolFile; socket: string; server: StoreServer },
+    parts: {
+      readonly pool: BlockPool;
+      readonly file: PoolFile;
+      readonly socket: string;
+      readonly server: StoreServer;
+      readonly desk: FetchDesk;
+      readonly disk: DiskSide | undefined;
+      readonly layouts: LayoutNotes;
+      readonly streams: KvStreams;
+    },
     stack: AsyncDisposableStack,
   ) {
     this.pool = parts.pool;
     this.path = parts.file.memory.path;
     this.bytes = parts.file.memory.bytes;
     this.socket = parts.socket;
+    this.desk = parts.desk;
+    this.disk = parts.disk;
+    this.layouts = parts.layouts;
+    this.#memory = parts.file.memory;
+    this.#streams = parts.streams;
     this.#server = parts.server;
     this.#stack = stack;
   }
@@ -50,25 +76,35 @@ export class HostTier implements AsyncDisposable {
     const file = stack.use(opened.value);
     const { memory } = file;
     const pool = new BlockPool(file);
+    const view = (offset: number, length: number) => memory.view(offset, length);
     const subjects = subjectsOf(namespace);
+    const shelf = new SnapshotShelf(clock);
     const streams: KvStreams = stack.use(
       new KvStreams({
-        ...{ owner: instance, pool, bus, clock, subjects, onBatch },
+        ...{ owner: instance, tier: "host", pool, bus, clock, subjects, shelf, onBatch },
         onGone: (layout, slots) => server.gone(layout, slots),
       }),
     );
+    const disk = await DiskSide.open(config, context, { pool, view, shelf, onBatch });
+    if (disk !== undefined) stack.use(disk);
     const desk = stack.use(
       new FetchDesk({
-        ...{ pool, clock, view: (offset, length) => memory.view(offset, length) },
-        tell: (client, op, words) => server.tell(client, op, words),
+        ...{ pool, clock, view, tell: (client, op, words) => server.tell(client, op, words) },
         onChange: (layout) => streams.changed(layout),
+        onStored: disk && ((layout, entries, rows) => disk.writes.stored(layout, entries, rows)),
       }),
     );
+    if (disk !== undefined) desk.add(disk.tier);
+    const layouts = new LayoutNotes(disk?.tier.store.folder, log);
     const server: StoreServer = stack.use(
       new StoreServer({
         ...{ kvbm: instance, pool, desk, path: memory.path, poolBytes: memory.bytes, clock, log },
         startOf: startOfProcess,
-        onModel: (model, layout) => streams.open(model, layout),
+        onModel: (hello, layout) => {
+          layouts.note(hello);
+          streams.open(hello.model, layout);
+          disk?.opened(hello.model, layout);
+        },
         onChange: (layout) => streams.changed(layout),
       }),
     );
@@ -77,7 +113,8 @@ export class HostTier implements AsyncDisposable {
     const listening = await LocalFrameServer.open({ path: socket, log, serve });
     if (!listening.ok) return listening;
     stack.use(listening.value);
-    stack.use(bus.serve(subjects.control(instance), (payload) => control(payload, streams)));
+    const control = { host: streams, disk: disk?.streams, desk, shelf };
+    stack.use(bus.serve(subjects.control(instance), (payload) => answerControl(payload, control)));
     const card = { instance, host: hostName(), pid: Deno.pid, socket, poolBytes: memory.bytes };
     const registered = await registry.register(
       keys(namespace).kvbm(instance),
@@ -85,12 +122,40 @@ export class HostTier implements AsyncDisposable {
     );
     if (!registered.ok) return registered;
     stack.use(registered.value as Registration);
-    return ok(new HostTier({ pool, file, socket, server }, stack.move()));
+    return ok(
+      new HostTier({ pool, file, socket, server, desk, disk, layouts, streams }, stack.move()),
+    );
   }
 
   /** Bytes of slots in use. */
   get usedBytes(): number {
     return this.pool.slab.usedPages * pageBytes;
+  }
+
+  /** The mapped pool's bytes [offset, offset + length). */
+  view(offset: number, length: number): Uint8Array<ArrayBuffer> {
+    return this.#memory.view(offset, length);
+  }
+
+  /** Blocks of this layout may have changed. */
+  changed(layout: number): void {
+    this.#streams.changed(layout);
+  }
+
+  /** How much of each tier is taken. */
+  rooms(): readonly TierRoom[] {
+    const store = this.disk?.tier.store;
+    return tiersWith({
+      host: { capacityBytes: this.bytes, usedBytes: this.usedBytes },
+      disk: store && { capacityBytes: store.bytes, usedBytes: store.usedBytes },
+    });
+  }
+
+  /** What moved between the tiers, per tier. */
+  flows(): readonly TierFlow[] {
+    const { counts } = this.pool;
+    const host = { tier: "host", hits: counts.hits, evictions: counts.evictions } as const;
+    return this.disk === undefined ? [host] : [host, this.disk.flow()];
   }
 
   /** Slots by state. */
@@ -120,6 +185,11 @@ export class HostTier implements AsyncDisposable {
     };
   }
 
+  /** Writes to disk what is not there yet, until done or the signal aborts. */
+  async drain(signal: AbortSignal): Promise<void> {
+    await this.disk?.writes.drain(signal);
+  }
+
   /** Workers that are known. */
   get workers(): number {
     return this.#server.members().length;
@@ -128,23 +198,4 @@ export class HostTier implements AsyncDisposable {
   [Symbol.asyncDispose](): Promise<void> {
     return this.#stack.disposeAsync();
   }
-}
-
-function control(payload: Uint8Array, streams: KvStreams): Uint8Array {
-  const decoded = decode("control", payload);
-  const answered = decoded.ok ? answerTo(decoded.value, streams) : decoded;
-  return answered.ok ? answered.value : encode("refusal", { error: answered.error as Failure });
-}
-
-function answerTo(
-  message: Extract<ReturnType<typeof decode<"control">>, { ok: true }>["value"],
-  streams: KvStreams,
-): Result<Uint8Array> {
-  if (message.op === "snapshot") return streams.freeze(message);
-  if (message.op === "audit") return streams.audit(message);
-  if (message.op === "snapshot-part") return streams.part(message.id, message.offset);
-  return fail(
-    "not_found",
-    `Cannot do ${message.op}: this program gives snapshots and answers audits`,
-  );
 }

@@ -2,7 +2,8 @@ import { encode, encodeKvEvents, fail, kvEventBatches, limits, ok, u32sOf } from
 import type { Control, InstanceId, KvEvent, ModelHash, Result, Subjects } from "@pixii/wire";
 import type { Bus, Clock } from "@pixii/runtime";
 import type { BlockPool } from "./core/block_pool.ts";
-import { SnapshotShelf } from "./snapshot_shelf.ts";
+import type { OwnedTier } from "./core/tier_room.ts";
+import type { SnapshotShelf } from "./snapshot_shelf.ts";
 
 /** After changes a batch without any follows, so that a router sees that the last one was lost. */
 const tailMs = 1_000;
@@ -10,10 +11,14 @@ const tailMs = 1_000;
 /** What the streams are made of. */
 export interface KvStreamParts {
   readonly owner: InstanceId;
+  readonly tier: OwnedTier;
+  /** The books of that tier. */
   readonly pool: BlockPool;
   readonly bus: Bus;
   readonly clock: Clock;
   readonly subjects: Subjects;
+  /** Where snapshots are kept for their readers. */
+  readonly shelf: SnapshotShelf;
   /** These blocks of a layout have left. */
   readonly onGone: (layout: number, slots: Uint32Array) => void;
   readonly onBatch: () => void;
@@ -28,21 +33,25 @@ interface Stream {
 }
 
 /**
- * Tells routers what the host tier holds: one numbered stream per model, since that is what routers follow. Models that
+ * Tells routers what a tier holds: one numbered stream per model, since that is what routers follow. Models that
  * share a layout (one file under two names) are told the same.
  */
 export class KvStreams implements Disposable {
   readonly #parts: KvStreamParts;
   readonly #streams = new Map<ModelHash, Stream>();
-  readonly #shelf: SnapshotShelf;
   readonly #changed = new Set<number>();
   readonly #tail: Disposable;
   #turn: Disposable | undefined;
+  #isOver = false;
 
   constructor(parts: KvStreamParts) {
     this.#parts = parts;
-    this.#shelf = new SnapshotShelf(parts.clock);
     this.#tail = parts.clock.every(tailMs, () => this.#tails());
+  }
+
+  /** Layouts of a model's blocks; none where no worker of it came yet. */
+  layoutsOf(model: ModelHash): readonly number[] {
+    return [...this.#streams.get(model)?.layouts ?? []];
   }
 
   /** Blocks of this layout are a model's, from now on. */
@@ -63,6 +72,7 @@ export class KvStreams implements Disposable {
 
   /** Blocks of a layout may have changed: told in this turn of the event loop. */
   changed(layout: number): void {
+    if (this.#isOver) return;
     this.#changed.add(layout);
     this.#turn ??= this.#parts.clock.turn(() => this.publish());
   }
@@ -89,20 +99,20 @@ export class KvStreams implements Disposable {
     const models = [...this.#streams.keys()];
     const model = ask.model ?? (models.length === 1 ? models[0] : undefined);
     const stream = model === undefined ? undefined : this.#streams.get(model);
-    const isHost = (ask.tier ?? "host") === "host" && (ask.dpRank ?? 0) === 0;
-    if (model === undefined || stream === undefined || !isHost) {
+    const isThis = (ask.tier ?? "host") === this.#parts.tier && (ask.dpRank ?? 0) === 0;
+    if (model === undefined || stream === undefined || !isThis) {
       return fail("not_found", "Cannot take a snapshot: this program has no such tier or model");
     }
     this.publish();
     const events = [...stream.layouts].flatMap((layout) => this.#parts.pool.snapshot(layout));
     const bytes = this.#encode(model, stream, { events, maxBytes: limits.assembledBytes });
-    return ok(this.#shelf.put(bytes, { epoch: this.#parts.owner, number: stream.number }));
+    return ok(this.#parts.shelf.put(bytes, { epoch: this.#parts.owner, number: stream.number }));
   }
 
   /** Which of these blocks a model's stream tells of; the reply to `audit`. O(slots). */
   audit({ model, dpRank, tier, hi, lo }: Extract<Control, { op: "audit" }>): Result<Uint8Array> {
     const stream = this.#streams.get(model);
-    if (stream === undefined || tier !== "host" || dpRank !== 0) {
+    if (stream === undefined || tier !== this.#parts.tier || dpRank !== 0) {
       return fail("not_found", "Cannot answer the audit: this program has no such tier or model");
     }
     if (hi.byteLength !== lo.byteLength) {
@@ -120,12 +130,8 @@ export class KvStreams implements Disposable {
     return ok(encode("auditAnswer", { epoch, number: stream.number, held }));
   }
 
-  /** Part of a frozen snapshot. */
-  part(id: number, offset: number): Result<Uint8Array> {
-    return this.#shelf.part(id, offset);
-  }
-
   [Symbol.dispose](): void {
+    this.#isOver = true;
     this.#turn?.[Symbol.dispose]();
     this.#tail[Symbol.dispose]();
   }
@@ -156,8 +162,8 @@ export class KvStreams implements Disposable {
     { blockSize, number }: Stream,
     options: { readonly events: readonly KvEvent[]; readonly maxBytes?: number },
   ): Uint8Array {
-    const { owner } = this.#parts;
-    const place = { dpRank: 0, tier: "host", cacheGroup: 0 } as const;
+    const { owner, tier } = this.#parts;
+    const place = { dpRank: 0, tier, cacheGroup: 0 } as const;
     const batch = { owner, epoch: owner, model, ...place, blockSize, number };
     return encodeKvEvents({ ...batch, events: options.events }, options.maxBytes);
   }

@@ -1,6 +1,6 @@
 import type { Counter, Metrics } from "@pixii/runtime";
 import type { PoolCounts } from "./core/block_pool.ts";
-import type { TierRoom } from "./core/tier_room.ts";
+import type { TierFlow, TierRoom } from "./core/tier_room.ts";
 
 /** What the metrics read at each exposition. */
 export interface MeasuredPool {
@@ -9,6 +9,7 @@ export interface MeasuredPool {
   blocks(): { readonly pinned: number; readonly unused: number; readonly reserved: number };
   counts(): Readonly<PoolCounts>;
   workers(): number;
+  flows(): readonly TierFlow[];
 }
 
 const helps: Readonly<Record<keyof PoolCounts, readonly [name: string, help: string]>> = {
@@ -34,7 +35,9 @@ export function kvbmMetrics(metrics: Metrics, pool: MeasuredPool): { readonly ba
     counter: metrics.counter(name, help),
     told: 0,
   }));
+  const tellFlows = flowMetrics(metrics);
   metrics.onCollect(() => {
+    tellFlows(pool.flows());
     for (const { tier, capacityBytes, usedBytes } of pool.rooms()) {
       capacity.set(capacityBytes, { tier });
       used.set(usedBytes, { tier });
@@ -49,5 +52,41 @@ export function kvbmMetrics(metrics: Metrics, pool: MeasuredPool): { readonly ba
   });
   return {
     batches: metrics.counter("pixii_kvbm_kv_event_batches_total", "KV event batches published"),
+  };
+}
+
+/** Metrics of what moves between the tiers. Answers what is to be called with the flows at each exposition. */
+function flowMetrics(metrics: Metrics): (flows: readonly TierFlow[]) => void {
+  const total = (name: string, help: string, labels: string[]) => {
+    const counter = metrics.counter(name, help, labels);
+    const told = new Map<string, number>();
+    return (value: number, by: Record<string, string>) => {
+      const key = Object.values(by).join();
+      counter.add(value - (told.get(key) ?? 0), by);
+      told.set(key, value);
+    };
+  };
+  const way = ["tier", "direction"];
+  const hits = total("pixii_kvbm_tier_hits_total", "Blocks a tier gave", ["tier"]);
+  const evictions = total("pixii_kvbm_tier_evictions_total", "Blocks a tier evicted", ["tier"]);
+  const damaged = total("pixii_kvbm_tier_damaged_total", "Blocks a tier found damaged", ["tier"]);
+  const errors = total("pixii_kvbm_tier_errors_total", "Reads and writes that failed", ["tier"]);
+  const moved = total("pixii_kvbm_tier_moved_bytes_total", "Bytes read from and written to", way);
+  const rate = metrics.gauge("pixii_kvbm_tier_bytes_per_second", "Speed while it moves", way);
+  const queue = metrics.gauge("pixii_kvbm_tier_queue", "Moves under way or waiting", way);
+  return (flows) => {
+    for (const { tier, hits: hit, evictions: evicted, moves } of flows) {
+      hits(hit, { tier });
+      evictions(evicted, { tier });
+      if (moves === undefined) continue;
+      damaged(moves.damaged, { tier });
+      errors(moves.errors, { tier });
+      moved(moves.readBytes, { tier, direction: "read" });
+      moved(moves.writtenBytes, { tier, direction: "write" });
+      rate.set(moves.readBytesPerSecond, { tier, direction: "read" });
+      rate.set(moves.writtenBytesPerSecond, { tier, direction: "write" });
+      queue.set(moves.reads, { tier, direction: "read" });
+      queue.set(moves.writes, { tier, direction: "write" });
+    }
   };
 }

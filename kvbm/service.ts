@@ -1,11 +1,13 @@
+import { ok } from "@pixii/wire";
 import type { Result } from "@pixii/wire";
-import { formatBytes } from "@pixii/runtime";
+import { formatBytes, RouteAnswer } from "@pixii/runtime";
 import type { Service, ServiceContext, ServiceSpec } from "@pixii/runtime";
 import { kvbmSchema } from "./config.ts";
 import type { KvbmConfig } from "./config.ts";
 import { tiersWith } from "./core/tier_room.ts";
 import type { TierRoom } from "./core/tier_room.ts";
 import { HostTier } from "./host_tier.ts";
+import { KvDesk } from "./kv_desk.ts";
 import { kvbmMetrics } from "./metrics.ts";
 
 const noCounts = {
@@ -27,22 +29,33 @@ export const kvbmSpec: ServiceSpec<typeof kvbmSchema> = {
   schema: kvbmSchema,
   async start(config, context): Promise<Service> {
     const held: { tier?: HostTier } = {};
-    const rooms = (): readonly TierRoom[] =>
-      tiersWith(held.tier && { capacityBytes: held.tier.bytes, usedBytes: held.tier.usedBytes });
+    const rooms = (): readonly TierRoom[] => held.tier?.rooms() ?? tiersWith({});
     const { batches } = kvbmMetrics(context.metrics, {
       rooms,
       blocks: () => held.tier?.blocks() ?? noBlocks,
       counts: () => held.tier?.pool.counts ?? noCounts,
       workers: () => held.tier?.workers ?? 0,
+      flows: () => held.tier?.flows() ?? [],
     });
     held.tier = await openTier(config, context, () => batches.add());
+    const desk = () => held.tier && new KvDesk(held.tier, context.clock);
     return {
       health: () => ({
         status: "ready",
         details: { tiers: rooms(), workers: held.tier?.workers ?? 0, bus: context.bus.status },
       }),
-      adminRoutes: { "/pool": () => held.tier?.facts() ?? { off: true } },
-      drain: () => Promise.resolve(),
+      adminRoutes: {
+        "/pool": () => held.tier?.facts() ?? { off: true },
+        "/kv": () => desk()?.facts() ?? { off: true },
+      },
+      adminActions: {
+        "/kv/verify": () => desk()?.verify() ?? { off: true },
+        "/kv/drop": async (url) => {
+          const dropped = await desk()?.drop(url) ?? ok({ host: 0, disk: 0 });
+          return dropped.ok ? dropped.value : new RouteAnswer(400, { error: dropped.error });
+        },
+      },
+      drain: async (signal) => await held.tier?.drain(signal),
       [Symbol.asyncDispose]: async () => {
         await held.tier?.[Symbol.asyncDispose]();
         held.tier = undefined;
@@ -61,6 +74,9 @@ async function openTier(
   const wanted = config["kv.host"];
   if (wanted === 0) {
     log.info("the host tier is off");
+    if (config["kv.disk"] !== "") {
+      log.warn("no disk tier: it lies below the host tier, which is off (--kv-host 0)");
+    }
     return undefined;
   }
   const opened: Result<HostTier> = await HostTier.open(config, context, onBatch);

@@ -10,14 +10,7 @@ import {
   ok,
   storeFrames,
 } from "@pixii/wire";
-import type {
-  InstanceId,
-  ModelHash,
-  Result,
-  StoreHello,
-  StoreRows,
-  StoreWelcome,
-} from "@pixii/wire";
+import type { InstanceId, Result, StoreHello, StoreRows, StoreWelcome } from "@pixii/wire";
 import type { Clock, Frame, FrameSocket, Log } from "@pixii/runtime";
 import type { BlockPool } from "./core/block_pool.ts";
 import type { FetchDesk } from "./fetch_desk.ts";
@@ -38,8 +31,8 @@ export interface StoreServerParts {
   readonly log: Log;
   /** When a process began; `undefined` where it is gone. */
   readonly startOf: (pid: number) => string | undefined;
-  /** A worker of this model and layout came. */
-  readonly onModel: (model: ModelHash, layout: number) => void;
+  /** A worker came whose blocks are of this layout of the pool. */
+  readonly onModel: (hello: StoreHello, layout: number) => void;
   /** Blocks of this layout may have changed. */
   readonly onChange: (layout: number) => void;
 }
@@ -165,7 +158,7 @@ export class StoreServer implements Disposable {
     }
     const member: Member = { hello, layout, client: pool.join(layout), socket, isVisible };
     this.#members.set(hello.instance, member);
-    onModel(hello.model, layout);
+    onModel(hello, layout);
     answer(socket, frame.id, encode("storeWelcome", this.#welcome(layout, slotPages)));
     log.debug("a worker joined", {
       ...{ worker: hello.instance, layout: hexOfU64(hash.hi, hash.lo) },

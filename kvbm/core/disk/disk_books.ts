@@ -1,5 +1,6 @@
 import type { KvEvent } from "@pixii/wire";
 import { BlockPool } from "../block_pool.ts";
+import { committedSlots } from "../committed_slots.ts";
 import type { PoolLayout } from "../pool_client.ts";
 import { slotStates } from "../slot_table.ts";
 import type { DiskEntry, IndexRecord } from "./index_record.ts";
@@ -128,13 +129,7 @@ export class DiskBooks {
 
   /** Slots of all blocks, of one layout or of all. O(slots). */
   slots(layout?: number): number[] {
-    const { table } = this.pool;
-    const slots: number[] = [];
-    for (let slot = 1; slot <= table.highest; slot++) {
-      if (table.state[slot] !== slotStates.committed) continue;
-      if (layout === undefined || table.layout[slot] === layout) slots.push(slot);
-    }
-    return slots;
+    return committedSlots(this.pool, layout);
   }
 
   /** Everything that is there as records, for an index that begins anew; least recently used first. O(blocks). */
