@@ -19,7 +19,7 @@ export const devSchema = {
     separator: ";",
     help:
       "What to serve: a path (starts with / ./ ~/ or ends in .gguf), ORG/REPO[:FILE] of Hugging Face, or a catalog name. " +
-      "Keys for this model only: workers, engine, max-seqs, threads, ctx, kv-type. Without it: smollm2 where a source answers, else tiny.",
+      "Keys for this model only: workers, prefill, decode, engine, max-seqs, threads, ctx, kv-type. Without it: smollm2 where a source answers, else tiny.",
   }),
   "served-name": option.list({
     fallback: [],
@@ -56,6 +56,17 @@ export const devSchema = {
     rule: "must be 1 to 64 of a-z A-Z 0-9 _ -",
   }),
   workers: option.integer({ fallback: 1, ...modelBounds.workers, help: "Workers per model." }),
+  prefill: option.integer({
+    fallback: 0,
+    ...modelBounds.prefill,
+    help:
+      "Workers per model that only compute prompts, for those of --decode; instead of --workers.",
+  }),
+  decode: option.integer({
+    fallback: 0,
+    ...modelBounds.decode,
+    help: "Workers per model that answer, with prompts that those of --prefill computed.",
+  }),
   "max-seqs": option.integer({
     fallback: 8,
     ...modelBounds["max-seqs"],
@@ -121,6 +132,9 @@ export interface ModelPlan {
   /** Of the sim engine: > 0, Infinity = as fast as it can. */
   readonly simSpeed: number;
   readonly workers: number;
+  /** Those of role prefill and of role decode; with none the role of all is both. */
+  readonly prefill: number;
+  readonly decode: number;
   readonly maxSeqs: number;
   readonly threads: number;
   /** 0 = the model's own, up to 8192. */
@@ -139,8 +153,6 @@ export interface DevPlan {
 /** Flags of the full design that this version does not have: name and what to do until then. */
 const notBuilt: Readonly<Record<string, string>> = {
   "--kv-disk": "the disk tier of the KV cache is not built yet",
-  "--prefill": "split prefill and decode is not built yet; use --workers",
-  "--decode": "split prefill and decode is not built yet; use --workers",
   "--interactive": "the interactive chat is not built yet; use the curl line",
 };
 
@@ -158,6 +170,7 @@ export function parseDev(
   const models: ModelPlan[] = [];
   if (config.model.length === 0) {
     problems.push(...seqsProblems(config.engine, config["max-seqs"], "--max-seqs"));
+    problems.push(...roleProblems(config, "--prefill and --decode"));
   }
   config.model.forEach((text, at) => {
     const spec = parseModelSpec(text, env.HOME);
@@ -181,12 +194,24 @@ export function modelPlan(
     servedName: servedName ?? spec.name,
     engine: overrides.engine ?? config.engine,
     simSpeed: config["sim-speed"],
-    workers: overrides.workers ?? config.workers,
+    ...workersOf(overrides, config),
     maxSeqs: overrides["max-seqs"] ?? config["max-seqs"],
     threads: overrides.threads ?? config.threads,
     ctx: overrides.ctx ?? config.ctx,
     kvType: overrides["kv-type"] ?? config["kv.type"],
   };
+}
+
+/** How many workers of which role; a model's own `workers` stands against the flags of both roles. */
+function workersOf(
+  overrides: ModelSpec["overrides"],
+  config: DevConfig,
+): Pick<ModelPlan, "workers" | "prefill" | "decode"> {
+  const isPlain = overrides.workers !== undefined;
+  const prefill = overrides.prefill ?? (isPlain ? 0 : config.prefill);
+  const decode = overrides.decode ?? (isPlain ? 0 : config.decode);
+  const workers = prefill + decode || (overrides.workers ?? config.workers);
+  return { workers, prefill, decode };
 }
 
 function refuseNotBuilt(args: readonly string[]): { kept: string[]; problems: string[] } {
@@ -230,6 +255,16 @@ function crossProblems(config: DevConfig): string[] {
     problems.push(`Cannot use --log: ${filter.problem}`);
   }
   return problems;
+}
+
+/** Prompts that nobody decodes, or a worker that waits for prompts that nobody computes, are a mistake. */
+function roleProblems(
+  { prefill, decode }: Pick<ModelPlan, "prefill" | "decode">,
+  what: string,
+): string[] {
+  if ((prefill === 0) === (decode === 0)) return [];
+  const missing = prefill === 0 ? "--prefill" : "--decode";
+  return [`Cannot use ${what}: prefill and decode go together; give ${missing} too`];
 }
 
 function seqsProblems(engine: string, maxSeqs: number, what: string): string[] {

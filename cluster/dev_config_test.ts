@@ -57,7 +57,6 @@ Deno.test("parseDev() refuses flags that are not built yet with one sentence", (
     const args of [
       ["--kv-disk", "1GiB:/x"],
       ["--planner", "act"],
-      ["--prefill", "1", "--decode"],
       ["--interactive"],
       ["--engine", "onnx"],
     ]
@@ -69,6 +68,19 @@ Deno.test("parseDev() refuses flags that are not built yet with one sentence", (
   }
   assert.deepEqual(problems("--planner", "watch"), []);
   assert.deepEqual(problems("--router", "ttft"), []);
+});
+
+Deno.test("parseDev() takes workers by role, for all models or for one; one role alone is a mistake", () => {
+  const { models } = plan([
+    ...["--model", "tiny", "--model", "smollm2,workers=3", "--model", "micro,prefill=1,decode=1"],
+    ...["--prefill", "1", "--decode", "2"],
+  ]);
+  assert.deepEqual(
+    models.map(({ workers, prefill, decode }) => [workers, prefill, decode]),
+    [[3, 1, 2], [3, 0, 0], [2, 1, 1]],
+  );
+  assert.match(problems("--prefill", "1")[0], /give --decode too/);
+  assert.match(problems("--model", "tiny,decode=1")[0], /give --prefill too/);
 });
 
 Deno.test("parseDev() takes the sim engine for all or for one model, and how fast it is", () => {

@@ -5,6 +5,8 @@ import { type ModelSource, parseModelSource, servedNameOf } from "./models/model
 /** Per-model settings; what a `--model` text leaves out comes from the flag of the same name. */
 export interface ModelOverrides {
   readonly workers?: number;
+  readonly prefill?: number;
+  readonly decode?: number;
   readonly engine?: string;
   readonly "max-seqs"?: number;
   readonly threads?: number;
@@ -30,6 +32,8 @@ export interface ModelSpec {
 /** Bounds of the whole numbers, inclusive; `--model` keys and flags share them. */
 export const modelBounds = {
   workers: { min: 1, max: 64 },
+  prefill: { min: 0, max: 64 },
+  decode: { min: 0, max: 64 },
   "max-seqs": { min: 1, max: 4096 },
   threads: { min: 1, max: 256 },
   ctx: { min: 0, max: 1_048_576 },

@@ -45,7 +45,7 @@ export function programsOf(
     Array.from({ length: model.plan.workers }, (_, at): Program => ({
       service: "worker",
       label: `worker/${model.plan.servedName}-${at + 1}`,
-      args: [...workerArgs(model), ...passed.worker],
+      args: [...workerArgs(model), "--role", roleOf(model.plan, at), ...passed.worker],
       model: model.plan.servedName,
       read: [model.path],
       write: [kvSocket],
@@ -87,12 +87,18 @@ export function wiringArgs(wiring: Wiring, instance: string): readonly string[] 
   ];
 }
 
+/** Role of a model's worker `at`, from 0: those that compute prompts come first. */
+function roleOf({ prefill, decode }: ModelPlan, at: number): string {
+  if (prefill + decode === 0) return "both";
+  return at < prefill ? "prefill" : "decode";
+}
+
 function workerArgs({ plan, path }: PlacedModel): readonly string[] {
   const speed = plan.simSpeed === Infinity ? "inf" : String(plan.simSpeed);
   return [
     ...["--engine", plan.engine, ...(plan.engine === "sim" ? ["--sim-speed", speed] : [])],
     ...["--model", path, "--served-name", plan.servedName, "--max-seqs", String(plan.maxSeqs)],
-    ...["--threads", String(plan.threads), "--ctx", String(plan.ctx), "--role", "both"],
+    ...["--threads", String(plan.threads), "--ctx", String(plan.ctx)],
     ...(plan.kvType === "f16" ? [] : ["--kv-type", plan.kvType]),
   ];
 }

@@ -27,9 +27,10 @@ export const workerSchema = {
     help:
       "data-parallel ranks, each an engine of its own in this process; more than 1 with sim only",
   }),
-  "role": option.choice(["both"], {
+  "role": option.choice(["both", "prefill", "decode"], {
     fallback: "both",
-    help: "which phase of requests it takes",
+    help:
+      "which phase of requests it takes: prefill = prompts of others, decode = answers; needs a kvbm to hand over by",
   }),
   "labels": option.text({
     fallback: "",

@@ -79,6 +79,8 @@ export class ControlDesk {
       // Between frontends and routers, and without a reply.
       case "cancel-route":
         return new Uint8Array();
+      case "prefetch":
+        return fail("not_found", "Cannot fetch ahead: this program is a worker").error;
       case "peer-snapshot":
         return fail("not_found", "Cannot give a peer snapshot: this program is a worker").error;
     }

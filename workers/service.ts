@@ -104,6 +104,8 @@ export async function startWorkerShell(
     readonly profile?: WorkerProfile;
     readonly labels?: readonly string[];
     readonly taints?: readonly string[];
+    /** Which phase of requests it takes; both if left out. */
+    readonly role?: ModelCard["role"];
   },
 ): Promise<WorkerShell> {
   const known = engines[0].card();
@@ -117,7 +119,7 @@ export async function startWorkerShell(
     name: options.name,
     hash: modelHashOf(options.name),
     instance: context.instance,
-    role: "both",
+    role: options.role ?? "both",
   };
   const { hangMs, store } = options;
   const shell = new WorkerShell(engines, context, { card, hangMs, store });
@@ -183,6 +185,7 @@ async function startWorker(
     profile: profile.value,
     labels: splitTerms(config.labels),
     taints: splitTerms(config.taints),
+    role: config.role,
   });
 }
 
