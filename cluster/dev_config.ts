@@ -178,6 +178,7 @@ export function parseDev(
     const model = modelPlan(spec.value, config, config["served-name"][at]);
     models.push(model);
     problems.push(...seqsProblems(model.engine, model.maxSeqs, `--model ${text}`));
+    problems.push(...roleProblems(model, `--model ${text}`));
   });
   return problems.length > 0 ? { problems } : { plan: { config, models, passed } };
 }
