@@ -21,6 +21,7 @@ const values = benchFlags({
   specs: {
     model: { kind: "text", help: "A model as deno task dev takes it.", fallback: "smollm2" },
     prompts: { kind: "number", help: "Prompts, 1 to 100,000.", fallback: 300 },
+    first: { kind: "number", help: "Number of the first prompt.", fallback: 0, min: 0 },
     only: {
       kind: "text",
       help: `Modes, with commas: ${proofModes.map(({ name }) => name).join(", ")}.`,
@@ -66,7 +67,9 @@ async function main(): Promise<number> {
   }
   const modes = chosenModes();
   await printMachine();
-  const prompts = proofPrompts(Math.min(100_000, Math.floor(values.prompts)), fullSizes);
+  const first = Math.min(100_000, Math.floor(values.first));
+  const count = Math.min(100_000, Math.floor(values.prompts));
+  const prompts = proofPrompts(first + count, fullSizes).slice(first);
   const outcomes = await runProof({
     house: { model: values.model, kvType, ctx: values.ctx, kvHost: values["kv-host"] },
     ...{ prompts, modes, groupSize: 30, onAnswer: progress },

@@ -81,6 +81,13 @@ export const workerSchema = {
     help:
       "how llama stores K and V: q8_0 takes half the memory, is slower on a CPU, and its blocks are never mixed with f16's",
   }),
+  "kv-kept": option.integer({
+    fallback: 24,
+    min: 0,
+    max: 64,
+    help:
+      "finished prompts that llama keeps in its cache beside the running ones; with 0 and --max-seqs 1 every prompt lies at the cache's beginning, so that nothing depends on what ran before",
+  }),
   "deterministic": option.flag({
     fallback: false,
     help: "reuse only KV that was computed by prefill",

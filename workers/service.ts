@@ -84,6 +84,7 @@ async function openLlama(
     maxWaiting: config["max-waiting"],
     threads: config.threads,
     kvType: config["kv-type"],
+    kept: config["kv-kept"],
     deterministic: config.deterministic,
     cacheFolder: config.cache,
     threadsPort: context.threads,

@@ -9,7 +9,7 @@ export interface HouseOptions {
   /** A model as `deno task dev --model` takes it, without keys. */
   readonly model: string;
   readonly kvType: "f16" | "q8_0";
-  /** Most tokens of prompt plus output, and as many cells: what comes drives out what was. A multiple of 256. */
+  /** Most tokens of prompt plus output, and as many cells. A multiple of 256. */
   readonly ctx: number;
   readonly kvHost: string;
 }
@@ -22,22 +22,33 @@ const stateMs = 60_000;
 /** The house as processes, asked one request at a time. */
 export class House implements AsyncDisposable {
   readonly dev: Dev;
-  readonly #options: HouseOptions;
 
-  private constructor(dev: Dev, options: HouseOptions) {
+  private constructor(dev: Dev) {
     this.dev = dev;
-    this.#options = options;
   }
 
-  /** Starts it with one thread and one sequence per worker, and `flags` more. */
+  /**
+   * Starts it with `flags` more. A worker has one thread and one sequence and keeps no prompt beside it: every prompt lies at
+   * the beginning of an empty cache, since the order in which rows lie there changes the last bits of what is computed.
+   */
   static async open(options: HouseOptions, flags: readonly string[]): Promise<House> {
     const { model, kvType, ctx, kvHost } = options;
     const dev = await startDev([
       ...["--topology", "auto", "--model", model, "--served-name", served, "--threads", "1"],
-      ...["--max-seqs", "1", "--ctx", `${ctx}`, "--worker.deterministic", "--kv-type", kvType],
+      ...[
+        "--max-seqs",
+        "1",
+        "--worker.kv-kept",
+        "0",
+        "--ctx",
+        `${ctx}`,
+        "--worker.deterministic",
+        "--kv-type",
+        kvType,
+      ],
       ...["--kv-host", kvHost, ...flags],
     ]);
-    return new House(dev, options);
+    return new House(dev);
   }
 
   /** Sends a prompt. */
@@ -47,18 +58,6 @@ export class House implements AsyncDisposable {
   ): Promise<ProofAnswer> {
     const ask = { model: served, prompt: text, maxTokens, temperature, seed, headers };
     return askOnce(this.dev.url, ask);
-  }
-
-  /** Fills the devices' caches with a prompt that nobody sends, so that all others leave them. */
-  async evict(seed: number, headers: Readonly<Record<string, string>> = {}): Promise<void> {
-    const length = this.#options.ctx - 32;
-    let state = 77 + seed;
-    const prompt = Array.from({ length }, () => {
-      state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
-      return 10 + (state >>> 9) % 400;
-    });
-    const ask = { model: served, prompt, maxTokens: 8, temperature: 0, seed: 0, headers };
-    await askOnce(this.dev.url, ask);
   }
 
   /** Waits until every worker uses a kvbm. */

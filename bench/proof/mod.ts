@@ -7,3 +7,4 @@ export * from "./modes.ts";
 export * from "./prompts.ts";
 export * from "./proof.ts";
 export * from "./report.ts";
+export type { HouseOptions } from "./house.ts";

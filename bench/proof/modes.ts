@@ -46,9 +46,7 @@ const hostTier: ProofMode = {
     for (let first = 0; first < prompts.length; first += groupSize) {
       const group = prompts.slice(first, first + groupSize);
       for (const [i, prompt] of group.entries()) take(first + i, await one.ask(prompt));
-      await one.evict(first);
       for (const [i, prompt] of group.entries()) take(first + i, await one.ask(prompt));
-      await one.evict(first + 1);
     }
     return await one.cached("host");
   },

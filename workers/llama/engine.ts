@@ -35,6 +35,8 @@ export interface LlamaOptions {
   readonly threads: number;
   /** How K and V are stored. */
   readonly kvType: KvTypeName;
+  /** Finished prompts that the device's cache keeps beside the running ones, as far as there are cells. */
+  readonly kept: number;
   /** Reuse only KV computed by prefill. */
   readonly deterministic: boolean;
   /** Where the model's digest is remembered; empty = nowhere. */
@@ -72,6 +74,7 @@ export async function openLlamaEngine(options: LlamaOptions): Promise<Result<Eng
       kvTokens: options.kvTokens,
       kvBytesPerToken: kvBytes,
       kvType: options.kvType,
+      kept: options.kept,
       maxSeqs: options.maxSeqs,
       maxWaiting: options.maxWaiting,
       threads: options.threads,

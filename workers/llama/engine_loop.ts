@@ -25,8 +25,6 @@ const chunkBeside = 64;
 const chunkAlone = 128;
 /** Most tokens of one decode call. */
 const batchTokens = 512;
-/** Spare sequence ids that keep finished prompts for reuse. */
-const cachedSlots = 24;
 /** Most sequences of a model with sliding windows: each has a twin. */
 const mostTwinSeqs = 96;
 /** Failed decode calls in a row after which the engine gives itself up. */
@@ -97,7 +95,7 @@ export class EngineLoop implements Disposable {
     const { contextLength, cells } = sizes.value;
     // One more than the map knows of: blocks go in and out through it.
     const twins = facts.value.slidingWindow > 0;
-    const slots = Math.min(twins ? 128 : 256, message.maxSeqs + cachedSlots + 1);
+    const slots = Math.min(twins ? 128 : 256, message.maxSeqs + message.kept + 1);
     const abort = new Uint8Array(message.shared, sharedLayout.abortByte, 1);
     const context = LlamaContext.open(library, model, {
       sizes: {

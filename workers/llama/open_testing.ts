@@ -14,6 +14,7 @@ export function llamaOptions(path: string, options: Partial<LlamaOptions> = {}):
     maxWaiting: 8,
     threads: 1,
     kvType: "f16",
+    kept: 24,
     deterministic: false,
     cacheFolder: "",
     threadsPort: denoThreads(),

@@ -17,6 +17,8 @@ export interface OpenMessage {
   /** Bytes of K and V of one token, to check the free memory first. */
   readonly kvBytesPerToken: number;
   readonly kvType: KvTypeName;
+  /** Sequence ids beyond `maxSeqs` that keep finished prompts for reuse. */
+  readonly kept: number;
   readonly maxSeqs: number;
   readonly maxWaiting: number;
   readonly threads: number;
