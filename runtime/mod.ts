@@ -3,6 +3,7 @@
  * @module
  */
 export * from "./bus.ts";
+export * from "./byte_stream.ts";
 export * from "./chance.ts";
 export * from "./clock.ts";
 export * from "./config.ts";
@@ -11,6 +12,8 @@ export * from "./metrics.ts";
 export * from "./registry.ts";
 export * from "./service.ts";
 export * from "./threads.ts";
+export { MemoryByteNetwork } from "./byte_stream_memory.ts";
+export { splitAddress, TcpNetwork } from "./byte_stream_tcp.ts";
 export { seededChance } from "./chance_seeded.ts";
 export { systemChance } from "./chance_system.ts";
 export { deadlineOn, sleepOn, systemClock } from "./clock_system.ts";

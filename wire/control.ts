@@ -1,5 +1,15 @@
 import { z } from "zod";
-import { bytes, count, instanceId, label, modelHash, streamKey, u16, u32 } from "./field.ts";
+import {
+  bytes,
+  count,
+  finite,
+  instanceId,
+  label,
+  modelHash,
+  streamKey,
+  u16,
+  u32,
+} from "./field.ts";
 import { handoverWords } from "./handover.ts";
 import { tiers } from "./kv_events.ts";
 
@@ -63,6 +73,8 @@ export const control = z.discriminatedUnion("op", [
     lo: bytes(4, 4 * mostPrefetchBlocks),
     /** Another block manager that holds them, where this one does not. */
     from: instanceId.optional(),
+    /** What computing those of the blocks that `from` holds and this one does not takes the worker: no use in a slower pull. */
+    computeMs: finite.min(0).optional(),
     /** Of the request: of no use after it. */
     remainingMs: count,
   }),

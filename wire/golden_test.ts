@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { decodeTransfer } from "./block_transfer.ts";
 import { decode, messageNameOf, messageNames } from "./codec.ts";
 import { decodeGenerateRequest } from "./generate_request.ts";
 import { decodeKvEvents } from "./kv_events.ts";
@@ -22,6 +23,7 @@ function decodeFile(name: string, bytes: Uint8Array): Result<unknown> {
   if (kind === "stepFrame") return decodeStepFrame(bytes);
   if (kind === "kvEvents") return decodeKvEvents(bytes);
   if (kind === "storeRows") return decodeStoreRows(bytes);
+  if (kind === "blockTransfer") return decodeTransfer(bytes, plainCrc32);
   if (kind === "storedBlock") return readStoredBlock(bytes, plainCrc32);
   if (kind === "instance" || kind === "model" || kind === "kvbm") return decodeRecord(kind, text());
   const message = messageNames.find((one) => one === kind);

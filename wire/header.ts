@@ -9,6 +9,7 @@ export const wireVersion = 1;
 export const binaryKinds = {
   ...{ routeRequest: 1, stepFrame: 2, kvEvents: 3, storeRows: 4, generateRequest: 5 },
   ledgerBatch: 6,
+  blockTransfer: 7,
 } as const;
 
 /** Writes the two header bytes every message begins with. */

@@ -11,6 +11,8 @@ export const kvbmCard = z.object({
   socket: label,
   /** Size of its host tier. */
   poolBytes: count,
+  /** `HOST:PORT` where block managers of other hosts get blocks; left out where it gives none. */
+  data: label.optional(),
 });
 /** A block manager and how the workers of its host reach it. */
 export type KvbmCard = z.infer<typeof kvbmCard>;

@@ -7,6 +7,8 @@
  * @module
  */
 export * from "./artifact.ts";
+export * from "./block_transfer.ts";
+export * from "./block_transfer_hello.ts";
 export { ChurnMap } from "./churn_map.ts";
 export { decode, encode, messageNameOf, messageNames } from "./codec.ts";
 export type { Message, MessageName } from "./codec.ts";

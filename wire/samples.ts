@@ -1,3 +1,4 @@
+import { sampleTransfers } from "./block_transfer_testing.ts";
 import type { Message, MessageName } from "./codec.ts";
 import { encode, messageNames } from "./codec.ts";
 import { encodeGenerateRequest } from "./generate_request.ts";
@@ -335,6 +336,16 @@ export function sampleBytes(): Map<string, Uint8Array> {
       poolBytes: 536_870_912,
     })),
   );
+  files.set(
+    "kvbm.data.v1.json",
+    text.encode(encodeRecord("kvbm", {
+      ...{ instance, host: "h", pid: 42, socket: "/tmp/k.sock", poolBytes: 536_870_912 },
+      data: "10.0.0.7:7070",
+    })),
+  );
+  for (const [op, bytes] of sampleTransfers(plainCrc32)) {
+    files.set(`blockTransfer.${op}.v1.bin`, bytes);
+  }
   return files;
 }
 

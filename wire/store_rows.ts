@@ -42,6 +42,11 @@ export const storeOps = {
    * below, and it leaves with the last lease that holds it; at once, answered 0, where nobody awaits it.
    */
   commitPrivate: { code: 14, width: 6 },
+  /**
+   * worker, right before the `find` or `await` of a lease (`arg`): this block manager of another host is said to have its
+   * blocks, or will. One row: kvbm instance lo, hi. No answer.
+   */
+  from: { code: 15, width: 2 },
 } as const;
 
 /**
