@@ -98,7 +98,7 @@ Deno.test("llama with sliding windows keeps what lies outside the window when ot
     assert.equal(warm.cachedTokens, 256);
     assert.deepEqual(warm.tokens, cold.tokens);
     // Elsewhere in the cache sums have another order: close, and not the same to the last bit.
-    const off = warm.logprobs.map((one, i) => Math.abs(one.logprob - cold.logprobs[i].logprob));
+    const off = warm.logprobs.map((one, i) => Math.abs(one.logprob! - cold.logprobs[i].logprob!));
     assert.ok(Math.max(...off) < 0.02, `${off}`);
   });
 });
