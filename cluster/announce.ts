@@ -15,10 +15,14 @@ export function startLines(facts: {
 }
 
 /** The lines for people when every model answers: the time, the URL, a curl line to paste. */
-export function readyLines(facts: ReadyFacts, elapsedMs: number): readonly string[] {
+export function readyLines(
+  facts: ReadyFacts & { readonly page: boolean },
+  elapsedMs: number,
+): readonly string[] {
   return [
     `ready in ${(elapsedMs / 1000).toFixed(1)} s`,
     facts.url,
+    ...(facts.page ? ["Open it in a browser: chat, workers, decisions, planner."] : []),
     "",
     curlLine(facts.url, facts.models[0]),
     "",

@@ -17,7 +17,12 @@ export function compileArgs(
     ...(options.target === undefined ? [] : ["--target", options.target]),
     // Threads are started by URL, which the compiler cannot see.
     ...(service === "worker" ? ["--include", `${member}/llama/thread.ts`] : []),
-    ...(service === "frontend" ? ["--include", `${member}/tokens/tokenizer_thread.ts`] : []),
+    // And files are read by path.
+    ...(service === "frontend"
+      ? [`${member}/tokens/tokenizer_thread.ts`, `${member}/page/assets`].flatMap((path) => [
+        ...["--include", path],
+      ])
+      : []),
     `${member}/main.ts`,
   ];
 }

@@ -11,9 +11,11 @@ Deno.test("compileArgs() gives every service its own permissions and a main that
     assert.equal(args.at(-1), `${memberOf(service)}/main.ts`);
     const main = new URL(`../${args.at(-1)}`, import.meta.url);
     assert.ok(Deno.statSync(main).isFile);
-    const included = args.indexOf("--include");
-    if (included < 0) continue;
-    assert.ok(Deno.statSync(new URL(`../${args[included + 1]}`, import.meta.url)).isFile);
+    args.forEach((arg, at) => {
+      if (arg !== "--include") return;
+      const { isFile, isDirectory } = Deno.statSync(new URL(`../${args[at + 1]}`, import.meta.url));
+      assert.ok(isFile || isDirectory, args[at + 1]);
+    });
   }
 });
 

@@ -97,13 +97,13 @@ export class Fleet {
 
   #spawn(member: Member) {
     const { wiring, chance, runFolder, line, listen, env } = this.#options;
-    const { service, label, args, read, write = [] } = member.program;
+    const { service, label, args, read, write = [], hosts = [] } = member.program;
     // An instance is one run of a program: a restart is a new one.
     member.instance = chance.instanceId();
     const flags = permissionFlags(service, {
       nats: wiring.nats,
       etcd: wiring.etcd,
-      listen: service === "frontend" ? [listen] : [],
+      listen: service === "frontend" ? [listen, ...hosts] : hosts,
       read,
       write: service === "worker" || service === "kvbm" ? [cacheFolder(env), ...write] : write,
     });

@@ -1,7 +1,7 @@
 import { type Chance, type Clock, findServer, type Log, StartError, version } from "@pixii/runtime";
 import { defaultPoolFolder, sweepPools } from "@pixii/kvbm";
 import { hexOfBytes } from "@pixii/wire";
-import { freePort, hostAndPort, urlOf } from "./address.ts";
+import { freePort, hostAndPort, isLoopback, urlOf } from "./address.ts";
 import { readyLines, startLines } from "./announce.ts";
 import { chooseModels, type ChosenModel } from "./choose_models.ts";
 import type { Cluster, ClusterOptions } from "./cluster.ts";
@@ -71,7 +71,8 @@ export async function launch(plan: DevPlan, io: LaunchIo): Promise<number> {
   const cluster = await start(options);
   const url = urlOf(config.host, port.value);
   try {
-    await serveUntilStopped(cluster, choice, { ...options, models, url, readyFile, io });
+    const page = isLoopback(config.host);
+    await serveUntilStopped(cluster, choice, { ...options, models, url, page, readyFile, io });
   } finally {
     await readyFile?.clear();
     if (io.stop.asked.aborted) io.say("stopping");
@@ -86,6 +87,8 @@ interface Scene {
   readonly namespace: string;
   readonly models: readonly ChosenModel[];
   readonly url: string;
+  /** Whether the frontend shows its page. */
+  readonly page: boolean;
   readonly readyFile: ReadyFile | undefined;
   readonly io: LaunchIo;
 }
@@ -116,7 +119,7 @@ async function serveUntilStopped(
   cluster.markReady();
   const facts = () => readyFacts(cluster, choice, scene, served.map((model) => model.name));
   await readyFile?.write(facts());
-  for (const line of readyLines(facts(), clock.nowMs())) io.say(line);
+  for (const line of readyLines({ ...facts(), page: scene.page }, clock.nowMs())) io.say(line);
   using _rewrite = cluster.roster.onChange(() => {
     const whole = cluster.instances().every((id) =>
       cluster.roster.instances.get(id)?.status === "ready"

@@ -1,4 +1,5 @@
 import type { ServiceName } from "@pixii/wire";
+import { isLoopback } from "./address.ts";
 import type { DevPlan, ModelPlan } from "./dev_config.ts";
 import { routerFiles } from "./router_files.ts";
 
@@ -24,6 +25,8 @@ export interface Program {
   readonly read?: readonly string[];
   /** Files it writes, and sockets it uses. */
   readonly write?: readonly string[];
+  /** Hosts it talks to besides the servers. */
+  readonly hosts?: readonly string[];
 }
 
 /** A model with its file. */
@@ -40,6 +43,8 @@ export function programsOf(
   { port, kvSocket }: { readonly port: number; readonly kvSocket: string },
 ): readonly Program[] {
   const { config, passed } = plan;
+  // The page shows what admin ports show, which only this machine reaches.
+  const hasPage = isLoopback(config.host);
   const pool = config["kv.pool"] === "" ? [] : ["--kv-pool", config["kv.pool"]];
   const workers = models.flatMap((model) =>
     Array.from({ length: model.plan.workers }, (_, at): Program => ({
@@ -74,7 +79,12 @@ export function programsOf(
     {
       service: "frontend",
       label: "frontend",
-      args: ["--host", config.host, "--port", String(port), ...passed.frontend],
+      args: [
+        ...["--host", config.host, "--port", String(port)],
+        ...(hasPage ? ["--page"] : []),
+        ...passed.frontend,
+      ],
+      hosts: hasPage ? ["127.0.0.1"] : [],
     },
   ];
 }

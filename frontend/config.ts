@@ -28,6 +28,11 @@ export const frontendSchema = {
     max: 86_400_000,
     help: "a request that runs longer ends with an error",
   }),
+  "page": option.flag({
+    fallback: false,
+    help:
+      "serve the built-in page at / (chat, cluster, decisions, planner); it shows what the admin ports of all programs show",
+  }),
   "body-timeout": option.duration({
     fallback: 30_000,
     min: 100,

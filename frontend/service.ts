@@ -8,6 +8,9 @@ import { createGenerator } from "./generation/generator.ts";
 import type { RunningGenerator } from "./generation/generator.ts";
 import { ApiServer } from "./http/api_server.ts";
 import { frontendMetrics } from "./metrics.ts";
+import { askAdmin, ClusterView } from "./page/cluster_view.ts";
+import { readPageFiles } from "./page/page_files.ts";
+import { PageRoutes } from "./page/page_routes.ts";
 import { TokenizerThreads } from "./tokens/tokenizer_threads.ts";
 
 /** The HTTP edge with what it needs: the models, their vocabularies, and the streams it runs. */
@@ -24,10 +27,11 @@ class Frontend implements Service {
   constructor(
     config: FrontendConfig,
     context: ServiceContext,
-    { directory, generator, tokenizers }: {
+    { directory, generator, tokenizers, page }: {
       readonly directory: WatchedDirectory;
       readonly generator: RunningGenerator;
       readonly tokenizers: TokenizerThreads;
+      readonly page: PageRoutes | undefined;
     },
   ) {
     this.#context = context;
@@ -43,6 +47,7 @@ class Frontend implements Service {
     }, {
       health: () => this.health(),
       metrics: () => context.metrics.text(),
+      page,
     });
     this.facts = { url: this.#api.url };
   }
@@ -76,6 +81,11 @@ class Frontend implements Service {
   }
 }
 
+async function openPage({ registry, clock, namespace }: ServiceContext): Promise<PageRoutes> {
+  const view = new ClusterView({ registry, clock, namespace, ask: askAdmin });
+  return new PageRoutes(await readPageFiles(), view);
+}
+
 /** The frontend program. */
 export const frontendSpec: ServiceSpec<typeof frontendSchema> = {
   name: "frontend",
@@ -88,8 +98,10 @@ export const frontendSpec: ServiceSpec<typeof frontendSchema> = {
     const directory = await createModelDirectory({ context, loadVocabulary });
     if (!directory.ok) throw new StartError(directory.error.message);
     const generator = createGenerator({ context, directory: directory.value });
+    const page = config.page ? await openPage(context) : undefined;
     try {
-      return new Frontend(config, context, { directory: directory.value, generator, tokenizers });
+      const parts = { directory: directory.value, generator, tokenizers, page };
+      return new Frontend(config, context, parts);
     } catch (error) {
       tokenizers[Symbol.dispose]();
       await generator[Symbol.asyncDispose]();

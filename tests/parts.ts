@@ -7,6 +7,19 @@ export interface MissingPart {
   readonly how: string;
 }
 
+/** Chromium's program, where the machine has one; `PIXII_CHROMIUM` names another. */
+export function chromiumPath(): string | undefined {
+  const paths = [Deno.env.get("PIXII_CHROMIUM"), "/usr/bin/chromium", "/usr/bin/chromium-browser"];
+  return [...paths, "/usr/bin/google-chrome"].find((path) => {
+    try {
+      return path !== undefined && Deno.statSync(path).isFile;
+    } catch (error) {
+      if (error instanceof Deno.errors.NotFound) return false;
+      throw error;
+    }
+  });
+}
+
 /** The real parts this machine lacks. */
 export async function missingParts(): Promise<MissingPart[]> {
   const missing: MissingPart[] = [];
@@ -21,6 +34,12 @@ export async function missingParts(): Promise<MissingPart[]> {
   }
   if (smollm2Path() === undefined) {
     missing.push({ name: "the SmolLM2 weights", how: "deno task models pull smollm2" });
+  }
+  if (chromiumPath() === undefined) {
+    missing.push({
+      name: "Chromium",
+      how: "apt-get install chromium, or name it in PIXII_CHROMIUM",
+    });
   }
   return missing;
 }

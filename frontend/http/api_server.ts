@@ -2,6 +2,7 @@ import { fail } from "@pixii/wire";
 import type { Failure } from "@pixii/wire";
 import { StartError } from "@pixii/runtime";
 import type { Health } from "@pixii/runtime";
+import type { PageRoutes } from "../page/page_routes.ts";
 import { errorAnswer, jsonAnswer } from "./answer.ts";
 import { BrokenBody } from "./byte_pipe.ts";
 import { callOf } from "./call.ts";
@@ -19,6 +20,8 @@ export interface ApiPages {
   health(): Health;
   /** Prometheus text. */
   metrics(): Promise<string>;
+  /** The built-in page, where it is on. */
+  readonly page?: PageRoutes;
 }
 
 type Answer = (call: Call) => Response | Promise<Response>;
@@ -35,6 +38,8 @@ export class ApiServer implements AsyncDisposable {
   readonly #parts: RouteParts;
   readonly #routes: ReadonlyMap<string, Route>;
   readonly #one: Route;
+  readonly #page: PageRoutes | undefined;
+  readonly #pageRoute: Route;
   readonly #server: Deno.HttpServer<Deno.NetAddr>;
 
   private constructor(given: ApiParts, pages: ApiPages) {
@@ -62,6 +67,8 @@ export class ApiServer implements AsyncDisposable {
       ["/metrics", get((call) => metricsAnswer(pages, call))],
     ]);
     this.#one = get((call) => answerModel(directory, call));
+    const page = this.#page = pages.page;
+    this.#pageRoute = get((call) => page!.answer(call));
     const { host: hostname, port } = config;
     this.#server = Deno.serve({
       ...{ hostname, port, onListen: () => {} },
@@ -117,7 +124,8 @@ export class ApiServer implements AsyncDisposable {
   async #answer(call: Call): Promise<Response> {
     const { path } = call;
     const isOne = path.length > modelsPath.length + 1 && path.startsWith(`${modelsPath}/`);
-    const route = this.#routes.get(path) ?? (isOne ? this.#one : undefined);
+    const route = this.#routes.get(path) ?? (isOne ? this.#one : undefined) ??
+      (this.#page?.has(path) ? this.#pageRoute : undefined);
     if (route === undefined) return errorAnswer(this.#noRoute(path), call.headers);
     const { method } = call.request;
     if (!route.methods.includes(method)) {

@@ -6,6 +6,7 @@ import type { Vocabulary } from "../core/vocabulary.ts";
 import type { ModelDirectory, ServedModel } from "../generation/model_directory.ts";
 import { ApiServer } from "../http/api_server.ts";
 import { frontendMetrics } from "../metrics.ts";
+import type { PageRoutes } from "../page/page_routes.ts";
 import { RawHttp } from "./raw_http.ts";
 import { scriptedVocabulary } from "./scripted_vocabulary.ts";
 import { ScriptedWorld } from "./scripted_world.ts";
@@ -17,6 +18,7 @@ export interface ScriptedApiOptions {
   readonly card?: Partial<ModelCard>;
   readonly workers?: number;
   readonly vocabulary?: Vocabulary;
+  readonly page?: PageRoutes;
 }
 
 const config: FrontendConfig = {
@@ -61,6 +63,7 @@ export class ScriptedApi implements AsyncDisposable {
     }, {
       health: () => ({ status: this.status, details: {} }),
       metrics: () => metrics.text(),
+      page: options.page,
     });
     this.url = this.#api.url;
     this.#pump = this.#run();
