@@ -246,9 +246,14 @@ export class BlockPool {
     if (this.keys.find(layout, block.hi, block.lo) !== 0) return false;
     if (!this.slab.takeAt(size, block.page)) return false;
     const slot = table.take(committed);
-    [table.page[slot], table.size[slot], table.layout[slot]] = [block.page, size, layout];
-    [table.hi[slot], table.lo[slot], table.index[slot]] = [block.hi, block.lo, block.index];
-    [table.parentHi[slot], table.parentLo[slot]] = [block.parentHi, block.parentLo];
+    table.page[slot] = block.page;
+    table.size[slot] = size;
+    table.layout[slot] = layout;
+    table.hi[slot] = block.hi;
+    table.lo[slot] = block.lo;
+    table.index[slot] = block.index;
+    table.parentHi[slot] = block.parentHi;
+    table.parentLo[slot] = block.parentLo;
     this.keys.add(slot);
     this.recency.add(slot);
     const { hi, lo } = block;

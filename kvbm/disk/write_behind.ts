@@ -49,6 +49,8 @@ export class WriteBehind implements AsyncDisposable {
   #at = 0;
   /** Slots that are being written and have not been evicted meanwhile. */
   readonly #writing = new Set<number>();
+  /** Slots whose block has been written, or found on disk: it is not written again while it stays in the pool. */
+  readonly #offered = new Set<number>();
   readonly #lanes: (Promise<void> | undefined)[] = new Array(lanes).fill(undefined);
   #budgetBytes: number;
   #filledMs: number;
@@ -76,6 +78,7 @@ export class WriteBehind implements AsyncDisposable {
     for (let i = 0, row = 0; i < entries.length; i += 6, row += 2) {
       if (rows[row] === 0 || rows[row + 1] === 1) continue;
       if (this.queued >= mostQueued) this.#at += 1;
+      this.#offered.delete(rows[row]);
       this.#queue.push({ slot: rows[row], layout, hi: entries[i + 2], lo: entries[i + 1] });
     }
     this.#wake();
@@ -126,7 +129,7 @@ export class WriteBehind implements AsyncDisposable {
       const there = batch.filter((one) => this.#isThere(one));
       for (const { slot } of there) this.#writing.add(slot);
       const written = await tier.write(kind, there.map((one) => this.#blockOf(one)));
-      for (const { slot } of there) this.#writing.delete(slot);
+      for (const { slot } of there) if (this.#writing.delete(slot)) this.#offered.add(slot);
       if (written === 0 && !await this.#pause(idleMs)) return;
     }
   }
@@ -179,7 +182,8 @@ export class WriteBehind implements AsyncDisposable {
   }
 
   #isWanted(one: Waiting): boolean {
-    if (!this.#isThere(one) || this.#writing.has(one.slot)) return false;
+    const { slot } = one;
+    if (!this.#isThere(one) || this.#writing.has(slot) || this.#offered.has(slot)) return false;
     const { tier, pool } = this.#parts;
     const kind = pool.layouts[one.layout];
     if (tier.layoutOf(kind) === undefined) return false;
@@ -204,6 +208,7 @@ export class WriteBehind implements AsyncDisposable {
 
   #evicted(slot: number): void {
     const isWritten = !this.#writing.delete(slot) && !this.#isWanted(this.#of(slot));
+    this.#offered.delete(slot);
     if (!isWritten) this.evictedUnwritten += 1;
   }
 

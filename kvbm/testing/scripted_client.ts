@@ -33,6 +33,8 @@ export class ScriptedClient implements Disposable {
   #id = 0;
   /** Slots the kvbm said are gone. */
   readonly gone: number[] = [];
+  /** What else the kvbm said unasked, in order. */
+  readonly told: { readonly op: StoreOp; readonly words: readonly number[] }[] = [];
 
   private constructor(socket: FrameSocket) {
     this.#socket = socket;
@@ -65,6 +67,15 @@ export class ScriptedClient implements Disposable {
     return [...answer.value.words];
   }
 
+  /** Reads until the kvbm has said so much unasked. */
+  async untilTold(count: number): Promise<void> {
+    while (this.told.length < count) {
+      const { value, done } = await this.#frames.next();
+      assert.ok(!done && value.kind === storeFrames.tell, "the connection ended");
+      this.#hear(value);
+    }
+  }
+
   tell(op: StoreOp, words: readonly number[]): void {
     const payload = rows({ op, arg: 0, words: Uint32Array.from(words) });
     this.#socket.send(storeFrames.tell, 0, "", payload);
@@ -81,10 +92,16 @@ export class ScriptedClient implements Disposable {
       const { value, done } = await this.#frames.next();
       assert.ok(!done, "the connection ended");
       if (value.kind === storeFrames.answer && value.id === id) return value.payload;
-      const told = decodeStoreRows(value.payload);
-      assert.ok(told.ok && told.value.op === "gone");
-      this.gone.push(...told.value.words);
+      this.#hear(value);
     }
+  }
+
+  #hear({ payload }: Frame): void {
+    const told = decodeStoreRows(payload);
+    assert.ok(told.ok);
+    const { op, words } = told.value;
+    if (op === "gone") this.gone.push(...words);
+    else this.told.push({ op, words: [...words] });
   }
 }
 

@@ -1,4 +1,3 @@
-import type { KvEvent } from "@pixii/wire";
 import { BlockPool } from "../block_pool.ts";
 import { committedSlots } from "../committed_slots.ts";
 import type { PoolLayout } from "../pool_client.ts";
@@ -43,16 +42,21 @@ export class DiskBooks {
     return this.pool.keys.count;
   }
 
-  /** Takes over what an index said, in its order. Answers how many blocks fit. */
+  /** Takes over what an index said, in its order; of a key that is there twice the later. Answers how many blocks fit. */
   restore(entries: readonly DiskEntry[]): number {
     let kept = 0;
     for (const entry of entries) {
       const { layoutHi: hi, layoutLo: lo, blockSize, slotPages } = entry;
       const layout = this.pool.layout({ hi, lo, blockSize, slotPages });
-      if (layout === undefined || !this.pool.adopt(layout, entry)) continue;
+      if (layout === undefined) continue;
+      const older = this.pool.keys.find(layout, entry.hi, entry.lo);
+      if (older !== 0) this.pool.drop([older]);
+      if (!this.pool.adopt(layout, entry)) continue;
       this.#tell(entry.page, slotPages);
       kept += 1;
     }
+    // Who hears of a layout first is told all of it.
+    this.pool.layouts.forEach((_, layout) => void this.pool.takeEvents(layout));
     return kept;
   }
 
@@ -148,11 +152,6 @@ export class DiskBooks {
       };
       return { op: "put", entry };
     });
-  }
-
-  /** Changes of a layout's blocks since the last call. */
-  takeEvents(layout: number): KvEvent[] {
-    return this.pool.takeEvents(layout);
   }
 
   /** Throws where the books do not add up. O(everything). */

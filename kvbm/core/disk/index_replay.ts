@@ -13,8 +13,8 @@ export interface ReplayedIndex {
 }
 
 /**
- * Reads an index: the last word about a page and about a key counts, and a segment holds slots of one length. `undefined`
- * where it has no whole head. O(records).
+ * Reads an index: the last word about a page counts, and a segment holds slots of one length. A key may be there twice:
+ * then the later is meant. `undefined` where it has no whole head. O(records).
  */
 export function replayIndex(bytes: Uint8Array, crc32: Crc32): ReplayedIndex | undefined {
   const segmentPages = readIndexHead(bytes, crc32);
@@ -38,7 +38,6 @@ export function replayIndex(bytes: Uint8Array, crc32: Crc32): ReplayedIndex | un
 class LiveEntries {
   readonly #segmentPages: number;
   readonly #byPage = new Map<number, DiskEntry>();
-  readonly #byKey = new Map<string, number>();
   readonly #segments = new Map<number, { slotPages: number; readonly pages: Set<number> }>();
 
   constructor(segmentPages: number) {
@@ -53,7 +52,6 @@ class LiveEntries {
     const entry = this.#byPage.get(page);
     if (entry === undefined) return;
     this.#byPage.delete(page);
-    this.#byKey.delete(keyOf(entry));
     this.#segments.get(this.#segmentOf(page))!.pages.delete(page);
   }
 
@@ -65,10 +63,7 @@ class LiveEntries {
       segment.slotPages = slotPages;
     }
     this.drop(page);
-    const other = this.#byKey.get(keyOf(entry));
-    if (other !== undefined) this.drop(other);
     this.#byPage.set(page, entry);
-    this.#byKey.set(keyOf(entry), page);
     if (segment !== undefined) segment.pages.add(page);
     else this.#segments.set(this.#segmentOf(page), { slotPages, pages: new Set([page]) });
   }
@@ -76,8 +71,4 @@ class LiveEntries {
   #segmentOf(page: number): number {
     return Math.floor(page / this.#segmentPages);
   }
-}
-
-function keyOf({ layoutHi, layoutLo, hi, lo }: DiskEntry): string {
-  return `${layoutHi}.${layoutLo}.${hi}.${lo}`;
 }
