@@ -231,6 +231,7 @@ export class WorkerShell implements Service {
       tenantSalt: request.tenantSalt,
       adapter: request.adapter,
       priority: request.priority,
+      handover: request.handover,
     });
     return submitted.ok ? undefined : submitted.error;
   }
