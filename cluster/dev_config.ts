@@ -1,4 +1,5 @@
 import { type ConfigOf, option, parseConfig, parseLogFilter } from "@pixii/runtime";
+import { diskPattern, diskRule } from "@pixii/kvbm";
 import { isNamespace, policies } from "@pixii/wire";
 import {
   engineProblem,
@@ -102,6 +103,14 @@ export const devSchema = {
     placeholder: "DIR",
     help: "Folder of that memory; empty: /dev/shm on Linux, else the temporary folder.",
   }),
+  "kv.disk": option.text({
+    fallback: "",
+    placeholder: "SIZE[:DIR]",
+    help:
+      "KV cache on disk, below the memory's; it outlives restarts. Without DIR: kv in Pixii's cache; empty: off.",
+    pattern: diskPattern,
+    rule: diskRule,
+  }),
   host: option.text({ fallback: "127.0.0.1", placeholder: "A", help: "Address of the HTTP API." }),
   port: option.integer({
     fallback: 8000,
@@ -131,6 +140,7 @@ export interface ModelPlan {
   readonly engine: string;
   /** Of the sim engine: > 0, Infinity = as fast as it can. */
   readonly simSpeed: number;
+  /** All of them. */
   readonly workers: number;
   /** Those of role prefill and of role decode; with none the role of all is both. */
   readonly prefill: number;
@@ -152,7 +162,6 @@ export interface DevPlan {
 
 /** Flags of the full design that this version does not have: name and what to do until then. */
 const notBuilt: Readonly<Record<string, string>> = {
-  "--kv-disk": "the disk tier of the KV cache is not built yet",
   "--interactive": "the interactive chat is not built yet; use the curl line",
 };
 

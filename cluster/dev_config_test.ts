@@ -40,6 +40,13 @@ Deno.test("parseDev() reads PIXII_ variables and lets flags win", () => {
   assert.deepEqual(models.map((one) => one.servedName), ["smollm2", "tiny"]);
 });
 
+Deno.test("parseDev() takes a size and a folder for the disk tier, and says what is none", () => {
+  assert.equal(plan(["--kv-disk", "64GiB:/var/kv"]).config["kv.disk"], "64GiB:/var/kv");
+  assert.equal(plan(["--kv-disk", "off"]).config["kv.disk"], "off");
+  const [problem] = problems("--kv-disk", "/var/kv");
+  assert.match(problem, /^Cannot use --kv-disk: must be SIZE\[:DIR\] like 64GiB:\/var/);
+});
+
 Deno.test("parseDev() passes --SERVICE.flag on", () => {
   const { passed } = plan([
     ...["--router.kv.temperature", "0.5", "--frontend.max-body=1MiB", "--worker.deterministic"],
@@ -55,7 +62,6 @@ Deno.test("parseDev() refuses flags that are not built yet with one sentence", (
   const help = renderHelp(devSchema, "deno task dev", "");
   for (
     const args of [
-      ["--kv-disk", "1GiB:/x"],
       ["--planner", "act"],
       ["--interactive"],
       ["--engine", "onnx"],
@@ -101,7 +107,7 @@ Deno.test("parseDev() takes the sim engine for all or for one model, and how fas
 });
 
 Deno.test("parseDev() reports every problem at once", () => {
-  const found = problems("--prot", "1", "--workers", "0", "--engine", "vllm", "--kv-disk", "1GiB");
+  const found = problems("--prot", "1", "--workers", "0", "--kv-disk", "lots");
   assert.equal(found.length, 3, found.join("\n"));
   assert.match(found.join("\n"), /--prot; did you mean --port\?/);
   assert.match(found.join("\n"), /--workers/);

@@ -1,3 +1,4 @@
+import { readDiskPlan } from "@pixii/kvbm";
 import type { ServiceName } from "@pixii/wire";
 import { isLoopback } from "./address.ts";
 import type { DevPlan, ModelPlan } from "./dev_config.ts";
@@ -46,6 +47,8 @@ export function programsOf(
   // The page shows what admin ports show, which only this machine reaches.
   const hasPage = isLoopback(config.host);
   const pool = config["kv.pool"] === "" ? [] : ["--kv-pool", config["kv.pool"]];
+  const disk = config["kv.disk"] === "" ? [] : ["--kv-disk", config["kv.disk"]];
+  const diskFolder = readDiskPlan(config["kv.disk"])?.folder;
   const workers = models.flatMap((model) =>
     Array.from({ length: model.plan.workers }, (_, at): Program => ({
       service: "worker",
@@ -64,9 +67,9 @@ export function programsOf(
       label: "kvbm",
       args: [
         ...["--kv-host", String(config["kv.host"]), "--kv-socket", kvSocket, ...pool],
-        ...passed.kvbm,
+        ...[...disk, ...passed.kvbm],
       ],
-      write: [kvSocket],
+      write: [kvSocket, ...(diskFolder === undefined ? [] : [diskFolder])],
     },
     {
       service: "router",
