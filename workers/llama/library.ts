@@ -37,7 +37,7 @@ function packageName(): string | undefined {
 }
 
 /** Folder of the platform package's libraries; only that package is fetched. */
-async function librariesFolder(): Promise<Result<string>> {
+export async function librariesFolder(): Promise<Result<string>> {
   const name = packageName();
   if (name === undefined) {
     const { os, arch } = Deno.build;
