@@ -1,0 +1,92 @@
+import assert from "node:assert/strict";
+import { findServer } from "@pixii/runtime";
+import { bundledModel } from "@pixii/workers/testing";
+import { startStack } from "./stack.ts";
+import type { Program, Stack } from "./stack.ts";
+import { until } from "./until.ts";
+
+const servers = await findServer("nats-server") !== undefined &&
+  await findServer("etcd") !== undefined;
+const ignore = !servers || Deno.build.os !== "linux";
+const name = "m";
+/** 20 blocks of 64 cells on the device: one prompt of 1,100 tokens drives another one out. */
+const flags = ["--threads", "1", "--ctx", "1280", "--max-seqs", "2"];
+
+/** Tokens of the micro model, another row for every seed. */
+function tokens(seed: number): number[] {
+  let state = seed;
+  return Array.from({ length: 1100 }, () => {
+    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
+    return 300 + (state >>> 8) % 350;
+  });
+}
+
+/** One completion, greedy, of 16 tokens; its text and its cached tokens by tier. */
+async function ask(url: string, prompt: readonly number[]) {
+  const response = await fetch(`${url}/v1/completions`, {
+    method: "POST",
+    headers: { "content-type": "application/json", "x-pixii-debug": "1" },
+    body: JSON.stringify({
+      ...{ model: name, prompt, temperature: 0, max_tokens: 16, ignore_eos: true },
+    }),
+  });
+  const body = await response.json();
+  assert.equal(response.status, 200, JSON.stringify(body));
+  const header = response.headers.get("x-pixii-cached-tokens") ?? "";
+  const tiers = Object.fromEntries(
+    header.split(",").map((one) => one.split("=")).map(([tier, count]) => [tier, Number(count)]),
+  );
+  return { text: body.choices[0].text as string, tiers };
+}
+
+function adminOf(program: Program): string {
+  return /"admin":"([^"]+)"/.exec(program.lines.join("\n"))![1];
+}
+
+/** All programs with a host tier of 16 MiB and a disk tier in a folder, and one worker that uses them. */
+async function startWithDisk(folder: string): Promise<{ stack: Stack; kvbm: () => Promise<any> }> {
+  const kvbmFlags = ["--kv-host", "16MiB", "--kv-disk", `64MiB:${folder}`];
+  const stack = await startStack({ kvbmFlags });
+  const worker = stack.addWorker({ model: bundledModel("micro.gguf"), name, flags });
+  await stack.untilServed(name);
+  await until("the worker has a host tier", async () => {
+    const health = await (await fetch(`${adminOf(worker)}/health`)).json();
+    return health.details.kvbm !== "none" || JSON.stringify(health);
+  });
+  const admin = adminOf(stack.programs.find((one) => one.name === "kvbm")!);
+  return { stack, kvbm: async () => await (await fetch(`${admin}/kv`)).json() };
+}
+
+Deno.test({
+  name: "disk tier: a prompt that was served before a restart of everything is warm after it",
+  ignore,
+  async fn() {
+    const folder = await Deno.makeTempDir({ prefix: "pixii-disk-" });
+    let cold = "";
+    {
+      const { stack, kvbm } = await startWithDisk(folder);
+      await using _ = stack;
+      cold = (await ask(stack.url, tokens(1))).text;
+      await ask(stack.url, tokens(2));
+      await until("what left the device is on disk", async () => {
+        const { disk } = await kvbm();
+        return disk.blocks >= 14 || disk;
+      });
+    }
+    {
+      const { stack, kvbm } = await startWithDisk(folder);
+      await using _ = stack;
+      const before = (await kvbm()).disk;
+      assert.ok(before.blocks >= 14, JSON.stringify(before));
+      const { text, tiers } = await ask(stack.url, tokens(1));
+      assert.ok(tiers.disk >= 14 * 64, JSON.stringify({ tiers, kv: await kvbm() }));
+      assert.equal(text, cold);
+      assert.equal((await kvbm()).disk.counts.damaged, 0);
+      // Now it is in memory, or on the device.
+      const again = await ask(stack.url, tokens(1));
+      assert.equal(again.tiers.disk, 0, JSON.stringify(again.tiers));
+      assert.equal(again.text, cold);
+    }
+    await Deno.remove(folder, { recursive: true });
+  },
+});
