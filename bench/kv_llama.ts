@@ -20,7 +20,8 @@ export interface KvLlamaOptions {
  */
 export async function kvLlamaFigures(options: KvLlamaOptions): Promise<readonly Figure[]> {
   const { model, tokens, rounds } = options;
-  const cells = tokens + 1024;
+  // The prompt, and the copy of it that is taken back.
+  const cells = 2 * tokens + 256;
   await using c = await startCCutter({ model, tokens, cells });
   using trial = await BlockTrial.open(model, {
     ...{ tokens, cells, poolPath: `/dev/shm/pixii-trial-${Deno.pid}` },
