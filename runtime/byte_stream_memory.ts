@@ -5,7 +5,7 @@ import type { ByteListener, ByteNetwork, ByteStream } from "./byte_stream.ts";
 /** Byte streams inside one process, for tests and simulations: a write waits until all of it was read. */
 export class MemoryByteNetwork implements ByteNetwork {
   readonly #doors = new Map<string, MemoryListener>();
-  #port = 1;
+  #port = 40_001;
 
   listen(
     address: string,

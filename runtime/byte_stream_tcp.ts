@@ -66,6 +66,7 @@ class TcpListener implements ByteListener {
   readonly #listener: Deno.TcpListener;
   readonly #streams = new Map<TcpStream, Promise<void>>();
   readonly #accepting: Promise<void>;
+  #isClosed = false;
 
   constructor(
     listener: Deno.TcpListener,
@@ -76,9 +77,10 @@ class TcpListener implements ByteListener {
     this.#accepting = this.#accept(parts);
   }
 
-  /** Takes no more, ends all streams and waits for who serves them. */
+  /** Takes no more, ends all streams and waits for who serves them. Idempotent. */
   async [Symbol.asyncDispose](): Promise<void> {
-    this.#listener.close();
+    if (!this.#isClosed) this.#listener.close();
+    this.#isClosed = true;
     for (const stream of this.#streams.keys()) stream.close();
     await this.#accepting;
     await Promise.all(this.#streams.values());

@@ -116,7 +116,11 @@ export class DiskStore implements Disposable {
 /** True where bytes are the block of this key, whole. */
 export function isBlock(
   view: Uint8Array,
-  { hi, lo, layout }: { readonly hi: number; readonly lo: number; readonly layout: PoolLayout },
+  { hi, lo, layout }: {
+    readonly hi: number;
+    readonly lo: number;
+    readonly layout: Pick<PoolLayout, "hi" | "lo">;
+  },
 ): boolean {
   const header = readStoredBlock(view, crc32);
   if (!header.ok) return false;
