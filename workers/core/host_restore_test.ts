@@ -9,9 +9,10 @@ import { EventReplay, FakeCache } from "./fake_cache_testing.ts";
 import { KvMap } from "./kv_map.ts";
 import type { KvSalt } from "./kv_map.ts";
 import type { LeavingBlock } from "./leaving_block.ts";
+import { plainLogits, plainOutput, plainVocabSize } from "./plain_model_testing.ts";
 
 const blockSize = 4;
-const vocabSize = 8;
+const vocabSize = plainVocabSize;
 const cells = 48;
 
 interface Kept {
@@ -61,29 +62,6 @@ class FakeHost {
 
 function keyOf(salt: KvSalt, { hi, lo }: { readonly hi: number; readonly lo: number }): string {
   return `${salt.tenantSalt}|${hi},${lo}`;
-}
-
-/** Logits that depend on every token the cache holds before them. */
-function logitsOf(tokens: readonly number[]): Float32Array {
-  let hash = 17;
-  for (const token of tokens) hash = Math.imul(hash ^ token, 0x01000193) >>> 0;
-  return Float32Array.from(
-    { length: vocabSize },
-    (_, id) => (Math.imul(hash ^ (id * 0x9e3779b1), 0x85ebca6b) >>> 8) / 2 ** 22,
-  );
-}
-
-/** What the stream must say: no batch, no cache. */
-function expected({ tokens, stop }: EngineRequest, contextLength: number): number[] {
-  const all = [...tokens];
-  const said: number[] = [];
-  while (said.length < stop.maxTokens && all.length < contextLength) {
-    const logits = logitsOf(all);
-    const next = logits.indexOf(Math.max(...logits));
-    all.push(next);
-    said.push(next);
-  }
-  return said;
 }
 
 /** The engine's step around a batcher, with a host tier. `draw(n)` is a number below n. */
@@ -144,7 +122,7 @@ class Rig {
       this.cache.add(one.slot!, one.tokens.length - 1, one.tokens.at(-1)!);
     }
     for (const one of decodes) {
-      this.batcher.decoded(one, logitsOf(this.cache.tokens(one.slot!)));
+      this.batcher.decoded(one, plainLogits(this.cache.tokens(one.slot!)));
     }
     const isRoom = this.batcher.makeRoom([0, 1, 2, Infinity][this.#draw(4)]);
     this.#apply();
@@ -172,7 +150,7 @@ class Rig {
     for (const request of this.requests) {
       if (!this.ended.has(request.stream)) continue;
       const said = this.said.get(request.stream)!;
-      const wanted = expected(request, 40).slice(0, said.length);
+      const wanted = plainOutput(request, 40).slice(0, said.length);
       assert.deepEqual(said, wanted, `stream ${request.stream}`);
     }
   }
@@ -205,7 +183,7 @@ class Rig {
     if (chunk === undefined) return;
     const { sequence, start, end, last } = chunk;
     for (let at = start; at < end; at++) this.cache.add(sequence.slot!, at, sequence.tokens[at]);
-    const logits = last ? logitsOf(this.cache.tokens(sequence.slot!)) : undefined;
+    const logits = last ? plainLogits(this.cache.tokens(sequence.slot!)) : undefined;
     this.batcher.prefilled(chunk, logits);
   }
 
