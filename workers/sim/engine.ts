@@ -9,6 +9,8 @@ import type { Driver, Stepper } from "./driver.ts";
 
 /** A rank this far behind its own time was stopped or is too fast for the machine: it goes on from now. */
 const mostLagMs = 250;
+/** A stream whose prompt another worker computes waits for its word no longer than this. */
+const holdMs = 10_000;
 /** Weight of the newest measurement in the rates. */
 const rateWeight = 0.2;
 
@@ -51,6 +53,7 @@ export class SimEngine implements Engine, Stepper {
   #shape: StepShape | undefined;
   #time: StepTime = { prefillMs: 0, decodeMs: 0 };
   #snapshots: SnapshotWaiter[] = [];
+  readonly #holds = new Map<number, Disposable>();
   #idle: (() => void)[] = [];
   #state: "open" | "draining" | "closed" | "ended" = "open";
   #error: Error | undefined;
@@ -65,7 +68,7 @@ export class SimEngine implements Engine, Stepper {
   get dueMs(): number | undefined {
     if (this.#taker === undefined) return undefined;
     if (this.#endMs !== undefined) return this.#endMs;
-    return this.#scheduler.live > 0 ? -Infinity : undefined;
+    return this.#scheduler.isBusy ? -Infinity : undefined;
   }
 
   card(): EngineCard {
@@ -91,12 +94,21 @@ export class SimEngine implements Engine, Stepper {
     }
     const refused = this.#scheduler.submit(request);
     if (refused !== undefined) return { ok: false, error: refused };
+    if (request.handover?.part === "take") this.#hold(request.stream);
     this.#parts.driver.wake(this);
     return ok(undefined);
   }
 
   cancel(stream: number): void {
     this.#scheduler.cancel(stream);
+    this.#parts.driver.wake(this);
+  }
+
+  handover(stream: number, word: "given" | "lost"): void {
+    this.#holds.get(stream)?.[Symbol.dispose]();
+    this.#holds.delete(stream);
+    this.#scheduler.handover(stream, word === "given");
+    this.#parts.driver.wake(this);
   }
 
   steps(): AsyncIterable<StepBatch> {
@@ -135,7 +147,10 @@ export class SimEngine implements Engine, Stepper {
   async drain(signal: AbortSignal): Promise<void> {
     if (this.#state === "open") this.#state = "draining";
     if (this.#scheduler.live === 0) return;
-    const cancelAll = () => this.#scheduler.cancelAll();
+    const cancelAll = () => {
+      this.#scheduler.cancelAll();
+      this.#parts.driver.wake(this);
+    };
     signal.addEventListener("abort", cancelAll, { once: true });
     if (signal.aborted) cancelAll();
     await new Promise<void>((resolve) => this.#idle.push(resolve));
@@ -147,6 +162,7 @@ export class SimEngine implements Engine, Stepper {
     this.#state = "closed";
     this.#endMs = undefined;
     this.#failSnapshots();
+    for (const hold of this.#holds.values()) hold[Symbol.dispose]();
     if (this.#taker !== undefined) this.#close();
     this.#parts.driver.leave(this);
     this.#settle();
@@ -157,14 +173,14 @@ export class SimEngine implements Engine, Stepper {
     if (this.#taker === undefined) return;
     try {
       if (this.#endMs === undefined) {
-        if (this.#scheduler.live === 0) return;
+        if (!this.#scheduler.isBusy) return;
         this.#plan(nowMs);
       }
       if (this.#endMs! > nowMs) return;
       const endMs = this.#endMs!;
       this.#commit();
       // With nothing to wait for, a step is decided when it is taken: the newest streams are in it.
-      if (this.#parts.speed === Infinity || this.#scheduler.live === 0) return;
+      if (this.#parts.speed === Infinity || !this.#scheduler.isBusy) return;
       this.#plan(Math.max(endMs, nowMs - mostLagMs));
     } catch (error) {
       this.#fail(error as Error);
@@ -183,6 +199,12 @@ export class SimEngine implements Engine, Stepper {
     if (this.#state === "closed") this.#close();
     else this.#parts.driver.wake(this);
     return promise;
+  }
+
+  /** Without a word from the other worker a prompt is computed here after a while. */
+  #hold(stream: number): void {
+    const { clock } = this.#parts;
+    this.#holds.set(stream, clock.timer(holdMs, () => this.handover(stream, "lost")));
   }
 
   #plan(startMs: number): void {

@@ -51,6 +51,8 @@ export class SimScheduler {
   readonly #cache: SequenceCache;
   readonly #live = new ChurnMap<number, SimSequence>();
   readonly #waiting = new SimLine();
+  /** Those whose prompts another worker computes, until it is told how that went. */
+  readonly #held = new ChurnMap<number, SimSequence>();
   readonly #running: SimSequence[] = [];
   readonly #cancelled: SimSequence[] = [];
   readonly #outputs: StreamOutput[] = [];
@@ -78,6 +80,11 @@ export class SimScheduler {
     return this.#live.size;
   }
 
+  /** True where a step would do something: some stream is not held for another worker. */
+  get isBusy(): boolean {
+    return this.#live.size > this.#held.size || this.#cancelled.length > 0;
+  }
+
   /** Sequences that lost their blocks to others, since start. */
   get preemptions(): number {
     return this.#preemptions;
@@ -91,8 +98,18 @@ export class SimScheduler {
     if (refused !== undefined) return refused;
     const sequence = new SimSequence(request, { ...this.#options, arrival: this.#arrivals++ });
     this.#live.set(request.stream, sequence);
-    this.#waiting.add(sequence);
+    if (request.handover?.part === "take") this.#held.set(request.stream, sequence);
+    else this.#waiting.add(sequence);
     return undefined;
+  }
+
+  /** The other worker has ended with a held stream's prompt: it comes in, or it is computed here. Others are ignored. */
+  handover(stream: number, isGiven: boolean): void {
+    const sequence = this.#held.get(stream);
+    if (sequence === undefined) return;
+    this.#held.delete(stream);
+    sequence.isAdopted = isGiven;
+    this.#waiting.add(sequence);
   }
 
   /** Ends a stream with the next `commit`. Unknown streams are ignored. */
@@ -124,12 +141,13 @@ export class SimScheduler {
       while (budget > 0) {
         const sequence = this.#admit(budget);
         if (sequence === undefined) break;
-        budget -= sequence.planned;
+        if (!sequence.isAdopted) budget -= sequence.planned;
       }
     }
     for (const sequence of this.#running) {
       if (sequence.planned === 0) continue;
-      if (isDecoding(sequence)) {
+      if (sequence.isAdopted) shape.hostTokens += sequence.planned;
+      else if (isDecoding(sequence)) {
         shape.decodeSequences += 1;
         shape.activeTokens += sequence.length;
       } else {
@@ -151,6 +169,7 @@ export class SimScheduler {
       if (sequence.planned > 0) {
         sequence.computed += sequence.planned;
         sequence.planned = 0;
+        sequence.isAdopted = false;
         this.#cache.store(sequence);
         if (sequence.computed === sequence.length) this.#say(sequence);
       }
@@ -168,6 +187,7 @@ export class SimScheduler {
       this.#forget(sequence);
     }
     this.#waiting.clear();
+    this.#held.clear();
     this.#running.length = this.#cancelled.length = 0;
     return this.#outputs;
   }
@@ -192,7 +212,7 @@ export class SimScheduler {
     }
     return {
       running: this.#running.length,
-      waiting: this.#waiting.length,
+      waiting: this.#waiting.length + this.#held.size,
       prefillTokens,
       ...this.#cache.counts(),
     };
@@ -203,12 +223,16 @@ export class SimScheduler {
     const running = new Set(this.#running);
     const waiting = new Set(this.#waiting);
     for (const one of this.#live.values()) {
-      if (one.isRunning !== running.has(one) || one.isRunning === waiting.has(one)) {
+      const isWaiting = waiting.has(one) || this.#held.has(one.request.stream);
+      if (one.isRunning !== running.has(one) || one.isRunning === isWaiting) {
         throw new Error(`stream ${one.request.stream} is in the wrong list`);
       }
       if (!one.isRunning && one.blocks.length > 0) throw new Error("a waiting stream has blocks");
     }
-    const listed = running.size + waiting.size;
+    for (const one of this.#held.values()) {
+      if (waiting.has(one) || running.has(one)) throw new Error("a held stream is in a list");
+    }
+    const listed = running.size + waiting.size + this.#held.size;
     if (listed !== this.#live.size) throw new Error(`${this.#live.size} live, ${listed} listed`);
     if (this.#running.length > this.#options.maxSeqs) throw new Error("more run than allowed");
     this.#cache.checkIntegrity(this.#live.values());
@@ -261,7 +285,9 @@ export class SimScheduler {
     this.#shape.hostTokens += host;
     sequence.cached ??= { device: match.blocks * blockSize, host };
     this.#prefills += 1;
-    const wanted = this.#partOf(sequence, budget);
+    const wanted = sequence.isAdopted
+      ? sequence.length - sequence.computed
+      : this.#partOf(sequence, budget);
     while (sequence.computed + wanted > sequence.blocks.length * blockSize) {
       if (!this.#cache.grow(sequence)) throw new Error("a prompt that fits found no block");
     }
@@ -281,11 +307,12 @@ export class SimScheduler {
     const isLast = index + 1 >= request.stop.maxTokens ||
       sequence.length + 1 >= this.#options.contextLength;
     const logprob = source.logprob(index, token);
-    const isPlain = sequence.isIntroduced && !isLast && logprob === undefined;
+    const isGiven = request.handover?.part === "give";
+    const isPlain = sequence.isIntroduced && !isLast && !isGiven && logprob === undefined;
     const extra = isPlain ? undefined : sequence.extra(logprob);
-    if (isLast) extra!.end = { reason: "length", outputTokens: index + 1 };
+    if (isLast || isGiven) extra!.end = { reason: "length", outputTokens: index + 1 };
     this.#outputs.push(sequence.say(token, extra));
-    if (isLast) this.#forget(sequence);
+    if (isLast || isGiven) this.#forget(sequence);
   }
 
   #endCancelled(): void {
@@ -294,7 +321,7 @@ export class SimScheduler {
       // It may have said its last token in the very step that ran when it was cancelled.
       if (this.#live.get(sequence.request.stream) !== sequence) continue;
       if (sequence.isRunning) this.#running.splice(this.#running.indexOf(sequence), 1);
-      else this.#waiting.remove(sequence);
+      else if (!this.#held.delete(sequence.request.stream)) this.#waiting.remove(sequence);
       this.#outputs.push(sequence.end("cancelled"));
       this.#forget(sequence);
     }
@@ -308,7 +335,7 @@ export class SimScheduler {
   #preempt(sequence: SimSequence): void {
     this.#running.splice(this.#running.indexOf(sequence), 1);
     this.#cache.release(sequence);
-    sequence.isRunning = false;
+    sequence.isRunning = sequence.isAdopted = false;
     this.#preemptions += 1;
     this.#waiting.add(sequence);
   }

@@ -42,6 +42,8 @@ export class SimSequence {
   /** Running: it holds a place and blocks. */
   isRunning = false;
   isCancelled = false;
+  /** Another worker has computed its prompt: what it lacks comes in with its next step. */
+  isAdopted = false;
   /** The cached counts were said. */
   isIntroduced = false;
   /** Prompt tokens that were not computed when it first ran, by where they were found. */
