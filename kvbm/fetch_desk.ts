@@ -61,6 +61,8 @@ interface Incoming {
   readonly source: BlockSource;
   readonly from: InstanceId | undefined;
   readonly sinceMs: number;
+  /** True once the source was asked. */
+  isAsked: boolean;
 }
 
 /**
@@ -78,8 +80,8 @@ export class FetchDesk implements Disposable {
   readonly #sources: BlockSource[] = [];
   readonly #incoming = new ChurnMap<string, Incoming>();
   /** What no source has been asked for yet: for requests that wait, and ahead of them. */
-  #urgent: Incoming[] = [];
-  #early: Incoming[] = [];
+  readonly #urgent: Incoming[] = [];
+  readonly #early: Incoming[] = [];
   /** The desk's own client by layout, and its slots that are being filled. */
   readonly #clients = new Map<number, { readonly client: number; reading: number }>();
   #reading = 0;
@@ -195,8 +197,12 @@ export class FetchDesk implements Disposable {
       if (!isComing && !awaits) return;
       if (!this.waiting.add(block, { client, lease, position: i / 2, awaits })) return;
       found[i + 1] = comingPage;
-      if (place < 0 || this.#incoming.has(key)) return;
-      const incoming = { block, source: this.#sources[place], from, sinceMs: clock.nowMs() };
+      const known = this.#incoming.get(key);
+      // What was to come early has its turn now.
+      if (known !== undefined && !known.isAsked && queue === this.#urgent) queue.push(known);
+      if (place < 0 || known !== undefined) return;
+      const source = this.#sources[place];
+      const incoming = { block, source, from, sinceMs: clock.nowMs(), isAsked: false };
       this.#incoming.set(key, incoming);
       queue.push(incoming);
     });
@@ -205,14 +211,14 @@ export class FetchDesk implements Disposable {
   /** Gives sources to fill what there are slots for. */
   #pump(): void {
     while (!this.#isOver && this.#reading < mostReading) {
-      const batch = this.#next();
+      const { queue, batch } = this.#next();
       if (batch.length === 0) return;
-      if (!this.#fill(batch)) return;
+      if (!this.#fill(batch, queue)) return;
     }
   }
 
-  /** The next blocks that are still wanted, of one source and layout. */
-  #next(): Incoming[] {
+  /** The next blocks that are still wanted, of one source and layout, and the queue they come from. */
+  #next(): { readonly queue: Incoming[]; readonly batch: Incoming[] } {
     const queue = this.#urgent.length > 0 ? this.#urgent : this.#early;
     const batch: Incoming[] = [];
     let taken = 0;
@@ -222,15 +228,20 @@ export class FetchDesk implements Disposable {
         incoming.from === first.from && incoming.block.layout === first.block.layout);
       if (!isSame || batch.length === mostOfOrder) break;
       taken += 1;
+      if (incoming.isAsked || batch.includes(incoming)) continue;
       if (this.waiting.isWanted(incoming.block)) batch.push(incoming);
-      else this.#incoming.delete(keyOf(incoming.block));
+      else {
+        incoming.isAsked = true;
+        this.#incoming.delete(keyOf(incoming.block));
+      }
     }
     queue.splice(0, taken);
-    return batch.length === 0 && queue.length + this.#early.length > 0 ? this.#next() : batch;
+    const isMore = batch.length === 0 && queue.length + this.#early.length > 0;
+    return isMore ? this.#next() : { queue, batch };
   }
 
   /** Has a batch filled; false where slots have to become free first. */
-  #fill(batch: readonly Incoming[]): boolean {
+  #fill(batch: readonly Incoming[], queue: Incoming[]): boolean {
     const { pool, view, onChange } = this.#parts;
     const [{ source, from, block: { layout } }] = batch;
     const own = this.#clientOf(layout);
@@ -243,13 +254,14 @@ export class FetchDesk implements Disposable {
       this.#lose(left);
       return true;
     }
-    this.#urgent.unshift(...left);
+    queue.unshift(...left);
     if (filled.length === 0) return false;
     const kind = pool.layouts[layout];
     const slotBytes = kind.slotPages * pageBytes;
     const blocks = filled.map(({ block: { hi, lo } }, at) => ({
       ...{ hi, lo, view: view(rows[2 * at + 1] * pageBytes, slotBytes) },
     }));
+    for (const incoming of filled) incoming.isAsked = true;
     own.reading += filled.length;
     this.#reading += filled.length;
     source.fetch({
@@ -311,7 +323,9 @@ export class FetchDesk implements Disposable {
   /** These do not come. */
   #lose(all: readonly Incoming[]): void {
     const waiters: Waiter[] = [];
-    for (const { block, source } of all) {
+    for (const incoming of all) {
+      const { block, source } = incoming;
+      incoming.isAsked = true;
       this.#incoming.delete(keyOf(block));
       this.counts.lost[source.tier] += 1;
       waiters.push(...this.waiting.lost(block));

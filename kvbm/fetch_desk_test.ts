@@ -181,6 +181,25 @@ Deno.test("prefetch() brings blocks, keeps them for some seconds and lets go", a
   assert.equal(clock.waiting, 0);
 });
 
+Deno.test("a request that waits comes before what is fetched ahead, also where it wants the same", () => {
+  const { source, desk, layout, ask, check } = openDesk();
+  // Four at a time: 5 to 9 have to wait.
+  const early = [1, 2, 3, 4, 5, 6, 7, 8, 9].flatMap((lo) => [lo, 0]);
+  assert.equal(desk.prefetch(layout, { routes: Uint32Array.from(early) }), 9);
+  assert.deepEqual(ask(1, [9, 20]), [0, 1, 0, 1]);
+  const ordered = () => source.orders.map(({ block }) => block.lo);
+  assert.deepEqual(ordered(), [1, 2, 3, 4]);
+  source.land();
+  assert.deepEqual(ordered(), [2, 3, 4, 9]);
+  source.land();
+  source.land();
+  assert.deepEqual(ordered(), [4, 9, 20, 5]);
+  while (source.orders.length > 0) source.land();
+  assert.equal(desk.depth, 0);
+  assert.deepEqual({ ...desk.counts.landed }, { host: 0, disk: 10, remote: 0 });
+  check();
+});
+
 Deno.test("commitPrivate() gives a block to those who await it and nobody else, and it goes with their leases", () => {
   const { pool, layout, told, client, ask, release, check, desk } = openDesk();
   assert.deepEqual(ask(3, [70], true), [0, 1]);

@@ -48,6 +48,10 @@ export function routerMetrics(metrics: Metrics) {
       "Prompt blocks that the chosen workers held",
       ["tier"],
     ),
+    prefetchBlocks: metrics.counter(
+      "pixii_router_prefetch_blocks_total",
+      "Blocks on disk or in memory that a block manager was told of ahead of their request",
+    ),
     promptBlocks: metrics.counter(
       "pixii_router_prompt_blocks_total",
       "Whole prompt blocks of the requests placed",

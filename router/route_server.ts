@@ -6,6 +6,7 @@ import type { RouteDesk, RouteOutcome, Settled } from "./core/route_desk.ts";
 import type { RouterState } from "./core/router_state.ts";
 import type { Waiting } from "./core/waiting.ts";
 import type { RouterMetrics } from "./metrics.ts";
+import { Prefetcher } from "./prefetcher.ts";
 
 /** The record stays here, in the ring: who wants it asks this router (`/v1/pixii/decisions/{id}`). */
 const noRecord = new Uint8Array();
@@ -30,6 +31,7 @@ export class RouteServer implements Disposable {
   readonly #subjects: Subjects;
   readonly #routes = new Map<ModelHash, Subscription>();
   readonly #draw: () => number;
+  readonly #prefetcher: Prefetcher;
   #isClosed = false;
 
   constructor({ context, state, desk, metrics, onQueued }: RouteServerParts) {
@@ -39,6 +41,7 @@ export class RouteServer implements Disposable {
     this.#onQueued = onQueued;
     this.#metrics = metrics;
     this.#subjects = subjectsOf(context.namespace);
+    this.#prefetcher = new Prefetcher(context);
     this.#draw = () => context.chance.float();
   }
 
@@ -101,6 +104,7 @@ export class RouteServer implements Disposable {
     const { rank, overlap, prefill } = outcome.decision;
     const { worker, card: { blockSize } } = rank;
     this.#count(request, outcome.decision);
+    this.#metrics.prefetchBlocks.add(this.#prefetcher.decided(request, outcome.decision));
     const decision = { kind: "decision" as const, worker, overlap, blockSize, record: noRecord };
     if (prefill?.acts !== true) return decision;
     return { ...decision, prefill: { worker: prefill.worker, overlap: prefill.overlap } };

@@ -43,6 +43,12 @@ function adminOf(program: Program): string {
   return /"admin":"([^"]+)"/.exec(program.lines.join("\n"))![1];
 }
 
+/** A counter or gauge in an exposition, over all its labels. */
+function sumOf(text: string, metric: string): number {
+  return text.split("\n").filter((line) => line.startsWith(metric))
+    .reduce((sum, line) => sum + Number(line.split(" ").at(-1)), 0);
+}
+
 /** All programs with a host tier of 16 MiB and a disk tier in a folder, and one worker that uses them. */
 async function startWithDisk(folder: string): Promise<{ stack: Stack; kvbm: () => Promise<any> }> {
   const kvbmFlags = ["--kv-host", "16MiB", "--kv-disk", `64MiB:${folder}`];
@@ -78,7 +84,17 @@ Deno.test({
       await using _ = stack;
       const before = (await kvbm()).disk;
       assert.ok(before.blocks >= 14, JSON.stringify(before));
+      const routed = async (metric: string) => sumOf(await stack.metrics("router"), metric);
+      await until("the router knows them", async () => {
+        const blocks = await routed("pixii_router_index_blocks");
+        return blocks >= 14 || blocks;
+      });
       const { text, tiers } = await ask(stack.url, tokens(1));
+      assert.ok(await routed("pixii_router_prefetch_blocks_total") >= 14, "nothing was prefetched");
+      const disk = (await stack.metrics("router")).split("\n").find((line) =>
+        line.startsWith("pixii_router_overlap_blocks_total") && line.includes('tier="disk"')
+      );
+      assert.ok(Number(disk?.split(" ").at(-1)) >= 14, disk);
       assert.ok(tiers.disk >= 14 * 64, JSON.stringify({ tiers, kv: await kvbm() }));
       assert.equal(text, cold);
       assert.equal((await kvbm()).disk.counts.damaged, 0);

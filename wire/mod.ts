@@ -12,7 +12,7 @@ export * from "./block_transfer_hello.ts";
 export { ChurnMap } from "./churn_map.ts";
 export { decode, encode, messageNameOf, messageNames } from "./codec.ts";
 export type { Message, MessageName } from "./codec.ts";
-export { mostAuditBlocks } from "./control.ts";
+export { mostAuditBlocks, mostPrefetchBlocks } from "./control.ts";
 export type { AuditAnswer, Control, Part, SnapshotHead } from "./control.ts";
 export { mostExcludedNamed, readDecisionLine, readDecisionReport } from "./decision_report.ts";
 export type {
