@@ -94,7 +94,7 @@ Deno.test({
       const disk = (await stack.metrics("router")).split("\n").find((line) =>
         line.startsWith("pixii_router_overlap_blocks_total") && line.includes('tier="disk"')
       );
-      assert.ok(Number(disk?.split(" ").at(-1)) >= 14, disk);
+      assert.ok(Number(disk?.split(" ").at(-1)) >= 14, String(disk));
       assert.ok(tiers.disk >= 14 * 64, JSON.stringify({ tiers, kv: await kvbm() }));
       assert.equal(text, cold);
       assert.equal((await kvbm()).disk.counts.damaged, 0);
