@@ -29,6 +29,7 @@ const values = benchFlags({
     },
     "kv-type": { kind: "text", help: "f16 or q8_0.", fallback: "f16" },
     ctx: { kind: "number", help: "Tokens of a worker's cache, a multiple of 256.", fallback: 1280 },
+    "kv-disk": { kind: "text", help: "Size of the disk tier.", fallback: "4GiB" },
     "kv-host": { kind: "text", help: "Size of the host tier.", fallback: "1GiB" },
   },
 });
@@ -72,7 +73,7 @@ async function main(): Promise<number> {
   const prompts = proofPrompts(first + count, fullSizes).slice(first);
   const outcomes = await runProof({
     house: { model: values.model, kvType, ctx: values.ctx, kvHost: values["kv-host"] },
-    ...{ prompts, modes, groupSize: 30, onAnswer: progress },
+    ...{ prompts, modes, groupSize: 30, diskSize: values["kv-disk"], onAnswer: progress },
   });
   for (const line of proofReport(outcomes, prompts)) console.log(line);
   return outcomes.length === modes.length + 1 && outcomes.every(isProved) ? 0 : 1;

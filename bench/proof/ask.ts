@@ -7,7 +7,10 @@ export interface ProofAnswer {
   readonly tokens: readonly string[];
   readonly logprobs: readonly number[];
   readonly promptTokens: number;
-  readonly cachedTokens: number;
+  /** Prompt tokens that were not computed, by the tier they came from. */
+  readonly tiers: Readonly<Record<string, number>>;
+  /** The worker that computed the prompt, where it was another than the one that went on. */
+  readonly prefillWorker: string | undefined;
 }
 
 /** Longest wait for an answer. */
@@ -18,10 +21,7 @@ interface Completion {
     readonly text: string;
     readonly logprobs: { readonly tokens: string[]; readonly token_logprobs: number[] };
   }[];
-  readonly usage: {
-    readonly prompt_tokens: number;
-    readonly prompt_tokens_details: { readonly cached_tokens: number };
-  };
+  readonly usage: { readonly prompt_tokens: number };
 }
 
 /** Sends a prompt, text or token ids; throws what the house answers where it is no completion. */
@@ -36,7 +36,7 @@ export async function askOnce(
   const { model, prompt, temperature, seed, maxTokens, headers = {} } = ask;
   const response = await fetch(`${url}/v1/completions`, {
     method: "POST",
-    headers: { "content-type": "application/json", ...headers },
+    headers: { "content-type": "application/json", "x-pixii-debug": "1", ...headers },
     body: JSON.stringify({
       ...{ model, prompt, temperature, seed, max_tokens: maxTokens },
       ...{ ignore_eos: true, logprobs: 0 },
@@ -52,6 +52,16 @@ export async function askOnce(
     tokens: logprobs.tokens,
     logprobs: logprobs.token_logprobs,
     promptTokens: usage.prompt_tokens,
-    cachedTokens: usage.prompt_tokens_details.cached_tokens,
+    tiers: tiersOf(response.headers.get("x-pixii-cached-tokens") ?? ""),
+    prefillWorker: response.headers.get("x-pixii-prefill-worker") ?? undefined,
   };
+}
+
+/** `device=0,host=128` as an object. */
+function tiersOf(text: string): Record<string, number> {
+  const pairs = text.split(",").filter((pair) => pair.includes("=")).map((pair) => {
+    const [tier, count] = pair.split("=");
+    return [tier.trim(), Number(count)] as const;
+  });
+  return Object.fromEntries(pairs);
 }

@@ -89,9 +89,27 @@ export class House implements AsyncDisposable {
     return sum;
   }
 
-  /** Prompt tokens that workers took from a tier so far. */
-  cached(tier: string): Promise<number> {
-    return this.metric("worker", "pixii_worker_cached_tokens_total", `tier="${tier}"`);
+  /** Waits until the disk tier has written what it is to write. */
+  async untilWritten(): Promise<void> {
+    let blocks = -1;
+    await this.until("the disk tier has written all", async () => {
+      const before = blocks;
+      const queue = await this.metric("kvbm", "pixii_kvbm_tier_queue", 'direction="write"');
+      blocks = await this.metric("kvbm", "pixii_kvbm_tier_used_bytes", 'tier="disk"');
+      await new Promise((resolve) => setTimeout(resolve, 1_000));
+      return queue === 0 && blocks > 0 && blocks === before;
+    });
+  }
+
+  /** Waits until prompts are split. */
+  async untilSplit(): Promise<void> {
+    let seed = 0;
+    await this.until("the router splits", async () => {
+      const prompt = Array.from({ length: 130 }, (_, i) => 20 + (i * 31 + 7 * seed) % 300);
+      seed += 1;
+      const ask = { model: served, prompt, maxTokens: 2, temperature: 0, seed: 0 };
+      return (await askOnce(this.dev.url, ask)).prefillWorker !== undefined;
+    });
   }
 
   /** Waits until `check` holds, at most a minute. */

@@ -9,6 +9,8 @@ export interface ModeRun {
   readonly prompts: readonly ProofPrompt[];
   /** Prompts that are sent before the first of them is sent again. */
   readonly groupSize: number;
+  /** Size of a disk tier. */
+  readonly diskSize: string;
   /** An answer that must equal that of the monolithic house. */
   take(prompt: number, answer: ProofAnswer): void;
 }
@@ -29,12 +31,30 @@ export const monolithic: ProofMode = {
   name: "monolithic",
   about: "one worker, no tiers, every prompt computed",
   answers: 1,
-  async run({ house, prompts, take }) {
-    await using one = await House.open(house, ["--worker.kvbm", "off"]);
-    for (const [at, prompt] of prompts.entries()) take(at, await one.ask(prompt));
+  async run(run) {
+    await using one = await House.open(run.house, ["--worker.kvbm", "off"]);
+    await pass(one, run, none);
     return Infinity;
   },
 };
+
+/** Sends all prompts in order; resolves with the sum of what `used` says of each answer. */
+async function pass(
+  house: House,
+  { prompts, take }: Pick<ModeRun, "prompts" | "take">,
+  used: (answer: ProofAnswer) => number,
+): Promise<number> {
+  let sum = 0;
+  for (const [at, prompt] of prompts.entries()) {
+    const answer = await house.ask(prompt);
+    take(at, answer);
+    sum += used(answer);
+  }
+  return sum;
+}
+
+const none = () => 0;
+const fromTier = (tier: string) => ({ tiers }: ProofAnswer) => tiers[tier] ?? 0;
 
 const hostTier: ProofMode = {
   name: "host",
@@ -43,14 +63,63 @@ const hostTier: ProofMode = {
   async run({ house, prompts, groupSize, take }) {
     await using one = await House.open(house, []);
     await one.untilTier();
+    let used = 0;
     for (let first = 0; first < prompts.length; first += groupSize) {
-      const group = prompts.slice(first, first + groupSize);
-      for (const [i, prompt] of group.entries()) take(first + i, await one.ask(prompt));
-      for (const [i, prompt] of group.entries()) take(first + i, await one.ask(prompt));
+      const group = {
+        prompts: prompts.slice(first, first + groupSize),
+        take: (at: number, answer: ProofAnswer) => take(first + at, answer),
+      };
+      await pass(one, group, none);
+      used += await pass(one, group, fromTier("host"));
     }
-    return await one.cached("host");
+    return used;
   },
 };
 
+const diskTier: ProofMode = {
+  name: "disk",
+  about: "disk tier: computed, everything ended and started again, taken from disk",
+  answers: 2,
+  async run(run) {
+    const folder = await Deno.makeTempDir({ prefix: "pixii-proof-" });
+    const flags = ["--kv-disk", `${run.diskSize}:${folder}`];
+    try {
+      {
+        await using one = await House.open(run.house, flags);
+        await one.untilTier();
+        await pass(one, run, none);
+        await one.untilWritten();
+      }
+      await using one = await House.open(run.house, flags);
+      await one.untilTier();
+      return await pass(one, run, fromTier("disk"));
+    } finally {
+      await Deno.remove(folder, { recursive: true });
+    }
+  },
+};
+
+const splitByMemory: ProofMode = {
+  name: "split-shm",
+  about: "disaggregated: one worker computes the prompt, another goes on; over shared memory",
+  answers: 1,
+  async run(run) {
+    const flags = ["--prefill", "1", "--decode", "1", ...splitFlags];
+    await using one = await House.open(run.house, flags);
+    await one.untilTier();
+    await one.untilSplit();
+    return await pass(one, run, splitTokens);
+  },
+};
+
+/** Every prompt goes to a prefill worker, however short and however long that one is busy. */
+const splitFlags = [
+  ...["--router.split-max-local-prefill-length", "1", "--router.split-patience", "100000"],
+];
+
+function splitTokens({ prefillWorker, promptTokens }: ProofAnswer): number {
+  return prefillWorker === undefined ? 0 : promptTokens;
+}
+
 /** All modes but the monolithic one, in the order in which they run. */
-export const proofModes: readonly ProofMode[] = [hostTier];
+export const proofModes: readonly ProofMode[] = [hostTier, diskTier, splitByMemory];

@@ -33,6 +33,7 @@ export async function runProof(options: {
   readonly prompts: readonly ProofPrompt[];
   readonly modes: readonly ProofMode[];
   readonly groupSize: number;
+  readonly diskSize: string;
   /** Told after every answer. */
   readonly onAnswer?: (mode: string, done: number, of: number) => void;
 }): Promise<readonly ModeOutcome[]> {

@@ -18,7 +18,7 @@ async function prove(house: Partial<HouseOptions> & { model: string }, count: nu
   const prompts = proofPrompts(count, shortSizes);
   const outcomes = await runProof({
     house: { kvType: "f16", ctx: 512, kvHost: "256MiB", ...house },
-    ...{ prompts, modes: proofModes, groupSize: 30 },
+    ...{ prompts, modes: proofModes, groupSize: 30, diskSize: "256MiB" },
   });
   const report = proofReport(outcomes, prompts).join("\n");
   assert.ok(outcomes.length === 1 + proofModes.length && outcomes.every(isProved), report);
