@@ -72,12 +72,7 @@ async function leaseProblems({ registry, programs }: SimCluster): Promise<string
 
 /** Every block that a router counts for a rank is there; and where it says that it knows all, it does. */
 async function indexProblems(cluster: SimCluster): Promise<string[]> {
-  const truth = new Map<string, ReadonlySet<string>>();
-  for (const { name, life } of cluster.programs) {
-    for (const [dpRank, engine] of (cluster.engines(name) ?? []).entries()) {
-      truth.set(`${life!.running!.instance}.${dpRank}`, await blocksOf(engine));
-    }
-  }
+  const truth = await truthOf(cluster, () => true);
   const problems: string[] = [];
   for (const { name } of cluster.programs) {
     const streams = cluster.router(name)?.state.streams;
@@ -89,27 +84,94 @@ async function indexProblems(cluster: SimCluster): Promise<string[]> {
         continue;
       }
       const known = hashesOf(index.snapshot(slot));
-      const wrong = [...known].filter((hash) => !held.has(hash)).length;
-      if (wrong > 0) problems.push(`${name} counts ${wrong} blocks at ${owner} that are not there`);
       const isWhole = stream.state === "exact" && streams!.budget.evictedBlocks === 0;
-      if (isWhole && known.size < held.size) {
-        problems.push(`${name} knows ${known.size} of ${held.size} blocks at ${owner}`);
-      }
+      problems.push(...difference(known, held, { who: name, owner, isWhole }));
       if (stream.state === "behind") problems.push(`${name} is behind with ${owner}`);
     }
   }
   return problems;
 }
 
-async function blocksOf(engine: SimEngine): Promise<ReadonlySet<string>> {
+/**
+ * What holds at any time, whatever is wrong: a router that has applied all that a resting worker ever told knows what
+ * that holds. Answers where it does not.
+ */
+export async function exactProblems(cluster: SimCluster): Promise<readonly string[]> {
+  const isIdle = (engine: SimEngine) => {
+    const { running, waiting } = engine.load();
+    return running + waiting === 0;
+  };
+  const truth = await truthOf(cluster, isIdle);
+  const problems: string[] = [];
+  for (const { name } of cluster.programs) {
+    const inside = cluster.router(name);
+    if (inside === undefined) continue;
+    const { streams, fleet } = inside.state;
+    const ranks = Array.from(fleet.models.values(), (model) => [...model.ranks]).flat();
+    for (const { worker: { instance, dpRank }, report, sources } of ranks) {
+      const held = truth.get(`${instance}.${dpRank}`);
+      const opened = streams.get(sources[0]);
+      if (held === undefined || opened === undefined) continue;
+      const { stream, index, slot } = opened;
+      const isTold = report?.stepCount === steps(cluster, instance, dpRank) &&
+        report?.kvEventNumber === stream.number && stream.epoch === instance;
+      if (!isTold || stream.state !== "exact" || streams.budget.evictedBlocks > 0) continue;
+      const known = hashesOf(index.snapshot(slot));
+      problems.push(...difference(known, held, { who: name, owner: instance, isWhole: true }));
+    }
+  }
+  return problems;
+}
+
+function difference(
+  known: ReadonlySet<number>,
+  held: ReadonlySet<number>,
+  { who, owner, isWhole }: {
+    readonly who: string;
+    readonly owner: string;
+    readonly isWhole: boolean;
+  },
+): string[] {
+  let wrong = 0;
+  for (const hash of known) if (!held.has(hash)) wrong += 1;
+  if (wrong > 0) return [`${who} counts ${wrong} blocks at ${owner} that are not there`];
+  if (!isWhole || known.size >= held.size) return [];
+  return [`${who} knows ${known.size} of ${held.size} blocks at ${owner}`];
+}
+
+/** Steps that a rank has made. */
+function steps(cluster: SimCluster, instance: string, dpRank: number): number | undefined {
+  const program = cluster.programs.find(({ life }) => life?.running?.instance === instance);
+  const engine = program && cluster.engines(program.name)?.[dpRank];
+  return engine?.load().stepCount;
+}
+
+/** What the chosen engines hold, by instance and rank. */
+async function truthOf(
+  cluster: SimCluster,
+  isChosen: (engine: SimEngine) => boolean,
+): Promise<ReadonlyMap<string, ReadonlySet<number>>> {
+  const truth = new Map<string, ReadonlySet<number>>();
+  for (const { name, life } of cluster.programs) {
+    for (const [dpRank, engine] of (cluster.engines(name) ?? []).entries()) {
+      if (!isChosen(engine)) continue;
+      truth.set(`${life!.running!.instance}.${dpRank}`, await blocksOf(engine));
+    }
+  }
+  return truth;
+}
+
+async function blocksOf(engine: SimEngine): Promise<ReadonlySet<number>> {
   return hashesOf((await engine.snapshot()).kvEvents);
 }
 
-function hashesOf(events: Iterable<KvEvent>): Set<string> {
-  const hashes = new Set<string>();
+/** Most of each hash, as a number that is cheap to compare: two that look alike are as good as never met. */
+function hashesOf(events: Iterable<KvEvent>): Set<number> {
+  const hashes = new Set<number>();
   for (const event of events) {
     if (event.op !== "stored") continue;
-    for (let i = 0; i < event.hi.length; i++) hashes.add(`${event.hi[i]}.${event.lo[i]}`);
+    const { hi, lo } = event;
+    for (let i = 0; i < hi.length; i++) hashes.add(hi[i] * 2 ** 20 + (lo[i] >>> 12));
   }
   return hashes;
 }

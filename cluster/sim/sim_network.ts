@@ -15,6 +15,9 @@ import type { SimLog } from "./sim_log.ts";
 const leastMs = 0.15;
 const meanJitterMs = 0.05;
 
+/** Second copies come up to so much after the first. */
+const lateCopyMs = 300;
+
 /** The end of a link: what the network must know of a program. */
 export interface Station {
   readonly name: string;
@@ -34,7 +37,7 @@ interface Link {
 /**
  * The network between the programs of a run: every message of every link has a delay of its own, and faults in force at
  * its ends make it late, lost or doubled. Chance is drawn per link, so one link's traffic does not move another's. Order
- * is kept on each link, as a connection keeps it.
+ * is kept on each link, as a connection keeps it, but for second copies.
  */
 export class SimNetwork implements MemoryNetwork {
   readonly #clock: VirtualClock;
@@ -94,8 +97,10 @@ export class SimNetwork implements MemoryNetwork {
     }
     if (copies === 0) return this.#log.message(link, subject, payload, undefined);
     const nowMs = this.#clock.nowMs();
+    const firstMs = link.lastMs = Math.max(link.lastMs, nowMs + waitMs);
     for (let copy = 0; copy < copies; copy++) {
-      const dueMs = link.lastMs = Math.max(link.lastMs, nowMs + waitMs);
+      // The first copy keeps its place; others may come after what was sent later.
+      const dueMs = copy === 0 ? firstMs : firstMs + lateCopyMs * chance.float() ** 3;
       this.#log.message(link, subject, payload, dueMs - nowMs);
       this.#clock.timer(dueMs - nowMs, () => target.clock.run(arrive));
     }

@@ -11,7 +11,7 @@ import { mixSeed } from "./core/mix_seed.ts";
 import { inlineDigest } from "./inline_digest.ts";
 import { RequestWatch } from "./request_watch.ts";
 import type { RequestStory } from "./request_watch.ts";
-import { restProblems } from "./rest_checks.ts";
+import { exactProblems, restProblems } from "./rest_checks.ts";
 import { drainMs, SimCluster } from "./sim_cluster.ts";
 import { SimLog } from "./sim_log.ts";
 import { simModel } from "./sim_shape.ts";
@@ -54,6 +54,14 @@ const restLookMs = 2_500;
 const overdueMs = 10_000;
 /** How long every frontend is given to serve when all is well again. */
 const probeMs = 30_000;
+/** What has ended is released everywhere within this, where nothing is wrong: a slow engine's step is the longest of it. */
+const releaseMs = 1_600;
+/** A fault that is over excuses leaks for so long: lost messages are made good by later reports. */
+const calmMs = 30_000;
+/** And for so long after the last stream that met it. */
+const settleMs = 6_000;
+/** How often indexes are held against what workers hold. */
+const exactLookMs = 2_000;
 /** A fault that is over excuses errors for so long: leases end, breakers close, programs find each other. */
 const recoveryMs = 15_000;
 
@@ -73,6 +81,10 @@ class SimRun {
   readonly #live = new Map<string, Set<RequestWatch>>();
   readonly #stories: RequestStory[] = [];
   #violation: SimViolation | undefined;
+  /** When streams ended, the last of them. */
+  readonly #endedMs: number[] = [];
+  /** When a fault, or a stream that met one, was last there. */
+  #stirredMs = 0;
   #refused = 0;
   #asked = 0;
 
@@ -90,6 +102,7 @@ class SimRun {
     this.#checks = new StandingChecks({
       ...{ cluster: this.#cluster, liveAt: (name) => this.#liveAt(name).size, broken },
       ...{ mostQueued: shape.mostQueued, mostAtRank: shape.mostAtRank },
+      mostStreams: () => this.#isCalm() ? this.#mostStreams() : undefined,
     });
   }
 
@@ -112,7 +125,7 @@ class SimRun {
     for (const program of this.#cluster.programs) program.start();
     this.#arrive(0);
     for (const fault of faults) this.#clock.timer(startMs + fault.atMs, () => this.#begin(fault));
-    await this.#clock.advance(startMs + minutes * 60_000);
+    await this.#advance(startMs + minutes * 60_000);
     const ends = faults.map(({ atMs, forMs }) => startMs + atMs + forMs);
     await this.#clock.advance(Math.max(0, Math.max(0, ...ends) - this.#clock.nowMs()));
     const untilMs = this.#clock.nowMs() + deadlineMs + overdueMs;
@@ -122,6 +135,14 @@ class SimRun {
     await this.#probe();
     this.#checks.integrity();
     if (this.#violation !== undefined) throw this.#violation;
+  }
+
+  /** Moves on; now and then every index that claims to be exact is held against what the workers hold. */
+  async #advance(ms: number): Promise<void> {
+    for (let leftMs = ms; leftMs > 0; leftMs -= exactLookMs) {
+      await this.#clock.advance(Math.min(leftMs, exactLookMs));
+      for (const problem of await exactProblems(this.#cluster)) this.#broken(problem);
+    }
   }
 
   /** Waits until nothing is left, and says what is where that takes too long. */
@@ -192,6 +213,7 @@ class SimRun {
       broken: (message) => this.#broken(message),
       ended: (ended, story) => {
         this.#liveAt(frontend).delete(ended);
+        this.#endedMs.push(this.#clock.nowMs());
         if (!isProbe) this.#ended(frontend, story);
       },
     });
@@ -212,12 +234,34 @@ class SimRun {
     return watch;
   }
 
+  /** True some time after the last fault and the last stream that met it: until then one wrong may hide another. */
+  #isCalm(): boolean {
+    const nowMs = this.#clock.nowMs();
+    if (this.#isHit(nowMs, calmMs)) this.#stirredMs = nowMs;
+    else {
+      for (const live of this.#live.values()) {
+        for (const { request } of live) {
+          if (request.startMs < nowMs - calmMs) this.#stirredMs = nowMs;
+        }
+      }
+    }
+    return nowMs - this.#stirredMs > settleMs;
+  }
+
+  /** Streams that are live, or were a moment ago. */
+  #mostStreams(): number {
+    const sinceMs = this.#clock.nowMs() - releaseMs;
+    const kept = this.#endedMs.findIndex((atMs) => atMs >= sinceMs);
+    this.#endedMs.splice(0, kept < 0 ? this.#endedMs.length : kept);
+    return this.#liveCount() + this.#endedMs.length;
+  }
+
   /** True where a fault was in force, or not long over, at some time from `fromMs` until now. */
-  #isHit(fromMs: number): boolean {
+  #isHit(fromMs: number, excusedMs = recoveryMs): boolean {
     const untilMs = this.#clock.nowMs() - startMs;
     return this.#plan.faults.some(({ atMs, forMs, kind }) => {
       // A program that is told to stop has time to drain before it is away.
-      const awayMs = forMs + (kind === "restart" ? drainMs : 0) + recoveryMs;
+      const awayMs = forMs + (kind === "restart" ? drainMs : 0) + excusedMs;
       return atMs <= untilMs && atMs + awayMs >= fromMs - startMs;
     });
   }

@@ -3,6 +3,9 @@ import type { SimCluster } from "./sim_cluster.ts";
 /** Between two full looks into all books. */
 export const stepsPerIntegrity = 1_000;
 
+/** Between two looks at whether programs keep to what their clients ask for. */
+const stepsPerCalmLook = 100;
+
 /** What a look after a step needs. */
 export interface StandingParts {
   readonly cluster: SimCluster;
@@ -11,6 +14,8 @@ export interface StandingParts {
   /** Most requests that wait in a router, most places and waiting places of a rank. */
   readonly mostQueued: number;
   readonly mostAtRank: number;
+  /** Streams that somebody waits for or that ended within moments; undefined while a fault may excuse more. */
+  readonly mostStreams: () => number | undefined;
   broken(message: string): void;
 }
 
@@ -37,7 +42,9 @@ export class StandingChecks {
     const { programs } = this.#parts.cluster;
     this.#turn = (this.#turn + 1) % programs.length;
     this.#look(programs[this.#turn].name);
-    if (++this.#steps % stepsPerIntegrity === 0) this.integrity();
+    this.#steps += 1;
+    if (this.#steps % stepsPerCalmLook === 0) this.#lookCalmly();
+    if (this.#steps % stepsPerIntegrity === 0) this.integrity();
   }
 
   /** Adds up every book. */
@@ -50,6 +57,25 @@ export class StandingChecks {
       } catch (error) {
         broken(`the books of ${name} do not add up: ${(error as Error).message}`);
       }
+    }
+  }
+
+  /** With nothing wrong, what has ended is released at once: by routers and by engines. */
+  #lookCalmly(): void {
+    const { cluster, mostStreams, broken } = this.#parts;
+    const most = mostStreams();
+    if (most === undefined) return;
+    for (const { name } of cluster.programs) {
+      const booked = cluster.router(name)?.state.ledger.size ?? 0;
+      if (booked > most) {
+        broken(`${name} has ${booked} bookings of ${most} streams, and all is well`);
+      }
+      let atEngines = 0;
+      for (const engine of cluster.engines(name) ?? []) {
+        const { running, waiting } = engine.load();
+        atEngines += running + waiting;
+      }
+      if (atEngines > most) broken(`${name} runs ${atEngines} of ${most} streams, and all is well`);
     }
   }
 

@@ -19,7 +19,7 @@ export function sweepFlags(
     "max-seqs": pick([2, 4, 8]),
     rate: pick([0.1, 0.3, 0.8]),
     output: pick([16, 64, 160]),
-    "fault-every": pick(["3s", "8s", "20s"]),
+    "fault-every": pick(["3s", "8s", "20s", "5m"]),
   };
   const policy = pick(["kv", "kv", "ttft", "round-robin", "least-loaded"]);
   return [
