@@ -1,0 +1,6 @@
+/**
+ * What benchmarks and tests of other members use of the block manager.
+ * @module
+ */
+export { DiskTrial } from "./disk_trial.ts";
+export type { DiskTrialOptions } from "./disk_trial.ts";
