@@ -43,6 +43,21 @@ export const kvbmSchema = {
     max: 2 ** 40,
     help: "Most bytes a second that are written to the disk tier, behind the workers' back.",
   }),
+  "kv.peer-listen": option.text({
+    fallback: "127.0.0.1:0",
+    placeholder: "HOST:PORT",
+    help:
+      "Where block managers of other hosts get blocks over TCP; port 0 takes any free one, off gives none. Bound to this machine unless told otherwise.",
+    pattern: /^(off|\S+:\d{1,5})$/,
+    rule: "must be HOST:PORT or off",
+  }),
+  "kv.peer-secret": option.text({
+    fallback: "",
+    placeholder: "TEXT",
+    secret: true,
+    help:
+      "What block managers prove to know before one gives blocks to another; the same for all. Empty: no proof.",
+  }),
 } as const;
 
 /** The block manager's config. */

@@ -5,6 +5,7 @@ import type { Clock } from "@pixii/runtime";
 import type { BlockPool } from "./core/block_pool.ts";
 import type { BlockSource } from "./core/block_source.ts";
 import type { OwnedTier } from "./core/tier_room.ts";
+import { LeaseWatches } from "./core/peer/lease_watches.ts";
 import { WaitingLeases } from "./core/waiting_leases.ts";
 import type { WaitedBlock, Waiter } from "./core/waiting_leases.ts";
 import { pageBytes } from "./pool_file.ts";
@@ -63,6 +64,8 @@ interface Incoming {
   readonly sinceMs: number;
   /** True once the source was asked. */
   isAsked: boolean;
+  /** Somebody awaits it of this source and of nobody else. */
+  readonly isWatched: boolean;
 }
 
 /**
@@ -87,6 +90,7 @@ export class FetchDesk implements Disposable {
   #reading = 0;
   #lease = 0;
   readonly #prefetches = new Map<number, { readonly client: number; readonly end: Disposable }>();
+  readonly #watches = new LeaseWatches();
   readonly #looking: Disposable;
   #isOver = false;
 
@@ -164,18 +168,23 @@ export class FetchDesk implements Disposable {
 
   /** Leases of a client are over. */
   release(client: number, leases: Iterable<number>): void {
-    for (const lease of leases) this.waiting.release(client, lease);
+    for (const lease of leases) {
+      this.waiting.release(client, lease);
+      this.#watches.end(client, lease);
+    }
   }
 
   /** A client is gone. */
   leave(client: number): void {
     this.waiting.leave(client);
+    this.#watches.leave(client);
   }
 
   /** Nothing is asked of sources any more. What they are filling has to end before the pool is unmapped. */
   [Symbol.dispose](): void {
     this.#isOver = true;
     this.#looking[Symbol.dispose]();
+    this.#watches.clear();
     for (const lease of [...this.#prefetches.keys()]) this.#endPrefetch(lease);
   }
 
@@ -183,12 +192,15 @@ export class FetchDesk implements Disposable {
     const { client, lease, layout, routes, found, awaits, from } = question;
     const { pool, clock } = this.#parts;
     this.waiting.release(client, lease);
+    this.#watches.end(client, lease);
     if (this.#isOver || (this.#sources.length === 0 && !awaits)) return;
     const missing: number[] = [];
     for (let i = 0; i < found.length; i += 2) if (found[i] === 0) missing.push(i);
     if (missing.length === 0) return;
     const asked = Uint32Array.from(missing.flatMap((i) => [routes[i], routes[i + 1]]));
-    const answers = this.#sources.map((one) => one.holds(pool.layouts[layout], asked, from));
+    // Who awaits blocks of another block manager is told when they are there: before that it has nothing to give.
+    const said = awaits ? undefined : from;
+    const answers = this.#sources.map((one) => one.holds(pool.layouts[layout], asked, said));
     missing.forEach((i, at) => {
       const block = { layout, hi: routes[i + 1], lo: routes[i] };
       const key = keyOf(block);
@@ -202,10 +214,46 @@ export class FetchDesk implements Disposable {
       if (known !== undefined && !known.isAsked && queue === this.#urgent) queue.push(known);
       if (place < 0 || known !== undefined) return;
       const source = this.#sources[place];
-      const incoming = { block, source, from, sinceMs: clock.nowMs(), isAsked: false };
+      const rest = { from: said, sinceMs: clock.nowMs(), isAsked: false, isWatched: false };
+      const incoming = { block, source, ...rest };
       this.#incoming.set(key, incoming);
       queue.push(incoming);
     });
+    if (awaits && from !== undefined) this.#watch(question, from);
+  }
+
+  /** Has a peer say when what is awaited is there, and brings it then. */
+  #watch({ client, lease, layout, routes, found }: Question, from: InstanceId): void {
+    const source = this.#sources.find((one) => one.watch !== undefined);
+    const waits = (at: number) => found[2 * at] === 0 && found[2 * at + 1] === comingPage;
+    const blocks = Array.from({ length: routes.length / 2 }, (_, position) => ({
+      ...{ position, block: { layout, hi: routes[2 * position + 1], lo: routes[2 * position] } },
+    })).filter(({ position, block }) => waits(position) && !this.#incoming.has(keyOf(block)));
+    if (source?.watch === undefined || blocks.length === 0) return;
+    const watch = source.watch({
+      ...{ layout: this.#parts.pool.layouts[layout], from },
+      routes: Uint32Array.from(blocks.flatMap(({ block: { hi, lo } }) => [lo, hi])),
+      there: (places) => {
+        for (const place of places) this.#bring(blocks[place].block, source, from);
+        this.#pump();
+      },
+      gone: (places) => {
+        const positions = places.map((place) => blocks[place].position);
+        const given = this.waiting.giveUp(client, lease, positions);
+        this.#tellLost(given.map((position) => ({ client, lease, position, awaits: true })));
+      },
+    });
+    this.#watches.put(client, lease, watch);
+  }
+
+  /** A peer has a block now that was awaited. */
+  #bring(block: WaitedBlock, source: BlockSource, from: InstanceId): void {
+    const key = keyOf(block);
+    if (this.#incoming.has(key) || !this.waiting.isWanted(block)) return;
+    const sinceMs = this.#parts.clock.nowMs();
+    const incoming = { block, source, from, sinceMs, isAsked: false, isWatched: true };
+    this.#incoming.set(key, incoming);
+    this.#urgent.push(incoming);
   }
 
   /** Gives sources to fill what there are slots for. */
@@ -290,11 +338,11 @@ export class FetchDesk implements Disposable {
       this.#lose([incoming]);
       return;
     }
-    const { parent = { hi: 0, lo: 0 }, index } = header;
+    const { parent = { hi: 0, lo: 0 }, index, handover } = header;
     const entry = Uint32Array.of(end.slot, block.lo, block.hi, parent.lo, parent.hi, index);
-    const rows = pool.commit(client, entry);
     this.counts.landed[source.tier] += 1;
-    this.committed(block.layout, entry, rows);
+    if (handover !== undefined) this.commitPrivate(client, block.layout, entry);
+    else this.committed(block.layout, entry, pool.commit(client, entry));
     onChange(block.layout);
   }
 
@@ -324,11 +372,11 @@ export class FetchDesk implements Disposable {
   #lose(all: readonly Incoming[]): void {
     const waiters: Waiter[] = [];
     for (const incoming of all) {
-      const { block, source } = incoming;
+      const { block, source, isWatched } = incoming;
       incoming.isAsked = true;
       this.#incoming.delete(keyOf(block));
       this.counts.lost[source.tier] += 1;
-      waiters.push(...this.waiting.lost(block));
+      waiters.push(...isWatched ? this.waiting.landed(block) : this.waiting.lost(block));
     }
     this.#tellLost(waiters);
   }

@@ -10,6 +10,7 @@ import { tiersWith } from "./core/tier_room.ts";
 import type { TierFlow, TierRoom } from "./core/tier_room.ts";
 import { KvStreams } from "./kv_stream.ts";
 import { LayoutNotes } from "./layout_notes.ts";
+import { PeerSide } from "./peer/peer_side.ts";
 import { defaultPoolFolder, openPoolFile, pageBytes, sweepPools } from "./pool_file.ts";
 import type { PoolFile } from "./pool_file.ts";
 import { SnapshotShelf } from "./snapshot_shelf.ts";
@@ -25,6 +26,7 @@ export class HostTier implements AsyncDisposable {
   readonly desk: FetchDesk;
   /** Where there is a disk tier. */
   readonly disk: DiskSide | undefined;
+  readonly peers: PeerSide;
   readonly layouts: LayoutNotes;
   readonly #memory: SharedMemory;
   readonly #streams: KvStreams;
@@ -39,6 +41,7 @@ export class HostTier implements AsyncDisposable {
       readonly server: StoreServer;
       readonly desk: FetchDesk;
       readonly disk: DiskSide | undefined;
+      readonly peers: PeerSide;
       readonly layouts: LayoutNotes;
       readonly streams: KvStreams;
     },
@@ -50,6 +53,7 @@ export class HostTier implements AsyncDisposable {
     this.socket = parts.socket;
     this.desk = parts.desk;
     this.disk = parts.disk;
+    this.peers = parts.peers;
     this.layouts = parts.layouts;
     this.#memory = parts.file.memory;
     this.#streams = parts.streams;
@@ -87,25 +91,29 @@ export class HostTier implements AsyncDisposable {
     );
     const disk = await DiskSide.open(config, context, { pool, view, shelf, onBatch });
     if (disk !== undefined) stack.use(disk);
-    const desk = stack.use(
+    const onChange = (layout: number) => streams.changed(layout);
+    const desk: FetchDesk = stack.use(
       new FetchDesk({
-        ...{ pool, clock, view, tell: (client, op, words) => server.tell(client, op, words) },
-        onChange: (layout) => streams.changed(layout),
+        ...{ pool, clock, view, onChange },
+        tell: (client, op, words) =>
+          peers.giver.tell(client, op, words) || server.tell(client, op, words),
         onStored: disk && ((layout, entries, rows) => disk.writes.stored(layout, entries, rows)),
       }),
     );
     if (disk !== undefined) desk.add(disk.tier);
+    const side = { pool, desk, view, onChange };
+    const peers: PeerSide = stack.use(await PeerSide.open(config, context, side));
+    desk.add(peers.source);
     const layouts = new LayoutNotes(disk?.tier.store.folder, log);
     const server: StoreServer = stack.use(
       new StoreServer({
         ...{ kvbm: instance, pool, desk, path: memory.path, poolBytes: memory.bytes, clock, log },
-        startOf: startOfProcess,
+        ...{ startOf: startOfProcess, onChange },
         onModel: (hello, layout) => {
           layouts.note(hello);
           streams.open(hello.model, layout);
           disk?.opened(hello.model, layout);
         },
-        onChange: (layout) => streams.changed(layout),
       }),
     );
     const socket = config["kv.socket"] || `${temporaryFolder()}/pixii-kv-${instance}.sock`;
@@ -113,9 +121,10 @@ export class HostTier implements AsyncDisposable {
     const listening = await LocalFrameServer.open({ path: socket, log, serve });
     if (!listening.ok) return listening;
     stack.use(listening.value);
-    const control = { host: streams, disk: disk?.streams, desk, shelf };
+    const control = { host: streams, disk: disk?.streams, desk, shelf, peers };
     stack.use(bus.serve(subjects.control(instance), (payload) => answerControl(payload, control)));
-    const card = { instance, host: hostName(), pid: Deno.pid, socket, poolBytes: memory.bytes };
+    const place = { host: hostName(), pid: Deno.pid, socket, data: peers.address };
+    const card = { instance, ...place, poolBytes: memory.bytes };
     const registered = await registry.register(
       keys(namespace).kvbm(instance),
       encodeRecord("kvbm", card),
@@ -123,7 +132,10 @@ export class HostTier implements AsyncDisposable {
     if (!registered.ok) return registered;
     stack.use(registered.value as Registration);
     return ok(
-      new HostTier({ pool, file, socket, server, desk, disk, layouts, streams }, stack.move()),
+      new HostTier(
+        { pool, file, socket, server, desk, disk, peers, layouts, streams },
+        stack.move(),
+      ),
     );
   }
 
@@ -162,7 +174,7 @@ export class HostTier implements AsyncDisposable {
   blocks(): { readonly pinned: number; readonly unused: number; readonly reserved: number } {
     let reserved = 0;
     for (const client of this.pool.clients.values()) reserved += client.reserved.size;
-    const unused = this.pool.recency.count;
+    const unused = this.pool.order.count;
     return { pinned: this.pool.table.live - reserved - unused, unused, reserved };
   }
 
@@ -182,6 +194,7 @@ export class HostTier implements AsyncDisposable {
         perSegment: pool.slab.sizes[size].perSegment,
       })),
       workers: this.#server.members(),
+      peers: this.peers.facts(),
     };
   }
 

@@ -9,6 +9,7 @@ import type { TierRoom } from "./core/tier_room.ts";
 import { HostTier } from "./host_tier.ts";
 import { KvDesk } from "./kv_desk.ts";
 import { kvbmMetrics } from "./metrics.ts";
+import { peerMetrics } from "./peer/peer_metrics.ts";
 
 const noCounts = {
   hits: 0,
@@ -37,6 +38,7 @@ export const kvbmSpec: ServiceSpec<typeof kvbmSchema> = {
       workers: () => held.tier?.workers ?? 0,
       flows: () => held.tier?.flows() ?? [],
     });
+    peerMetrics(context.metrics, { facts: () => held.tier?.peers.facts() });
     held.tier = await openTier(config, context, () => batches.add());
     const desk = () => held.tier && new KvDesk(held.tier, context.clock);
     return {

@@ -44,6 +44,8 @@ interface Member {
   client: number;
   /** `undefined` while its connection is lost: what it holds stays held while its process lives. */
   socket: FrameSocket | undefined;
+  /** Another block manager that is said to have the blocks of its next question. */
+  from?: { readonly lease: number; readonly kvbm: InstanceId } | undefined;
   /** False where its process cannot be seen from here: then nothing is ever taken from it. */
   readonly isVisible: boolean;
 }
@@ -185,15 +187,24 @@ export class StoreServer implements Disposable {
     this.#parts.onChange(member.layout);
   }
 
-  #answer({ client, layout }: Member, { op, arg, words }: StoreRows): StoreRows | undefined {
-    const { pool, desk } = this.#parts;
+  #answer(member: Member, { op, arg, words }: StoreRows): StoreRows | undefined {
+    const { pool, desk, kvbm: own } = this.#parts;
+    const { client, layout } = member;
     switch (op) {
       case "find":
       case "await": {
         const found = pool.find(client, arg, words);
         const awaits = op === "await";
-        desk.want({ client, lease: arg, layout, routes: words, found, awaits });
+        const from = member.from?.lease === arg ? member.from.kvbm : undefined;
+        member.from = undefined;
+        desk.want({ client, lease: arg, layout, routes: words, found, awaits, from });
         return { op: "found", arg, words: found };
+      }
+      case "from": {
+        const kvbm = hexOfU64(words[1], words[0]) as InstanceId;
+        // What this one is to have itself it needs nobody for.
+        member.from = words.length === 2 && kvbm !== own ? { lease: arg, kvbm } : undefined;
+        return undefined;
       }
       case "reserve":
         return { op: "reserved", arg, words: pool.reserve(client, arg) };

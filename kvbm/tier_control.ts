@@ -2,6 +2,7 @@ import { decode, encode, fail, ok, u32sOf } from "@pixii/wire";
 import type { Control, Failure, Result } from "@pixii/wire";
 import type { FetchDesk } from "./fetch_desk.ts";
 import type { KvStreams } from "./kv_stream.ts";
+import type { PeerSide } from "./peer/peer_side.ts";
 import type { SnapshotShelf } from "./snapshot_shelf.ts";
 
 /** Who answers what is sent to `ctl.<kvbm>`. */
@@ -11,6 +12,7 @@ export interface TierControlParts {
   readonly disk: KvStreams | undefined;
   readonly desk: FetchDesk;
   readonly shelf: SnapshotShelf;
+  readonly peers: PeerSide;
 }
 
 /** The answer to a control message: bytes of a reply or of a refusal; what was published is answered too, to nobody. */
@@ -21,7 +23,7 @@ export function answerControl(payload: Uint8Array, parts: TierControlParts): Uin
 }
 
 function answerTo(message: Control, parts: TierControlParts): Result<Uint8Array> {
-  const { host, disk, desk, shelf } = parts;
+  const { host, disk, shelf } = parts;
   switch (message.op) {
     case "snapshot":
       return (message.tier === "disk" && disk !== undefined ? disk : host).freeze(message);
@@ -30,7 +32,7 @@ function answerTo(message: Control, parts: TierControlParts): Result<Uint8Array>
     case "snapshot-part":
       return shelf.part(message.id, message.offset);
     case "prefetch":
-      return prefetch(message, host, desk);
+      return prefetch(message, parts);
     default:
       return fail(
         "not_found",
@@ -40,9 +42,8 @@ function answerTo(message: Control, parts: TierControlParts): Result<Uint8Array>
 }
 
 function prefetch(
-  { model, hi, lo, from }: Extract<Control, { op: "prefetch" }>,
-  host: KvStreams,
-  desk: FetchDesk,
+  { model, hi, lo, from, computeMs }: Extract<Control, { op: "prefetch" }>,
+  { host, desk, peers }: TierControlParts,
 ): Result<Uint8Array> {
   if (hi.byteLength !== lo.byteLength) {
     return fail("invalid_request", "Cannot prefetch: hi and lo must have equal lengths");
@@ -53,6 +54,9 @@ function prefetch(
     routes[2 * i] = los[i];
     routes[2 * i + 1] = word;
   });
-  for (const layout of host.layoutsOf(model)) desk.prefetch(layout, { routes, from });
+  for (const layout of host.layoutsOf(model)) {
+    const peer = from && peers.chosen(from, layout, { routes, computeMs });
+    desk.prefetch(layout, { routes, from: peer });
+  }
   return ok(new Uint8Array());
 }

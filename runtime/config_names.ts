@@ -6,6 +6,7 @@ export const envPrefix = "PIXII_";
 /** Variables that are no option of any program: caches, tests, and how a launcher talks to its children. */
 export const otherVariables: readonly string[] = [
   "PIXII_CACHE",
+  "PIXII_HOST",
   "PIXII_PARENT",
   "PIXII_TEST_MODEL",
 ];

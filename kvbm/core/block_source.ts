@@ -24,6 +24,18 @@ export interface FetchOrder {
   readonly done: (at: number, outcome: "landed" | "lost") => void;
 }
 
+/** Blocks that another block manager does not have yet and will have. */
+export interface WatchOrder {
+  readonly layout: PoolLayout;
+  /** Rows of route lo, hi. */
+  readonly routes: Uint32Array;
+  readonly from: InstanceId;
+  /** These are there now and can be fetched while the watch lasts. */
+  readonly there: (places: readonly number[]) => void;
+  /** These do not come; may be called at once. */
+  readonly gone: (places: readonly number[]) => void;
+}
+
 /** A tier below the host pool, or another host: where blocks can be brought from. */
 export interface BlockSource {
   readonly tier: OwnedTier;
@@ -34,4 +46,6 @@ export interface BlockSource {
   holds(layout: PoolLayout, routes: Uint32Array, from: InstanceId | undefined): Uint8Array;
   /** Brings blocks; never throws, never blocks. What `holds` said a moment ago may be untrue by now: such a block is lost. */
   fetch(order: FetchOrder): void;
+  /** Peers only: says when blocks are there that somebody computes. Dispose it when nobody waits for them any more. */
+  watch?(order: WatchOrder): Disposable;
 }

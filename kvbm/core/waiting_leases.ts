@@ -77,6 +77,23 @@ export class WaitingLeases {
     return told;
   }
 
+  /** Places of a lease wait no more; answers those that did. */
+  giveUp(client: number, lease: number, positions: readonly number[]): number[] {
+    const places = this.#byClient.get(client)?.get(lease);
+    const given = positions.filter((position) => places?.has(position));
+    for (const position of given) {
+      const key = places!.get(position)!;
+      const waiters = this.#byBlock.get(key)!;
+      const own = waiters.findIndex((one) =>
+        one.client === client && one.lease === lease && one.position === position
+      );
+      const [waiter] = waiters.splice(own, 1);
+      if (waiters.length === 0) this.#byBlock.delete(key);
+      this.#forget(waiter);
+    }
+    return given;
+  }
+
   /** A lease is over; an unknown one is passed over. */
   release(client: number, lease: number): void {
     const leases = this.#byClient.get(client);

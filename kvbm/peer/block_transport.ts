@@ -54,6 +54,8 @@ export interface BlockLink extends Disposable {
   readonly roundTripMs: number;
   /** A sentence, when the link is over and every slot is let go of. Never rejects. */
   readonly ended: Promise<string>;
+  /** True once it moves nothing any more; `ended` follows, and before it `gone` and `cut` of what was open. */
+  readonly isOver: boolean;
   /** Bytes of slots that are to be filled. */
   readonly openBytes: number;
   /** On a link that is over every block is `cut`. */

@@ -50,6 +50,10 @@ export class StreamLink implements BlockLink {
     this.ended = this.#run();
   }
 
+  get isOver(): boolean {
+    return this.#isOver;
+  }
+
   get openBytes(): number {
     return this.#openBlocks * this.#parts.kind.slotBytes;
   }
