@@ -9,6 +9,7 @@ import { decisionRecord, routeHints, routeReply } from "./route.ts";
 import { routeNotice } from "./route_notice.ts";
 import { storeHello, storeWelcome } from "./store_hello.ts";
 import { sessionBatch } from "./session_batch.ts";
+import { roleFlip } from "./role.ts";
 import { checkHeader, wireVersion } from "./header.ts";
 import { checkMessagePack } from "./message_pack.ts";
 import { limits } from "./limits.ts";
@@ -34,6 +35,7 @@ const kinds = {
   auditAnswer: { kind: 30, fields: auditAnswer },
   demandReport: { kind: 31, fields: demandReport },
   sessionBatch: { kind: 32, fields: sessionBatch },
+  roleFlip: { kind: 33, fields: roleFlip },
 } as const;
 
 /** Names of the MessagePack messages. */

@@ -12,6 +12,7 @@ import {
 } from "./field.ts";
 import { handoverWords } from "./handover.ts";
 import { tiers } from "./kv_events.ts";
+import { roles } from "./role.ts";
 
 /** Most blocks of one audit. */
 export const mostAuditBlocks = 256;
@@ -83,6 +84,18 @@ export const control = z.discriminatedUnion("op", [
    * bundle of `ledgerBatch`, `sessionBatch` and `kvEvents` messages; its epoch is the asked router and its number that one's state version.
    */
   z.object({ op: z.literal("peer-snapshot"), from: instanceId }),
+  /**
+   * Anyone -> worker, request: work of the old kind drains, then the worker has this role; the reply is a `RoleFlip` as it
+   * stands now, later ones come with the load reports. The same `id` again changes nothing. Given up after `boundMs`, or the
+   * worker's own bound.
+   */
+  z.object({
+    op: z.literal("role"),
+    id: label.min(1),
+    role: z.enum(roles),
+    reason: label,
+    boundMs: u32.min(1).optional(),
+  }),
 ]);
 /** A control message. */
 export type Control = z.infer<typeof control>;

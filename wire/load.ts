@@ -1,12 +1,15 @@
 import { z } from "zod";
 import { count, finite, instanceId, modelHash, u16, u32 } from "./field.ts";
+import { roleFlip, roles } from "./role.ts";
 
 /** worker -> everyone, published every 250 ms and on change, one per rank; latest wins. */
 export const loadReport = z.object({
   instance: instanceId,
   dpRank: u16,
   model: modelHash,
-  role: z.enum(["prefill", "decode", "both"]),
+  role: z.enum(roles),
+  /** Its latest change of role since it started. */
+  flip: roleFlip.optional(),
   draining: z.boolean(),
   /** Sequences in the running batch, and waiting for a place in it. */
   running: u32,

@@ -21,7 +21,7 @@ export type {
   DecisionReport,
   RankInputs,
 } from "./decision_report.ts";
-export type { DemandReport, ModelDemand } from "./demand.ts";
+export type { DemandReport, ModelDemand, ServedStreams } from "./demand.ts";
 export * from "./error.ts";
 export { finishReasons, greedySampling } from "./generate.ts";
 export { decodeGenerateRequest, encodeGenerateRequest } from "./generate_request.ts";
@@ -49,6 +49,12 @@ export * from "./message_bundle.ts";
 export type { InstanceRecord, ModelCard } from "./presence.ts";
 export type { KvbmCard } from "./kvbm_card.ts";
 export * from "./record.ts";
+export { flippingTo, roles, takesAnswers, takesPrompts } from "./role.ts";
+export type { Role, RoleFlip, RoleState } from "./role.ts";
+export type { DesiredRecord } from "./desired.ts";
+export { orderKinds } from "./plan_order.ts";
+export type { LeaderRecord, PlanOrder } from "./plan_order.ts";
+export * from "./time_bins.ts";
 export * from "./result.ts";
 export {
   isPlacementTerm,

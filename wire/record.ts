@@ -1,15 +1,29 @@
 import { kvbmCard } from "./kvbm_card.ts";
 import type { KvbmCard } from "./kvbm_card.ts";
+import { desiredRecord } from "./desired.ts";
+import type { DesiredRecord } from "./desired.ts";
+import { leaderRecord, planOrder } from "./plan_order.ts";
+import type { LeaderRecord, PlanOrder } from "./plan_order.ts";
 import { instanceRecord, modelCard } from "./presence.ts";
 import type { InstanceRecord, ModelCard } from "./presence.ts";
 import { fail, ok } from "./result.ts";
 import type { Result } from "./result.ts";
 
-const records = { instance: instanceRecord, model: modelCard, kvbm: kvbmCard } as const;
+const records = {
+  instance: instanceRecord,
+  model: modelCard,
+  kvbm: kvbmCard,
+  desired: desiredRecord,
+  planOrder,
+  leader: leaderRecord,
+} as const;
 interface Records {
   instance: InstanceRecord;
   model: ModelCard;
   kvbm: KvbmCard;
+  desired: DesiredRecord;
+  planOrder: PlanOrder;
+  leader: LeaderRecord;
 }
 
 /** Text of a registry value: JSON with a version, readable with etcdctl. */

@@ -139,6 +139,7 @@ export const sampleMessages: { readonly [Name in MessageName]: Message<Name> } =
     prefillRate: 220.5,
     decodeRate: 144,
   },
+  roleFlip: { id: "d7", to: "prefill", state: "gave-up", reason: "3 streams still ran" },
   storeHello: {
     instance,
     pid: 42,
@@ -165,6 +166,7 @@ const moreControls: Readonly<Record<string, Message<"control">>> = {
     ...{ hi: new Uint8Array([1, 0, 0, 0]), lo: new Uint8Array([2, 0, 0, 0]) },
   },
   peer: { op: "peer-snapshot", from: instance },
+  role: { op: "role", id: "d7", role: "prefill", reason: "prompts wait", boundMs: 30_000 },
   handover: { op: "handover", ...key, word: "lost" },
   prefetch: {
     ...{ op: "prefetch", model, from: instance, remainingMs: 5_000 },
@@ -191,6 +193,41 @@ export function sampleBytes(): Map<string, Uint8Array> {
       handover: { part: "take", kvbm: instance },
     }),
   );
+  files.set(
+    "loadReport.flip.v1.bin",
+    encode("loadReport", {
+      ...sampleMessages.loadReport,
+      flip: { id: "d7", to: "decode", state: "flipping" },
+    }),
+  );
+  files.set(
+    "demandReport.served.v1.bin",
+    encode("demandReport", {
+      frontend: instance,
+      models: [{
+        ...{ model, booked: 1, prefillTokens: 64, completed: 1, firstTokens: 1, ttftSumMs: 12.5 },
+        served: {
+          ...{ streams: 1, promptTokens: 64, cachedTokens: 0, outputTokens: 16 },
+          ...{ ttft: [[14, 1]], itl: [[9, 1]] },
+        },
+      }],
+    }),
+  );
+  files.set(
+    "desired.v1.json",
+    new TextEncoder().encode(encodeRecord("desired", {
+      ...{ instance, id: "d7", role: "prefill", reason: "prompts wait" },
+      ...{ by: "0123456789abcdef", boundMs: 30_000 },
+    })),
+  );
+  files.set(
+    "planOrder.v1.json",
+    new TextEncoder().encode(encodeRecord("planOrder", {
+      ...{ id: "o1", kind: "pin", reason: "debugging", by: "operator", instance, role: "decode" },
+      ...{ givenAt: "2026-01-01T00:00:00Z", forMs: 3_600_000 },
+    })),
+  );
+  files.set("leader.v1.json", new TextEncoder().encode(encodeRecord("leader", { instance })));
   files.set(
     "routeRequest.v1.bin",
     encodeRouteRequest({

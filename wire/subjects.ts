@@ -68,7 +68,11 @@ export function keys(namespace: string): Keys {
     instance: (service, id) => `${root}/instances/${service}/${id}`,
     models: `${root}/models/`,
     model: (model, id) => `${root}/models/${model}/${id}`,
+    desires: `${root}/desired/`,
     desired: (id) => `${root}/desired/${id}`,
+    leader: `${root}/planner/leader`,
+    orders: `${root}/planner/orders/`,
+    order: (id) => `${root}/planner/orders/${id}`,
     kvbms: `${root}/kvbm/`,
     kvbm: (id) => `${root}/kvbm/${id}`,
   };
@@ -84,8 +88,16 @@ export interface Keys {
   readonly models: string;
   /** One worker's card of one model: a `ModelCard` record. */
   model(model: ModelHash, id: InstanceId): string;
-  /** The planner's wish for one instance. */
+  /** Prefix of all wishes. */
+  readonly desires: string;
+  /** The planner's wish for one instance: a `DesiredRecord`. */
   desired(id: InstanceId): string;
+  /** Which planner acts: a `LeaderRecord` under its lease. */
+  readonly leader: string;
+  /** Prefix of all orders. */
+  readonly orders: string;
+  /** An operator's order to the planners: a `PlanOrder`. */
+  order(id: string): string;
   /** Prefix of all block managers. */
   readonly kvbms: string;
   /** One block manager: a `KvbmCard` record. */

@@ -32,6 +32,13 @@ export const workerSchema = {
     help:
       "which phase of requests it takes: prefill = prompts of others, decode = answers; needs a kvbm to hand over by",
   }),
+  "role.timeout": option.duration({
+    fallback: 60_000,
+    min: 100,
+    max: 3_600_000,
+    help:
+      "longest change of role while it runs: when work of the old kind has not ended by then, the old role stays",
+  }),
   "labels": option.text({
     fallback: "",
     placeholder: "KEY=VALUE,…",

@@ -1,5 +1,5 @@
 import { decode, encode, fail, u32sOf } from "@pixii/wire";
-import type { Control, Failure, ModelCard } from "@pixii/wire";
+import type { Control, Failure, ModelCard, RoleFlip } from "@pixii/wire";
 import type { Clock } from "@pixii/runtime";
 import type { StreamBook } from "./core/stream_book.ts";
 import { partOf } from "./kv_publisher.ts";
@@ -11,6 +11,8 @@ export interface DeskParts {
   readonly clock: Clock;
   readonly book: StreamBook;
   readonly outlet: StepOutlet;
+  /** Follows a wish for another role. */
+  readonly role: (wish: Extract<Control, { op: "role" }>) => RoleFlip;
 }
 
 type Snapshot = Extract<Control, { op: "snapshot" }>;
@@ -76,6 +78,8 @@ export class ControlDesk {
       }
       case "audit":
         return await this.#audit(message);
+      case "role":
+        return encode("roleFlip", this.#parts.role(message));
       // Between frontends and routers, and without a reply.
       case "cancel-route":
         return new Uint8Array();

@@ -27,6 +27,10 @@ export function workerMetrics(metrics: Metrics) {
     waiting: metrics.gauge("pixii_worker_waiting_requests", "Requests waiting for a place"),
     prefillTokens: metrics.gauge("pixii_worker_active_prefill_tokens", "Prompt tokens to compute"),
     blocks: metrics.gauge("pixii_worker_kv_blocks", "KV blocks of the device tier", ["state"]),
+    flips: metrics.counter("pixii_worker_role_flips_total", "Changes of role that ended", [
+      "result",
+      "to",
+    ]),
     steps: metrics.gauge("pixii_worker_engine_steps", "Engine steps since start"),
   };
 }

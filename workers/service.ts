@@ -107,6 +107,8 @@ export async function startWorkerShell(
     readonly taints?: readonly string[];
     /** Which phase of requests it takes; both if left out. */
     readonly role?: ModelCard["role"];
+    /** Longest change of role; a minute if left out. */
+    readonly roleMs?: number;
   },
 ): Promise<WorkerShell> {
   const known = engines[0].card();
@@ -122,8 +124,8 @@ export async function startWorkerShell(
     instance: context.instance,
     role: options.role ?? "both",
   };
-  const { hangMs, store } = options;
-  const shell = new WorkerShell(engines, context, { card, hangMs, store });
+  const { hangMs, store, roleMs = 60_000 } = options;
+  const shell = new WorkerShell(engines, context, { card, hangMs, roleMs, store });
   await shell.open();
   return shell;
 }
@@ -187,6 +189,7 @@ async function startWorker(
     labels: splitTerms(config.labels),
     taints: splitTerms(config.taints),
     role: config.role,
+    roleMs: config["role.timeout"],
   });
 }
 

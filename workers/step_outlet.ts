@@ -1,5 +1,5 @@
 import { fail } from "@pixii/wire";
-import type { EntryExtra, ModelCard, Subjects } from "@pixii/wire";
+import type { EntryExtra, ModelCard, RoleState, Subjects } from "@pixii/wire";
 import type { ServiceContext } from "@pixii/runtime";
 import type { StreamBook, StreamRecord } from "./core/stream_book.ts";
 import type { Engine, EngineLoad, StepBatch } from "./engine.ts";
@@ -31,9 +31,12 @@ export class StepOutlet implements Disposable {
   #outputTokens = 0;
   #quiet: (() => void)[] = [];
   isDraining = false;
+  /** What reports say of the worker's role. */
+  roleState: RoleState;
 
   constructor(engines: readonly Engine[], parts: OutletParts) {
     this.#parts = parts;
+    this.roleState = { role: parts.card.role };
     const { card, subjects, metrics, context: { bus, clock } } = parts;
     const shared = { bus, subjects, metrics };
     this.#frames = new FrameSender({ ...shared, worker: card.instance });
@@ -174,7 +177,8 @@ export class StepOutlet implements Disposable {
   }
 
   #report(rank: WorkerRank): EngineLoad {
-    return rank.report(this.#parts.book.active(rank.dpRank), this.isDraining);
+    const { book } = this.#parts;
+    return rank.report(book.active(rank.dpRank), { ...this.roleState, draining: this.isDraining });
   }
 
   #stepOf(record: StreamRecord): number {

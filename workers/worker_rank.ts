@@ -1,5 +1,5 @@
 import { encode } from "@pixii/wire";
-import type { InstanceId, ModelCard, Subjects } from "@pixii/wire";
+import type { InstanceId, ModelCard, RoleState, Subjects } from "@pixii/wire";
 import type { Bus, Clock } from "@pixii/runtime";
 import type { ActiveStreams } from "./core/stream_book.ts";
 import type { Engine, EngineLoad } from "./engine.ts";
@@ -32,7 +32,7 @@ export class WorkerRank {
   }
 
   /** Publishes a load report, and answers the load. */
-  report(active: ActiveStreams, draining: boolean): EngineLoad {
+  report(active: ActiveStreams, state: RoleState & { readonly draining: boolean }): EngineLoad {
     const { bus, subjects, card } = this.#parts;
     const load = this.engine.load();
     const report = encode("loadReport", {
@@ -40,8 +40,9 @@ export class WorkerRank {
       instance: card.instance,
       dpRank: this.dpRank,
       model: card.hash,
-      role: card.role,
-      draining,
+      role: state.role,
+      flip: state.flip,
+      draining: state.draining,
       maxSeqs: card.maxSeqs,
       kvEventNumber: this.kv.number,
       activeStreams: active.streams,

@@ -8,14 +8,23 @@ import {
   streamKeyText,
   subjects as subjectsOf,
 } from "@pixii/wire";
-import type { Failure, GenerateRequest, InstanceId, ModelCard, Subjects } from "@pixii/wire";
+import type {
+  Failure,
+  GenerateRequest,
+  InstanceId,
+  ModelCard,
+  RoleState,
+  Subjects,
+} from "@pixii/wire";
 import type { Health, Registration, Service, ServiceContext } from "@pixii/runtime";
 import { ControlDesk } from "./control_desk.ts";
+import type { LiveKinds } from "./core/role_turn.ts";
 import { StreamBook } from "./core/stream_book.ts";
 import type { StreamRecord } from "./core/stream_book.ts";
 import type { Engine } from "./engine.ts";
 import { workerMetrics } from "./metrics.ts";
 import type { WorkerMetrics } from "./metrics.ts";
+import { kindOf, RoleDesk } from "./role_desk.ts";
 import { StepOutlet } from "./step_outlet.ts";
 import { sumOf } from "./worker_rank.ts";
 import type { WorkerRank } from "./worker_rank.ts";
@@ -30,6 +39,8 @@ export interface ShellOptions {
   readonly card: ModelCard;
   /** An engine step longer than this fails the worker. */
   readonly hangMs: number;
+  /** A change of role takes at most this long, where its wish says nothing else; then the old role stays. */
+  readonly roleMs: number;
   /** The host tier of its KV; the shell ends it. */
   readonly store?: ShellStore;
 }
@@ -57,6 +68,7 @@ export class WorkerShell implements Service {
   readonly #outlet: StepOutlet;
   readonly #ranks: readonly WorkerRank[];
   readonly #desk: ControlDesk;
+  readonly #roles: RoleDesk;
   readonly #open: Disposable[] = [];
   #registration: Registration | undefined;
   #disposed = false;
@@ -78,9 +90,15 @@ export class WorkerShell implements Service {
       book: this.#book,
     });
     this.#ranks = this.#outlet.ranks;
-    const { card } = options;
+    const { card, roleMs } = options;
+    this.#roles = new RoleDesk({
+      ...{ role: card.role, clock: context.clock, log: context.log, metrics: this.#metrics },
+      ...{ boundMs: roleMs, live: () => this.#liveKinds() },
+      onChange: (state, isRoleNew) => this.#roleChanged(state, isRoleNew),
+    });
     this.#desk = new ControlDesk({
       ...{ card, clock: context.clock, book: this.#book, outlet: this.#outlet },
+      role: (wish) => this.#roles.wish(wish),
     });
     this.failed = new Promise((resolve) => this.#fail = resolve);
   }
@@ -107,6 +125,7 @@ export class WorkerShell implements Service {
     // It may have come while the card was on its way.
     if (this.#store?.kvbm !== undefined) void this.#registration.update(this.#cardText());
     this.#outlet.reportAll();
+    await this.#roles.follow(registry, namespace, instance);
   }
 
   health(): Health {
@@ -127,12 +146,14 @@ export class WorkerShell implements Service {
         },
         bus: this.#context.bus.status,
         kvbm: this.#store?.kvbm ?? "none",
+        ...this.#roles.state,
       },
     };
   }
 
   /** Refuses new streams and waits for the running ones; the card stays until then, so nobody gives them up. */
   async drain(signal: AbortSignal): Promise<void> {
+    this.#roles.giveUp("the worker shuts down");
     this.#outlet.isDraining = true;
     this.#outlet.reportAll();
     await Promise.all(this.#ranks.map((rank) => rank.engine.drain(signal)));
@@ -144,6 +165,7 @@ export class WorkerShell implements Service {
   async [Symbol.asyncDispose](): Promise<void> {
     if (this.#disposed) return;
     this.#disposed = true;
+    this.#roles[Symbol.dispose]();
     await this.#registration?.[Symbol.asyncDispose]();
     for (const one of this.#open) one[Symbol.dispose]();
     await Promise.all(this.#ranks.map((rank) => rank.engine[Symbol.asyncDispose]()));
@@ -154,7 +176,23 @@ export class WorkerShell implements Service {
 
   /** The card names the kvbm in use: the router counts that one's blocks for this worker. */
   #cardText(): string {
-    return encodeRecord("model", { ...this.#card, kvbm: this.#store?.kvbm });
+    const { role } = this.#roles.state;
+    return encodeRecord("model", { ...this.#card, role, kvbm: this.#store?.kvbm });
+  }
+
+  /** Reports go out at once: routers follow those; the card follows for who reads only that. */
+  #roleChanged(state: RoleState, isRoleNew: boolean): void {
+    this.#outlet.roleState = state;
+    this.#outlet.reportAll();
+    if (isRoleNew && !this.#disposed) void this.#registration?.update(this.#cardText());
+  }
+
+  #liveKinds(): LiveKinds {
+    const live = { prompts: 0, answers: 0 };
+    for (const { dpRank } of this.#ranks) {
+      for (const { key } of this.#book.liveOf(dpRank)) live[kindOf(key)] += 1;
+    }
+    return live;
   }
 
   async #pump(rank: WorkerRank): Promise<void> {
@@ -218,6 +256,9 @@ export class WorkerShell implements Service {
   #submit(rank: WorkerRank, request: GenerateRequest, record: StreamRecord): Failure | undefined {
     if (this.#outlet.isDraining) {
       return fail("draining", "Cannot take the stream: the worker is shutting down").error;
+    }
+    if (this.#roles.refuses(record.key)) {
+      return fail("draining", "Cannot take the stream: the worker is changing its role").error;
     }
     const submitted = rank.engine.submit({
       stream: record.stream,

@@ -1,4 +1,26 @@
+import { timeBinOf } from "@pixii/wire";
 import type { ModelDemand, ModelHash } from "@pixii/wire";
+
+/** A stream that ended by itself. */
+export interface ServedStream {
+  readonly promptTokens: number;
+  /** Of them, taken from KV. */
+  readonly cachedTokens: number;
+  readonly outputTokens: number;
+  /** From the request's start to its first token, queues included. */
+  readonly ttftMs: number;
+  /** From its first token to its last. */
+  readonly decodeMs: number;
+}
+
+interface Served {
+  streams: number;
+  promptTokens: number;
+  cachedTokens: number;
+  outputTokens: number;
+  readonly ttft: Map<number, number>;
+  readonly itl: Map<number, number>;
+}
 
 type Counts = { -readonly [Name in keyof ModelDemand]: ModelDemand[Name] };
 
@@ -8,6 +30,7 @@ const mostModels = 1024;
 /** Counts what is asked of each model between two reports. O(1) a fact. */
 export class DemandCount {
   #counts = new Map<ModelHash, Counts>();
+  #served = new Map<ModelHash, Served>();
 
   /** A stream was placed; this many of its prompt's tokens must be computed. */
   booked(model: ModelHash, prefillTokens: number): void {
@@ -31,11 +54,34 @@ export class DemandCount {
     if (counts !== undefined) counts.completed += 1;
   }
 
+  /** A stream has ended by itself. */
+  served(model: ModelHash, stream: ServedStream): void {
+    if (this.#of(model) === undefined) return;
+    let served = this.#served.get(model);
+    if (served === undefined) {
+      const zero = { streams: 0, promptTokens: 0, cachedTokens: 0, outputTokens: 0 };
+      this.#served.set(model, served = { ...zero, ttft: new Map(), itl: new Map() });
+    }
+    const { promptTokens, cachedTokens, outputTokens, ttftMs, decodeMs } = stream;
+    served.streams += 1;
+    served.promptTokens += promptTokens;
+    served.cachedTokens += cachedTokens;
+    served.outputTokens += outputTokens;
+    countTime(served.ttft, ttftMs);
+    if (outputTokens > 1) countTime(served.itl, decodeMs / (outputTokens - 1));
+  }
+
   /** What was counted since the last call. */
   take(): ModelDemand[] {
     const counts = this.#counts;
+    const served = this.#served;
     this.#counts = new Map();
-    return [...counts.values()];
+    this.#served = new Map();
+    return [...counts.values()].map((one) => {
+      const mine = served.get(one.model);
+      if (mine === undefined) return one;
+      return { ...one, served: { ...mine, ttft: [...mine.ttft], itl: [...mine.itl] } };
+    });
   }
 
   #of(model: ModelHash): Counts | undefined {
@@ -46,4 +92,9 @@ export class DemandCount {
     this.#counts.set(model, made);
     return made;
   }
+}
+
+function countTime(bins: Map<number, number>, ms: number): void {
+  const bin = timeBinOf(ms);
+  bins.set(bin, (bins.get(bin) ?? 0) + 1);
 }

@@ -1,4 +1,4 @@
-import { limits } from "@pixii/wire";
+import { limits, takesAnswers } from "@pixii/wire";
 import type { InstanceId, LoadReport } from "@pixii/wire";
 
 /** `live` takes new work, `suspect` does not, `dead` loses its streams. */
@@ -106,7 +106,9 @@ export class Liveness {
   load(worker: InstanceId): { readonly requests: number; readonly draining: boolean } {
     const entry = this.#workers.get(worker);
     const { running, waiting, draining } = entry?.report ?? unreported;
-    return { requests: running + waiting + (entry?.startedSince ?? 0), draining };
+    const isLeaving = entry?.report !== undefined && !takesAnswers(entry.report);
+    const requests = running + waiting + (entry?.startedSince ?? 0);
+    return { requests, draining: draining || isLeaving };
   }
 
   /** True where anything was heard less than `ms` ago. */

@@ -66,6 +66,8 @@ export class LiveStream implements StreamHandle, AttemptOwner {
   #lastFailure: Failure | undefined;
   #worker: WorkerRank | undefined;
   #isEnded = false;
+  readonly #startMs: number;
+  #firstTokenMs: number | undefined;
 
   constructor(
     parts: StreamParts,
@@ -78,7 +80,8 @@ export class LiveStream implements StreamHandle, AttemptOwner {
     this.#sink = sink;
     this.#onEnd = onEnd;
     this.#output = new StreamOutput(request.tokens);
-    const leftMs = Math.max(0, request.deadlineMs - parts.clock.nowMs());
+    this.#startMs = parts.clock.nowMs();
+    const leftMs = Math.max(0, request.deadlineMs - this.#startMs);
     this.#deadline = parts.clock.timer(leftMs, () =>
       this.fail(
         fail("timeout", "Cannot finish the request: its deadline passed; allow more time").error,
@@ -106,10 +109,12 @@ export class LiveStream implements StreamHandle, AttemptOwner {
 
   tokens(taken: TakenEntry): void {
     this.#failures = 0;
+    this.#firstTokenMs ??= this.#parts.clock.nowMs();
     this.#sink.tokens(taken.tokens, taken.logprobs, this.#output.cached);
   }
 
   ended(end: StreamEnd): void {
+    this.#countServed();
     this.#end(end.reason);
   }
 
@@ -194,6 +199,20 @@ export class LiveStream implements StreamHandle, AttemptOwner {
       await this.#pause(backoffMs(tries));
     }
     return undefined;
+  }
+
+  /** Tells planners what this stream was like. */
+  #countServed(): void {
+    const { demand, clock } = this.#parts;
+    if (this.#firstTokenMs === undefined || this.#isEnded) return;
+    const { device, host, disk } = this.#output.cached;
+    demand.served(this.#request.model.hash, {
+      promptTokens: this.#request.tokens.length,
+      cachedTokens: device + host + disk,
+      outputTokens: this.#output.next,
+      ttftMs: this.#firstTokenMs - this.#startMs,
+      decodeMs: clock.nowMs() - this.#firstTokenMs,
+    });
   }
 
   #lost(failure: Failure): undefined {

@@ -1,4 +1,4 @@
-import { fail, hintMisfit, ok } from "@pixii/wire";
+import { fail, hintMisfit, ok, takesAnswers } from "@pixii/wire";
 import { isBusy } from "./busy.ts";
 import type { Result, RouteRequest } from "@pixii/wire";
 import type { Excluded } from "./decision_trace.ts";
@@ -124,7 +124,7 @@ function whyNot(rank: Rank, request: RouteRequest, judges: Judges): Reason | und
   const misfit = hintMisfit(card, request.hints, worker.dpRank);
   if (misfit !== undefined) return misfit;
   if (judges.boundTo !== undefined && judges.boundTo !== rank.key) return "bound";
-  if ((report?.role ?? card.role) === "prefill") return "prefill";
+  if (!takesAnswers(report ?? card)) return "prefill";
   if (report?.draining) return "draining";
   if (judges.liveness.state(worker.instance, judges.nowMs) !== "live") return "silent";
   if ((report?.stepAgeMs ?? 0) >= judges.hungStepMs) return "hung";

@@ -1,3 +1,4 @@
+import { takesPrompts } from "@pixii/wire";
 import type { Overlap, RouteRequest, WorkerRank } from "@pixii/wire";
 import { overlapsOf } from "./decide.ts";
 import type { DecisionGround } from "./decide.ts";
@@ -18,6 +19,8 @@ export interface SplitRules {
   readonly maxPrefillQueueSize: number;
   /** `auto`: the first token may come so many times later than where the decode worker computes the prompt itself. */
   readonly patience: number;
+  /** Workers of different kvbms hand over too: over TCP, where the prefill worker's listens to peers. */
+  readonly acrossHosts: boolean;
 }
 
 /** Who should compute a prompt. */
@@ -96,18 +99,20 @@ function isAble(
   { ground, rules, decode, nowMs }: Parameters<typeof prefillPlace>[2],
 ): boolean {
   const { card, report, worker, load, isStranger } = one;
-  if ((report?.role ?? card.role) !== "prefill" || isStranger || report?.draining) return false;
+  if (!takesPrompts(report ?? card) || isStranger || report?.draining) return false;
   const pin = request.hints?.prefillWorker;
   return (pin === undefined || pin === worker.instance) && request.isl < card.contextLength &&
-    canHandOver(one, decode.rank) && load.waiting < rules.maxPrefillQueueSize &&
+    canHandOver(one, decode.rank, rules.acrossHosts) && load.waiting < rules.maxPrefillQueueSize &&
     ground.liveness.state(worker.instance, nowMs) === "live" &&
     (report?.stepAgeMs ?? 0) < ground.hungStepMs;
 }
 
-/** Blocks of one are blocks of the other, and there is a way between them: one kvbm, or engines that need none. */
-function canHandOver({ card: from }: Rank, { card: to }: Rank): boolean {
+/** Blocks of one are blocks of the other, and there is a way between them: kvbms, or engines that need none. */
+function canHandOver({ card: from }: Rank, { card: to }: Rank, acrossHosts: boolean): boolean {
   if (from.layoutFingerprint !== to.layoutFingerprint || from.engine !== to.engine) return false;
-  return from.engine === "sim" || (from.kvbm !== undefined && from.kvbm === to.kvbm);
+  if (from.engine === "sim") return true;
+  if (from.kvbm === undefined || to.kvbm === undefined) return false;
+  return acrossHosts || from.kvbm === to.kvbm;
 }
 
 /** What the decode worker takes to bring the blocks in; most of it hides behind the computing. */
