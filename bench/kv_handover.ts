@@ -174,12 +174,18 @@ export interface HandoverOptions {
   readonly bytesPerToken: number;
   /** Longest prompt, in tokens. */
   readonly longest: number;
+  /** One part of it: hand-overs alone, or streams beside long prompts. */
+  readonly only?: "alone" | "beside";
 }
 
 /** What a model's prompts cost to hand over, and what splitting gives; one run of everything. */
 export async function handoverFigures(options: HandoverOptions): Promise<Figure[]> {
   await using dev = await startBoth(options.model);
-  return [...await penalties(dev, options), ...await besideFigures(dev, options)];
+  const { only } = options;
+  return [
+    ...only === "beside" ? [] : await penalties(dev, options),
+    ...only === "alone" ? [] : await besideFigures(dev, options),
+  ];
 }
 
 if (import.meta.main) {
@@ -191,6 +197,7 @@ if (import.meta.main) {
       runs: { kind: "number", help: "Prompts of each length.", fallback: 5 },
       seconds: { kind: "number", help: "Seconds of each of four turns.", fallback: 12 },
       "bytes-per-token": { kind: "number", help: "K and V of a token.", fallback: 23_040 },
+      only: { kind: "text", help: "alone or beside; all if left out.", fallback: "" },
       longest: { kind: "number", help: "Longest prompt, in tokens.", fallback: 4096 },
       json: jsonFlag,
     },
@@ -198,6 +205,8 @@ if (import.meta.main) {
   await printMachine();
   const bytesPerToken = values["bytes-per-token"];
   const { model, runs, seconds, longest } = values;
-  const figures = await handoverFigures({ model, runs, seconds, bytesPerToken, longest });
+  const only = (["alone", "beside"] as const).find((one) => one === values.only);
+  const options: HandoverOptions = { model, runs, seconds, bytesPerToken, longest, only };
+  const figures = await handoverFigures(options);
   for (const figure of figures) printFigure(figure, values.json);
 }

@@ -9,7 +9,13 @@ Deno.test("the defaults are the cost of the design", () => {
     ...{ router: instanceOf(1), policy: "kv", hungStepMs: 30_000, sessionTtlMs: 600_000 },
     ...{ indexBytes: 536_870_912, keptDecisions: 1_024 },
     split: {
-      ...{ mode: "auto", maxLocalPrefillLength: 512, maxPrefillQueueSize: 8, patience: 2 },
+      ...{
+        mode: "auto",
+        maxLocalPrefillLength: 512,
+        maxPrefillQueueSize: 8,
+        patience: 2,
+        acrossHosts: false,
+      },
     },
     busy: { waitingPerRank: 192, prefillTokens: 0, blocks: 0 },
     kv: {

@@ -111,6 +111,11 @@ export const splitOptions = {
     help:
       "auto: a prompt is not split where its first token would come so many times later than without.",
   }),
+  "split.across-hosts": option.flag({
+    fallback: false,
+    help:
+      "Splits prompts between workers of different kvbms, too: those of prefill workers need --kv-peer-listen.",
+  }),
 } as const;
 
 /** What the core needs of the config about splitting; nothing where it is off. */
@@ -122,6 +127,7 @@ export function splitRulesOf(config: ConfigOf<typeof splitOptions>): SplitRules 
     maxLocalPrefillLength: config["split.max-local-prefill-length"],
     maxPrefillQueueSize: config["split.max-prefill-queue-size"],
     patience: config["split.patience"],
+    acrossHosts: config["split.across-hosts"],
   };
 }
 

@@ -15,7 +15,13 @@ import type { RouterState } from "./router_state.ts";
 import type { SplitRules } from "./split.ts";
 
 const split: SplitRules = {
-  ...{ mode: "auto", maxLocalPrefillLength: 100, maxPrefillQueueSize: 2, patience: 2 },
+  ...{
+    mode: "auto",
+    maxLocalPrefillLength: 100,
+    maxPrefillQueueSize: 2,
+    patience: 2,
+    acrossHosts: false,
+  },
 };
 
 /** Decode worker 1 and prefill workers 2 and 3. */
@@ -84,6 +90,9 @@ Deno.test("llama workers hand over where they share a kvbm", () => {
     putCard(state, cardOf(1, { engine: "llama", kvbm: mine }));
     assert.equal(place(state), expected);
   }
+  const state = stateWith({ engine: "llama", kvbm }, { acrossHosts: true });
+  putCard(state, cardOf(1, { engine: "llama", kvbm: instanceOf(98) }));
+  assert.equal(place(state), 2, "over TCP, where that is asked for");
 });
 
 Deno.test("a split books both legs, the prompt's tokens where they are computed; advice books nothing more", () => {

@@ -81,16 +81,18 @@ export class HostStore implements KvStore, AsyncDisposable {
   /** What the tier holds of these blocks, pinned; nothing where it holds none, is not there or does not answer in time. */
   async find(
     routes: HashList,
-    { tail, stallMs }: FindOptions,
+    { tail, from, stallMs }: FindOptions,
   ): Promise<HostRun | undefined> {
     const joined = this.#joined;
     if (joined === undefined || joined.link.isSlow(findMs)) return undefined;
     const words = questionOf(routes, tail);
     if (words.length === 0) return undefined;
-    const { pool: { generation }, link } = joined;
+    const { pool, link } = joined;
+    const { generation } = pool;
     const lease = this.#lease = (this.#lease + 1) >>> 0;
     this.#coming.expect(lease, generation);
     const op = tail === undefined ? "find" : "await";
+    if (from !== undefined && from !== pool.kvbm) link.tell("from", wordsOf(from), lease);
     const found = await link.ask(op, words, { arg: lease, timeoutMs: findMs });
     if (!found.ok || found.value.length !== words.length) {
       // Said after the question on the same connection, so it ends the lease even if that is still to come.
@@ -278,6 +280,12 @@ function questionOf(routes: HashList, tail: Hash64 | undefined): Uint32Array {
   }
   if (tail !== undefined) words.set([tail.lo, tail.hi], 2 * count);
   return words;
+}
+
+/** An instance as `StoreRows` has it: lo, hi. */
+function wordsOf(instance: InstanceId): Uint32Array {
+  const at = (digit: number) => Number.parseInt(instance.slice(digit, digit + 8), 16);
+  return Uint32Array.of(at(8), at(0));
 }
 
 function landingsOf(op: "landed" | "lost", words: Uint32Array): Landing[] {

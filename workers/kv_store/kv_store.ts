@@ -39,6 +39,8 @@ export interface Landing {
 export interface FindOptions {
   /** Blocks that nobody has are awaited, and after them the tail fragment of this key: for a hand-over. */
   readonly tail?: Hash64;
+  /** The kvbm that will have them, should it be another host's. */
+  readonly from?: InstanceId;
   /** Longest wait, in milliseconds, for the next of so many blocks that are on their way. */
   readonly stallMs: (coming: number) => number;
 }

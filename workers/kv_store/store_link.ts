@@ -88,9 +88,9 @@ export class StoreLink implements Disposable {
   }
 
   /** Says what wants no answer. */
-  tell(op: StoreOp, words: Uint32Array): void {
+  tell(op: StoreOp, words: Uint32Array, arg = 0): void {
     if (words.length === 0) return;
-    this.#socket.send(storeFrames.tell, 0, "", encodeStoreRows({ op, arg: 0, words }));
+    this.#socket.send(storeFrames.tell, 0, "", encodeStoreRows({ op, arg, words }));
   }
 
   /** Reads until the connection ends. */

@@ -114,12 +114,13 @@ export class HostLink implements EngineHostTier {
   async #await(
     store: KvStore,
     routes: HashList,
-    { key, emitted, stream }: EngineRequest,
+    { key, emitted, stream, handover }: EngineRequest,
   ): Promise<HostRun | undefined> {
     const taking = { lease: undefined as number | undefined, word: undefined as Word | undefined };
     this.#taking.set(stream, taking);
     const tail = tailHash(key, emitted);
-    const run = await store.find(routes, { tail, stallMs: () => takeStallMs });
+    const from = handover?.kvbm;
+    const run = await store.find(routes, { tail, from, stallMs: () => takeStallMs });
     taking.lease = run?.lease;
     if (run !== undefined && taking.word !== undefined) this.#hurry(run.lease, taking.word);
     return run;
