@@ -3,9 +3,10 @@ import type { ProofPrompt } from "./prompts.ts";
 /** What one request gave. */
 export interface ProofAnswer {
   readonly text: string;
-  /** The tokens as they are spelled, and their log-probabilities to the last digit. */
-  readonly tokens: readonly string[];
-  readonly logprobs: readonly number[];
+  /** The tokens as they are spelled, and their log-probabilities to the last digit; undefined where they were not asked for. */
+  readonly voice:
+    | { readonly tokens: readonly string[]; readonly logprobs: readonly number[] }
+    | undefined;
   readonly promptTokens: number;
   /** Prompt tokens that were not computed, by the tier they came from. */
   readonly tiers: Readonly<Record<string, number>>;
@@ -19,7 +20,7 @@ const answerMs = 180_000;
 interface Completion {
   readonly choices: readonly {
     readonly text: string;
-    readonly logprobs: { readonly tokens: string[]; readonly token_logprobs: number[] };
+    readonly logprobs: { readonly tokens: string[]; readonly token_logprobs: number[] } | null;
   }[];
   readonly usage: { readonly prompt_tokens: number };
 }
@@ -31,15 +32,17 @@ export async function askOnce(
     readonly model: string;
     readonly prompt: string | readonly number[];
     readonly headers?: Readonly<Record<string, string>>;
+    /** Asks for log-probabilities too; a prompt of such a request is never split. */
+    readonly isVoiced: boolean;
   } & Pick<ProofPrompt, "maxTokens" | "temperature" | "seed">,
 ): Promise<ProofAnswer> {
-  const { model, prompt, temperature, seed, maxTokens, headers = {} } = ask;
+  const { model, prompt, temperature, seed, maxTokens, isVoiced, headers = {} } = ask;
   const response = await fetch(`${url}/v1/completions`, {
     method: "POST",
     headers: { "content-type": "application/json", "x-pixii-debug": "1", ...headers },
     body: JSON.stringify({
       ...{ model, prompt, temperature, seed, max_tokens: maxTokens },
-      ...{ ignore_eos: true, logprobs: 0 },
+      ...{ ignore_eos: true, ...(isVoiced ? { logprobs: 0 } : {}) },
     }),
     signal: AbortSignal.timeout(answerMs),
   });
@@ -49,8 +52,9 @@ export async function askOnce(
   const [{ text, logprobs }] = choices;
   return {
     text,
-    tokens: logprobs.tokens,
-    logprobs: logprobs.token_logprobs,
+    voice: logprobs === null
+      ? undefined
+      : { tokens: logprobs.tokens, logprobs: logprobs.token_logprobs },
     promptTokens: usage.prompt_tokens,
     tiers: tiersOf(response.headers.get("x-pixii-cached-tokens") ?? ""),
     prefillWorker: response.headers.get("x-pixii-prefill-worker") ?? undefined,

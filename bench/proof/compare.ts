@@ -15,20 +15,25 @@ export function differenceOf(
   expected: ProofAnswer,
   got: ProofAnswer,
 ): Difference | undefined {
-  const length = Math.max(expected.tokens.length, got.tokens.length);
+  const ours = expected.voice?.tokens ?? [];
+  const theirs = got.voice?.tokens ?? [];
+  const isVoiced = ours.length > 0 && theirs.length > 0;
+  const length = isVoiced ? Math.max(ours.length, theirs.length) : 0;
   for (let at = 0; at < length; at++) {
-    if (expected.tokens[at] === got.tokens[at]) continue;
+    if (ours[at] === theirs[at]) continue;
     const named = (token: string | undefined) => token === undefined ? "nothing" : quoted(token);
-    return { prompt, at, expected: named(expected.tokens[at]), got: named(got.tokens[at]) };
+    return { prompt, at, expected: named(ours[at]), got: named(theirs[at]) };
   }
   if (expected.text === got.text && expected.promptTokens === got.promptTokens) return undefined;
   return { prompt, at: length, expected: quoted(expected.text), got: quoted(got.text) };
 }
 
-/** True where the log-probabilities are the same to the last bit too. */
-export function isBitIdentical(expected: ProofAnswer, got: ProofAnswer): boolean {
-  return expected.logprobs.length === got.logprobs.length &&
-    expected.logprobs.every((value, at) => Object.is(value, got.logprobs[at]));
+/** True where the log-probabilities are the same to the last bit too; undefined where they were not asked for. */
+export function isBitIdentical(expected: ProofAnswer, got: ProofAnswer): boolean | undefined {
+  if (expected.voice === undefined || got.voice === undefined) return undefined;
+  const theirs = got.voice.logprobs;
+  return expected.voice.logprobs.length === theirs.length &&
+    expected.voice.logprobs.every((value, at) => Object.is(value, theirs[at]));
 }
 
 function quoted(text: string): string {

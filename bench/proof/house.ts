@@ -54,9 +54,13 @@ export class House implements AsyncDisposable {
   /** Sends a prompt. */
   ask(
     { text, maxTokens, temperature, seed }: ProofPrompt,
-    headers: Readonly<Record<string, string>> = {},
+    options: {
+      readonly isVoiced?: boolean;
+      readonly headers?: Readonly<Record<string, string>>;
+    } = {},
   ): Promise<ProofAnswer> {
-    const ask = { model: served, prompt: text, maxTokens, temperature, seed, headers };
+    const { isVoiced = true, headers } = options;
+    const ask = { model: served, prompt: text, maxTokens, temperature, seed, isVoiced, headers };
     return askOnce(this.dev.url, ask);
   }
 
@@ -107,7 +111,7 @@ export class House implements AsyncDisposable {
     await this.until("the router splits", async () => {
       const prompt = Array.from({ length: 130 }, (_, i) => 20 + (i * 31 + 7 * seed) % 300);
       seed += 1;
-      const ask = { model: served, prompt, maxTokens: 2, temperature: 0, seed: 0 };
+      const ask = { model: served, prompt, maxTokens: 2, temperature: 0, seed: 0, isVoiced: false };
       return (await askOnce(this.dev.url, ask)).prefillWorker !== undefined;
     });
   }

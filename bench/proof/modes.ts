@@ -33,7 +33,7 @@ export const monolithic: ProofMode = {
   answers: 1,
   async run(run) {
     await using one = await House.open(run.house, ["--worker.kvbm", "off"]);
-    await pass(one, run, none);
+    await pass(one, run);
     return Infinity;
   },
 };
@@ -41,19 +41,21 @@ export const monolithic: ProofMode = {
 /** Sends all prompts in order; resolves with the sum of what `used` says of each answer. */
 async function pass(
   house: House,
-  { prompts, take }: Pick<ModeRun, "prompts" | "take">,
-  used: (answer: ProofAnswer) => number,
+  options: Pick<ModeRun, "prompts" | "take"> & {
+    readonly used?: (answer: ProofAnswer) => number;
+    readonly ask?: Parameters<House["ask"]>[1];
+  },
 ): Promise<number> {
+  const { prompts, take, used = () => 0, ask } = options;
   let sum = 0;
   for (const [at, prompt] of prompts.entries()) {
-    const answer = await house.ask(prompt);
+    const answer = await house.ask(prompt, ask);
     take(at, answer);
     sum += used(answer);
   }
   return sum;
 }
 
-const none = () => 0;
 const fromTier = (tier: string) => ({ tiers }: ProofAnswer) => tiers[tier] ?? 0;
 
 const hostTier: ProofMode = {
@@ -69,8 +71,8 @@ const hostTier: ProofMode = {
         prompts: prompts.slice(first, first + groupSize),
         take: (at: number, answer: ProofAnswer) => take(first + at, answer),
       };
-      await pass(one, group, none);
-      used += await pass(one, group, fromTier("host"));
+      await pass(one, group);
+      used += await pass(one, { ...group, used: fromTier("host") });
     }
     return used;
   },
@@ -87,12 +89,12 @@ const diskTier: ProofMode = {
       {
         await using one = await House.open(run.house, flags);
         await one.untilTier();
-        await pass(one, run, none);
+        await pass(one, run);
         await one.untilWritten();
       }
       await using one = await House.open(run.house, flags);
       await one.untilTier();
-      return await pass(one, run, fromTier("disk"));
+      return await pass(one, { ...run, used: fromTier("disk") });
     } finally {
       await Deno.remove(folder, { recursive: true });
     }
@@ -108,13 +110,13 @@ const splitByMemory: ProofMode = {
     await using one = await House.open(run.house, flags);
     await one.untilTier();
     await one.untilSplit();
-    return await pass(one, run, splitTokens);
+    return await pass(one, { ...run, used: splitTokens, ask: { isVoiced: false } });
   },
 };
 
-/** Every prompt goes to a prefill worker, however short and however long that one is busy. */
+/** Every prompt goes to a prefill worker, however short. */
 const splitFlags = [
-  ...["--router.split-max-local-prefill-length", "1", "--router.split-patience", "100000"],
+  ...["--router.split-mode", "always", "--router.split-max-local-prefill-length", "0"],
 ];
 
 function splitTokens({ prefillWorker, promptTokens }: ProofAnswer): number {

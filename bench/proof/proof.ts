@@ -13,8 +13,10 @@ export interface ModeOutcome {
   readonly answers: number;
   /** Answers with the same tokens as the monolithic ones. */
   readonly identical: number;
-  /** Of those, the ones whose log-probabilities are the same to the last bit. */
+  /** Those whose log-probabilities are the same to the last bit. */
   readonly bitIdentical: number;
+  /** Answers that came with log-probabilities. */
+  readonly voiced: number;
   /** Prompt tokens that came by the way the mode is about. */
   readonly usedTokens: number;
   readonly first: Difference | undefined;
@@ -42,16 +44,16 @@ export async function runProof(options: {
   const outcomes: ModeOutcome[] = [];
   for (const mode of [monolithic, ...modes]) {
     const of = mode.answers * prompts.length;
-    const seen = { answers: 0, identical: 0, bitIdentical: 0 };
+    const seen = { answers: 0, identical: 0, bitIdentical: 0, voiced: 0 };
     let first: Difference | undefined;
     const take = (prompt: number, answer: ProofAnswer) => {
       if (mode === monolithic) expected[prompt] = answer;
       const difference = differenceOf(prompt, expected[prompt], answer);
       seen.answers += 1;
       if (difference === undefined) seen.identical += 1;
-      if (difference === undefined && isBitIdentical(expected[prompt], answer)) {
-        seen.bitIdentical += 1;
-      }
+      const isBits = isBitIdentical(expected[prompt], answer);
+      if (isBits !== undefined) seen.voiced += 1;
+      if (isBits === true) seen.bitIdentical += 1;
       first ??= difference;
       onAnswer(mode.name, seen.answers, of);
     };

@@ -11,7 +11,7 @@ export function proofReport(
     one.mode,
     String(one.answers),
     String(one.identical),
-    String(one.bitIdentical),
+    one.voiced === 0 ? "not asked" : `${one.bitIdentical} of ${one.voiced}`,
     one.usedTokens === Infinity ? "-" : String(one.usedTokens),
     one.mode === "monolithic" && one.failed === undefined
       ? "reference"

@@ -23,7 +23,7 @@ async function prove(house: Partial<HouseOptions> & { model: string }, count: nu
   const report = proofReport(outcomes, prompts).join("\n");
   assert.ok(outcomes.length === 1 + proofModes.length && outcomes.every(isProved), report);
   // Not promised where chunks are cut otherwise, but so it is: nothing is computed twice in two ways.
-  assert.ok(outcomes.every(({ answers, bitIdentical }) => bitIdentical === answers), report);
+  assert.ok(outcomes.every(({ voiced, bitIdentical }) => bitIdentical === voiced), report);
 }
 
 Deno.test({
