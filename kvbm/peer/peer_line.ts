@@ -66,6 +66,8 @@ export class PeerLine implements AsyncDisposable {
   #link: BlockLink | undefined;
   #dialling: Promise<void> | undefined;
   #failures = 0;
+  /** This link, or the one that was cut, has brought a block. */
+  #hasBrought = false;
   #restUntilMs = 0;
   #usedMs: number;
   #isOver = false;
@@ -142,6 +144,8 @@ export class PeerLine implements AsyncDisposable {
       this.#dialling ??= this.#dial().finally(() => this.#dialling = undefined);
       return;
     }
+    // One that is over but has not said so yet: then the next one is reached.
+    if (this.#link.isOver) return;
     while (this.#queue.length > 0 && this.#link.openBytes < windowBytes) {
       const wants = this.#queue.splice(0, mostOfPull);
       this.#link.pull({
@@ -162,11 +166,18 @@ export class PeerLine implements AsyncDisposable {
     if (end === "landed") {
       counts.pulledBlocks += 1;
       this.#failures = 0;
+      this.#hasBrought = true;
       want.order.done(want.at, "landed");
-    } else if (end === "cut" && !this.#isOver && ++want.tries < mostTries) {
+    } else if (end === "cut" && !this.#isOver && this.#again(want)) {
       counts.resumed += 1;
-      this.#queue.unshift(want);
+      this.#queue.push(want);
     } else this.#lose(want, end);
+  }
+
+  /** A link that brought something before its cut is worth another one; of those that brought nothing a few are tried. */
+  #again(want: Want): boolean {
+    if (!this.#hasBrought) want.tries += 1;
+    return want.tries < mostTries;
   }
 
   #lose({ order, at }: Want, why: PullFailure): void {
@@ -202,6 +213,7 @@ export class PeerLine implements AsyncDisposable {
     }
     const link = dialled.value;
     this.#link = link;
+    this.#hasBrought = false;
     speed.note({ waitMs: link.roundTripMs, bytes: 0, movingMs: 0 }, clock.nowMs());
     void link.ended.then((reason) => this.#ended(link, reason));
     for (const watch of this.#watches) this.#put(watch, link);
@@ -217,6 +229,8 @@ export class PeerLine implements AsyncDisposable {
   #ended(link: BlockLink, reason: string): void {
     if (this.#link !== link) return;
     this.#link = undefined;
+    // What the link left comes before what waited behind it, first blocks first.
+    this.#queue.sort((x, y) => x.sinceMs - y.sinceMs || x.at - y.at);
     this.#parts.log.debug("a link to a peer ended", { peer: this.#parts.kvbm, reason });
     for (const watch of [...this.#watches]) {
       if (++watch.tries >= mostTries) this.#forsake(watch);

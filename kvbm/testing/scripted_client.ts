@@ -76,8 +76,8 @@ export class ScriptedClient implements Disposable {
     }
   }
 
-  tell(op: StoreOp, words: readonly number[]): void {
-    const payload = rows({ op, arg: 0, words: Uint32Array.from(words) });
+  tell(op: StoreOp, words: readonly number[], arg = 0): void {
+    const payload = rows({ op, arg, words: Uint32Array.from(words) });
     this.#socket.send(storeFrames.tell, 0, "", payload);
   }
 

@@ -14,16 +14,17 @@ export function writeBlock(
     readonly index?: number;
     readonly fill?: number;
     readonly payloadBytes?: number;
+    readonly handover?: { readonly token: number; readonly index: number } | undefined;
   },
 ): void {
-  const { hi, lo, layout, parentLo, index = 0, fill = 7, payloadBytes = 1000 } = block;
+  const { hi, lo, layout, parentLo, index = 0, fill = 7, payloadBytes = 1000, handover } = block;
   const tokens = Uint32Array.from({ length: 64 }, (_, i) => i);
   const payload = view.subarray(384, 384 + payloadBytes).fill(fill);
   writeStoredBlock(view, {
     key: { route: { hi, lo }, layout: { hi: layout.hi, lo: layout.lo } },
     parent: parentLo === undefined ? undefined : { hi: 0, lo: parentLo },
     ...{ index, tokens, scope: new Uint8Array(32), decoded: false },
-    ...{ payloadBytes, payloadCrc: crc32(payload) },
+    ...{ payloadBytes, payloadCrc: crc32(payload), ...(handover && { handover }) },
   }, crc32);
 }
 
