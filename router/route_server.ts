@@ -2,6 +2,7 @@ import { decodeRouteRequest, encode, fail, routerQueue, subjects as subjectsOf }
 import type { Failure, ModelHash, RouteReply, RouteRequest, Subjects } from "@pixii/wire";
 import type { ServiceContext, Subscription } from "@pixii/runtime";
 import type { Decision } from "./core/decide.ts";
+import { peerRun } from "./core/peer_run.ts";
 import type { RouteDesk, RouteOutcome, Settled } from "./core/route_desk.ts";
 import type { RouterState } from "./core/router_state.ts";
 import type { Waiting } from "./core/waiting.ts";
@@ -41,7 +42,10 @@ export class RouteServer implements Disposable {
     this.#onQueued = onQueued;
     this.#metrics = metrics;
     this.#subjects = subjectsOf(context.namespace);
-    this.#prefetcher = new Prefetcher(context);
+    this.#prefetcher = new Prefetcher(context, (request, { rank, overlap }) => {
+      const model = state.fleet.models.get(rank.card.hash);
+      return model && peerRun(model, request, { rank, overlap, ground: state });
+    });
     this.#draw = () => context.chance.float();
   }
 
