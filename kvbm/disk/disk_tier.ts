@@ -22,6 +22,13 @@ export interface BlockToWrite {
   readonly isStill: () => boolean;
 }
 
+/** What became of blocks that were to be written. */
+export interface WriteOutcome {
+  readonly stored: number;
+  /** Those for which there was no place: all others are being read or written. They may be tried again. */
+  readonly left: readonly BlockToWrite[];
+}
+
 /** What the tier is opened with. */
 export interface DiskTierParts {
   readonly clock: Clock;
@@ -142,8 +149,8 @@ export class DiskTier implements BlockSource, AsyncDisposable {
     });
   }
 
-  /** Writes blocks of a layout of the host's. Answers how many are on disk by it; the rest is passed over. */
-  write(kind: PoolLayout, blocks: readonly BlockToWrite[]): Promise<number> {
+  /** Writes blocks of a layout of the host's; those that are there already are passed over. */
+  write(kind: PoolLayout, blocks: readonly BlockToWrite[]): Promise<WriteOutcome> {
     const written = this.#write(kind, blocks);
     this.#watch(written.then(() => {}));
     return written;
@@ -192,18 +199,19 @@ export class DiskTier implements BlockSource, AsyncDisposable {
     this.store[Symbol.dispose]();
   }
 
-  async #write(kind: PoolLayout, blocks: readonly BlockToWrite[]): Promise<number> {
+  async #write(kind: PoolLayout, blocks: readonly BlockToWrite[]): Promise<WriteOutcome> {
     const { books, store: { index } } = this;
     const layout = this.#isOff ? undefined : this.layoutOf(kind);
-    if (layout === undefined) return 0;
+    if (layout === undefined) return { stored: 0, left: [] };
     const wanted = blocks.filter(({ block }) => !books.has(layout, block.hi, block.lo));
     const { places, records } = books.place(layout, wanted.length);
     this.#parts.onChange(layout);
-    if (places.length === 0) return 0;
+    const left = wanted.slice(places.length);
+    if (places.length === 0) return { stored: 0, left };
     if (!await index.append(records)) {
       books.giveUp(layout, places);
       this.#failed("writeErrors");
-      return 0;
+      return { stored: 0, left };
     }
     const isWritten = places.map(() => false);
     const writing = this.#runs(kind, places.map(({ page }) => page)).map(async (run) => {
@@ -220,7 +228,7 @@ export class DiskTier implements BlockSource, AsyncDisposable {
     if (index.isStale(books.count)) await index.rewrite(books.records());
     this.counts.stored += said.length;
     this.#parts.onChange(layout);
-    return said.length;
+    return { stored: said.length, left };
   }
 
   async #writeRun({ page, members }: DiskRun, blocks: readonly BlockToWrite[]): Promise<boolean> {

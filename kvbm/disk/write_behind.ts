@@ -47,7 +47,7 @@ export class WriteBehind implements AsyncDisposable {
   readonly #parts: WriteBehindParts;
   #queue: Waiting[] = [];
   #at = 0;
-  /** Slots that are being written and have not been evicted meanwhile. */
+  /** Slots that a lane has taken and that have not been evicted since. */
   readonly #writing = new Set<number>();
   /** Slots whose block has been written, or found on disk: it is not written again while it stays in the pool. */
   readonly #offered = new Set<number>();
@@ -124,13 +124,18 @@ export class WriteBehind implements AsyncDisposable {
       if (batch.length === 0) return;
       const kind = pool.layouts[batch[0].layout];
       const bytes = batch.length * kind.slotPages * pageBytes;
+      for (const { slot } of batch) this.#writing.add(slot);
       if (!await this.#afford(bytes)) return;
       // What was evicted while the budget was waited for is not there to be written.
-      const there = batch.filter((one) => this.#isThere(one));
-      for (const { slot } of there) this.#writing.add(slot);
-      const written = await tier.write(kind, there.map((one) => this.#blockOf(one)));
-      for (const { slot } of there) if (this.#writing.delete(slot)) this.#offered.add(slot);
-      if (written === 0 && !await this.#pause(idleMs)) return;
+      const there = batch.filter((one) => this.#writing.has(one.slot) && this.#isThere(one));
+      const blocks = there.map((one) => this.#blockOf(one));
+      const { stored, left } = await tier.write(kind, blocks);
+      // In front again, in their order.
+      const again = there.filter((_, at) => left.includes(blocks[at]));
+      for (const { slot } of again) this.#writing.delete(slot);
+      this.#queue.splice(this.#at, 0, ...again);
+      for (const { slot } of batch) if (this.#writing.delete(slot)) this.#offered.add(slot);
+      if (stored === 0 && !await this.#pause(idleMs)) return;
     }
   }
 

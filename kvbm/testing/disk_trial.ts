@@ -99,7 +99,7 @@ export class DiskTrial implements AsyncDisposable {
     const slots = committedSlots(this.#pool);
     const lane = async () => {
       for (let batch = slots.splice(0, most); batch.length > 0; batch = slots.splice(0, most)) {
-        const written = await this.#tier.write(
+        const { stored, left } = await this.#tier.write(
           kind,
           batch.map((slot): BlockToWrite => ({
             block: {
@@ -109,7 +109,10 @@ export class DiskTrial implements AsyncDisposable {
             isStill: () => true,
           })),
         );
-        if (written !== batch.length) throw new Error(`${written} of ${batch.length} written`);
+        if (stored + left.length < batch.length) {
+          throw new Error(`${stored} of ${batch.length} written`);
+        }
+        slots.unshift(...batch.slice(batch.length - left.length));
       }
     };
     await Promise.all(Array.from({ length: lanes }, lane));

@@ -19,6 +19,7 @@ export interface KvFacts {
     readonly segments: number;
     readonly counts: Readonly<Record<string, number>>;
     readonly queue: Readonly<Record<string, number>>;
+    readonly written: { readonly bytes: number };
   };
   readonly layouts: readonly {
     readonly fingerprint: string;
