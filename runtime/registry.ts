@@ -38,6 +38,15 @@ export interface Registry extends AsyncDisposable {
   list(prefix: string): Promise<Result<readonly RegistryEntry[]>>;
   /** Puts a key that lives `ttlMs` unless put again, or for ever without it. */
   put(key: string, value: string, options?: { readonly ttlMs?: number }): Promise<Result<void>>;
+  /**
+   * Takes a key that nobody holds, or holds it longer where it has this very value already: true where it is the caller's
+   * for `ttlMs` from before the call on. One of several that claim a key with different values gets it.
+   */
+  claim(
+    key: string,
+    value: string,
+    options: { readonly ttlMs: number },
+  ): Promise<Result<boolean>>;
   /** Removes a key; removing a missing one is no error. */
   remove(key: string): Promise<Result<void>>;
   /** Snapshot, then changes from snapshot revision + 1, until disposed. Resolves after the first snapshot was delivered. */

@@ -157,6 +157,23 @@ export function registryContract(
     assert.deepEqual(value(await registry.list("/ttl/")), []);
   });
 
+  test("lets one of two claim a key, again and again, until its time is over", async (world) => {
+    await using one = await world.connect();
+    await using two = await world.connect();
+    const options = { ttlMs: 1_000 };
+    assert.equal(value(await one.claim("/claim/1", "one", options)), true);
+    assert.equal(value(await two.claim("/claim/1", "two", options)), false);
+    assert.equal(value(await one.claim("/claim/1", "one", options)), true);
+    assert.deepEqual(value(await two.list("/claim/")), [{ key: "/claim/1", value: "one" }]);
+    const seen = new Watched();
+    value(await two.watch("/claim/", seen));
+    await eventually(() => seen.now.size === 0, () => seen.state);
+    assert.equal(value(await two.claim("/claim/1", "two", options)), true);
+    assert.equal(value(await one.claim("/claim/1", "one", options)), false);
+    value(await two.remove("/claim/1"));
+    assert.equal(value(await one.claim("/claim/1", "one", options)), true);
+  });
+
   test("refuses a value over its limit", async (world) => {
     await using registry = await world.connect();
     const over = await registry.put("/big", "x".repeat(maxValueBytes + 1));

@@ -153,6 +153,28 @@ export class EtcdRegistry implements Registry {
     });
   }
 
+  async claim(
+    key: string,
+    value: string,
+    { ttlMs }: { readonly ttlMs: number },
+  ): Promise<Result<boolean>> {
+    checkKey(key);
+    const fits = checkValue(key, value);
+    if (!fits.ok) return fits;
+    let isOurs = false;
+    const done = await this.#call(`claim ${key}`, async () => {
+      const ttlSeconds = Math.max(1, Math.ceil(ttlMs / 1000));
+      const lease = this.#client.lease(ttlSeconds, { autoKeepAlive: false });
+      const put = this.#client.put(key).value(value).lease(await lease.grant());
+      const renewed = await this.#client.if(key, "Value", "==", value).then(put).commit();
+      isOurs = renewed.succeeded ||
+        (await this.#client.if(key, "Create", "==", 0).then(put).commit()).succeeded;
+      if (isOurs) lease.release();
+      else await lease.revoke();
+    });
+    return done.ok ? ok(isOurs) : done;
+  }
+
   remove(key: string): Promise<Result<void>> {
     checkKey(key);
     return this.#call(`remove ${key}`, async () => void await this.#client.delete().key(key));

@@ -56,6 +56,14 @@ export class MemoryRegistryHub {
   }
 
   /** @internal */
+  claim(key: string, value: string, ttlMs: number): boolean {
+    const held = this.#entries.get(key);
+    if (held !== undefined && held.value !== value) return false;
+    this.put(key, value, undefined, ttlMs);
+    return true;
+  }
+
+  /** @internal */
   remove(key: string, owner?: MemoryRegistry): void {
     const entry = this.#entries.get(key);
     if (entry === undefined || (owner !== undefined && entry.owner !== owner)) return;
@@ -210,6 +218,17 @@ export class MemoryRegistry implements Registry {
     if (!put.ok) return Promise.resolve(put);
     this.#hub.put(key, value, undefined, options.ttlMs);
     return this.#after(undefined);
+  }
+
+  claim(
+    key: string,
+    value: string,
+    { ttlMs }: { readonly ttlMs: number },
+  ): Promise<Result<boolean>> {
+    checkKey(key);
+    const may = this.#check(`claim ${key}`, key, value);
+    if (!may.ok) return Promise.resolve(may);
+    return this.#after(this.#hub.claim(key, value, ttlMs));
   }
 
   remove(key: string): Promise<Result<void>> {

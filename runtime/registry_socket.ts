@@ -102,6 +102,19 @@ export class SocketRegistry implements Registry {
     return put.ok ? stored : put;
   }
 
+  async claim(
+    key: string,
+    value: string,
+    { ttlMs }: { readonly ttlMs: number },
+  ): Promise<Result<boolean>> {
+    checkKey(key);
+    const fits = checkValue(key, value);
+    if (!fits.ok) return fits;
+    const body = withNumber(Math.ceil(ttlMs), textBytes(value));
+    const claimed = await this.#ask(frameKinds.claim, key, body);
+    return claimed.ok ? ok(claimed.value[0] === 1) : claimed;
+  }
+
   async remove(key: string): Promise<Result<void>> {
     checkKey(key);
     const removed = await this.#ask(frameKinds.remove, key, nothing);

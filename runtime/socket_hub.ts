@@ -250,6 +250,11 @@ class RegistrySession implements Session {
         const options = ttlMs === 0 ? {} : { ttlMs };
         return empty(await this.#registry.put(name, bytesText(value), options));
       }
+      case frameKinds.claim: {
+        const [ttlMs, value] = splitNumber(payload) ?? [0, payload];
+        const claimed = await this.#registry.claim(name, bytesText(value), { ttlMs });
+        return claimed.ok ? ok(new Uint8Array([claimed.value ? 1 : 0])) : claimed;
+      }
       case frameKinds.remove:
         return empty(await this.#registry.remove(name));
       default:

@@ -44,6 +44,8 @@ export const frameKinds = {
   snapshot: 38,
   /** Hub: one change under watch `id`, as JSON. */
   change: 39,
+  /** Client: claim a key; the payload begins with its time to live in ms (u32). The result is a byte: 1 = had. */
+  claim: 40,
   /** Hub: request `id` succeeded. */
   result: 50,
   /** Hub: request `id` failed; payload = the failure. */

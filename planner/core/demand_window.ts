@@ -11,7 +11,7 @@ export interface Demand {
 }
 
 /** What one report told of the model. */
-export type DemandCounts = Omit<ModelDemand, "model">;
+export type DemandCounts = Omit<ModelDemand, "model" | "served">;
 
 /** Reports tell of about this long before they come, in ms. */
 const reportSpanMs = 1_000;
