@@ -1,0 +1,64 @@
+import { bestSplit, rateOf, sizeOf } from "./capacity/need.ts";
+import type { Counts } from "./capacity/need.ts";
+import type { ModelWish } from "./model_planner.ts";
+import type { ModelRules } from "./rules.ts";
+
+/** One model's wish with its rules. */
+export interface Wisher {
+  readonly rules: ModelRules;
+  readonly wish: ModelWish;
+}
+
+/**
+ * Counts of every model within the budget. Everybody has the least it must have; what is left goes GPU by GPU to the model
+ * with the largest priority that still wants one, among equals to the one that serves the smallest share of its requests.
+ */
+export function shareBudget(wishers: readonly Wisher[], budgetGpus: number): readonly Counts[] {
+  const wanted = wishers.reduce((sum, { wish }) => sum + sizeOf(wish.want), 0);
+  if (wanted <= budgetGpus) return wishers.map(({ wish }) => wish.want);
+  const given = wishers.map(({ rules, wish }) => Math.min(sizeOf(wish.want), sizeOf(rules.least)));
+  let left = budgetGpus - given.reduce((sum, one) => sum + one, 0);
+  while (left > 0) {
+    let next: number | undefined;
+    wishers.forEach(({ wish }, i) => {
+      if (given[i] >= sizeOf(wish.want)) return;
+      if (next === undefined || comesBefore(wishers, given, i, next)) next = i;
+    });
+    if (next === undefined) break;
+    given[next] += 1;
+    left -= 1;
+  }
+  return wishers.map((wisher, i) => countsWith(wisher, given[i]));
+}
+
+function comesBefore(
+  wishers: readonly Wisher[],
+  given: readonly number[],
+  a: number,
+  b: number,
+): boolean {
+  const { priority } = wishers[a].rules;
+  if (priority !== wishers[b].rules.priority) return priority > wishers[b].rules.priority;
+  return servedShare(wishers[a], given[a]) < servedShare(wishers[b], given[b]);
+}
+
+function servedShare(wisher: Wisher, gpus: number): number {
+  const { wish } = wisher;
+  if (wish.capacity === undefined || wish.planned === undefined || wish.planned.rate === 0) {
+    return 1;
+  }
+  return rateOf(wish.capacity, countsWith(wisher, gpus), wish.planned) / wish.planned.rate;
+}
+
+/** The counts of a model that has fewer GPUs than it wants. */
+function countsWith({ rules, wish }: Wisher, gpus: number): Counts {
+  if (gpus >= sizeOf(wish.want)) return wish.want;
+  if (rules.layout === "both") return { prefill: 0, decode: 0, both: gpus };
+  if (wish.capacity === undefined || wish.planned === undefined) {
+    const prefill = Math.min(wish.want.prefill, Math.ceil(gpus / 2));
+    return { prefill, decode: gpus - prefill, both: 0 };
+  }
+  const prefill = Math.min(rules.least.prefill, gpus);
+  const least = { prefill, decode: Math.min(rules.least.decode, gpus - prefill), both: 0 };
+  return bestSplit(wish.capacity, wish.planned, { gpus, least });
+}

@@ -1,0 +1,216 @@
+import { shareBudget } from "./budget_share.ts";
+import type { Wisher } from "./budget_share.ts";
+import { rateOf, sizeOf } from "./capacity/need.ts";
+import type { Counts } from "./capacity/need.ts";
+import { ModelPlanner } from "./model_planner.ts";
+import type { ModelWish } from "./model_planner.ts";
+import { countsOf, movesTo } from "./moves.ts";
+import type { Observation, SeenModel } from "./observation.ts";
+import type { PlanCandidate, PlanMove, PlanRecord } from "./plan_record.ts";
+import type { ModelRules, Override, PlannerRules } from "./rules.ts";
+
+/** Records whose outcome is still waited for, at most. */
+const mostOpen = 256;
+
+interface ModelState {
+  readonly planner: ModelPlanner;
+  movedMs: number;
+  lastMoves: readonly PlanMove[];
+}
+
+/**
+ * The planner: what is seen goes in every few seconds, decisions come out, each with everything it was made from. It holds
+ * all it knows in itself and takes time as an argument, so the same observations give the same records. It only wishes:
+ * whoever acts tells it by what is seen next.
+ */
+export class PlannerCore {
+  readonly #rules: PlannerRules;
+  readonly #models = new Map<string, ModelState>();
+  #nextId = 1;
+  #lastMs = -Infinity;
+  #open: PlanRecord[] = [];
+
+  /** `rules` without problems (`rulesProblems`). */
+  constructor(rules: PlannerRules) {
+    this.#rules = rules;
+  }
+
+  /** Observations that were passed over because their clock ran backwards. */
+  passedOver = 0;
+
+  /**
+   * One step of the reactive loop, every `reactiveMs`; once in `predictiveMs` it is the predictive one too. Answers a record
+   * per model in the rules; those of models without rules are left out.
+   */
+  step(seen: Observation, overrides: readonly Override[] = []): readonly PlanRecord[] {
+    if (!(seen.nowMs > this.#lastMs)) {
+      this.passedOver += 1;
+      return [];
+    }
+    this.#lastMs = seen.nowMs;
+    const wishers = this.#rules.models.flatMap((rules) => {
+      const model = seen.models.find((one) => one.model === rules.model);
+      if (model === undefined) return [];
+      const wish = this.#stateOf(rules).planner.step(model, seen.nowMs);
+      return [{ rules, model, wish: pinned(wish, rules, overrides) }];
+    });
+    const shares = shareBudget(wishers as readonly Wisher[], this.#rules.budgetGpus);
+    return wishers.map(({ rules, model, wish }, i) =>
+      this.#decide({ rules, model, wish, want: shares[i], nowMs: seen.nowMs, overrides })
+    );
+  }
+
+  /** Records whose moves have had their time, with what came of them; each once. */
+  outcomes(seen: Observation): readonly PlanRecord[] {
+    const afterMs = 2 * Math.max(this.#rules.startMs, this.#rules.flipMs) + this.#rules.reactiveMs;
+    const ripe = this.#open.filter(({ atMs }) => seen.nowMs - atMs >= afterMs);
+    this.#open = this.#open.filter((record) => !ripe.includes(record));
+    return ripe.map((record) => {
+      const demand = seen.models.find(({ model }) => model === record.model)?.demand;
+      const { ttftP95Ms, itlP95Ms } = demand ?? {};
+      return { ...record, outcome: { atMs: seen.nowMs, ttftP95Ms, itlP95Ms } };
+    });
+  }
+
+  /** Throws where its books do not add up. */
+  checkIntegrity(): void {
+    if (this.#open.length > mostOpen) throw new Error("more records are open than may be");
+    for (const model of this.#models.keys()) {
+      if (!this.#rules.models.some((one) => one.model === model)) {
+        throw new Error(`${model} is planned without rules`);
+      }
+    }
+  }
+
+  #stateOf(rules: ModelRules): ModelState {
+    const known = this.#models.get(rules.model);
+    if (known !== undefined) return known;
+    const planner = new ModelPlanner(rules, this.#rules);
+    const made: ModelState = { planner, movedMs: -Infinity, lastMoves: [] };
+    this.#models.set(rules.model, made);
+    return made;
+  }
+
+  #decide(at: Deciding): PlanRecord {
+    const { rules, model, wish, want, nowMs } = at;
+    const state = this.#models.get(rules.model)!;
+    const have = countsOf(model.workers);
+    const candidates = candidatesOf(wish, have, want);
+    const halted = this.#halted(at, have, candidates);
+    const reason = `${wish.loop}: ${textOf(have)} -> ${textOf(want)} for ${
+      wish.planned === undefined ? "?" : wish.planned.rate.toFixed(2)
+    } requests/s`;
+    const vetoed = (move: "flip" | "start" | "stop") =>
+      at.overrides.some((one) =>
+        one.kind === "veto" && one.move === move && (one.model ?? rules.model) === rules.model
+      );
+    const moves = halted !== undefined ? [] : movesTo(want, model.workers, {
+      model: rules.model,
+      reason,
+      limits: {
+        mayFlip: !vetoed("flip"),
+        mayStart: this.#rules.elastic && !vetoed("start"),
+        mayStop: this.#rules.elastic && !vetoed("stop"),
+      },
+    });
+    if (moves.length > 0) {
+      state.movedMs = nowMs;
+      state.lastMoves = moves;
+    }
+    const bound = halted ?? boundOf(wish, want, moves);
+    const record: PlanRecord = {
+      ...{ id: this.#nextId++, atMs: nowMs, model: rules.model, loop: wish.loop, now: wish.now },
+      ...{ planned: wish.planned, forecast: wish.forecast, have, want, candidates, bound, moves },
+      expectedRate: wish.capacity === undefined || wish.planned === undefined
+        ? 0
+        : rateOf(wish.capacity, want, wish.planned),
+    };
+    if (moves.length > 0) {
+      this.#open.push(record);
+      if (this.#open.length > mostOpen) this.#open.shift();
+    }
+    return record;
+  }
+
+  /** Why nothing may be moved now; `undefined` where it may. */
+  #halted(
+    { rules, model, wish, want, nowMs, overrides }: Deciding,
+    have: Counts,
+    candidates: readonly PlanCandidate[],
+  ): string | undefined {
+    const paused = overrides.find((one) =>
+      one.kind === "pause" && (one.model ?? rules.model) === rules.model
+    );
+    if (paused !== undefined) return `paused by an operator: ${paused.reason}`;
+    if (isEqual(have, want)) return wish.bound || "what is there is what is wanted";
+    if (overrides.some((one) => one.kind === "pin" && one.model === rules.model)) return undefined;
+    const stale = model.workers.filter(({ state }) => state === "stale").length;
+    if (2 * stale > model.workers.length) return "most workers were not heard of lately: no move";
+    if (model.workers.some(({ state }) => state === "flipping")) {
+      return "a worker is changing its role: the next move waits for it";
+    }
+    const isGrowing = sizeOf(want) > sizeOf(have);
+    const { coolDownMs, hysteresis } = this.#rules;
+    const state = this.#models.get(rules.model)!;
+    const isCooling = nowMs - state.movedMs < coolDownMs;
+    if (isCooling && !isGrowing && !wish.isPressed) return "cooling down after the last move";
+    if (isGrowing || sizeOf(want) < sizeOf(have)) return undefined;
+    // Only roles change: that has to be worth a drain.
+    const [keep] = candidates;
+    const next = candidates[candidates.length - 1];
+    if (wish.isPressed && next.goodput > keep.goodput) return undefined;
+    const gain = next.goodput - keep.goodput;
+    if (gain < hysteresis) {
+      return `another split would serve ${(100 * gain).toFixed(0)} % more: too little for a move`;
+    }
+    return undefined;
+  }
+}
+
+interface Deciding {
+  readonly rules: ModelRules;
+  readonly model: SeenModel;
+  readonly wish: ModelWish;
+  readonly want: Counts;
+  readonly nowMs: number;
+  readonly overrides: readonly Override[];
+}
+
+function pinned(wish: ModelWish, rules: ModelRules, overrides: readonly Override[]): ModelWish {
+  const pin = overrides.find((one) => one.kind === "pin" && one.model === rules.model);
+  if (pin?.kind !== "pin") return wish;
+  return { ...wish, want: pin.counts, bound: `pinned by an operator: ${pin.reason}` };
+}
+
+function candidatesOf(wish: ModelWish, have: Counts, want: Counts): readonly PlanCandidate[] {
+  const of = (name: PlanCandidate["name"], counts: Counts): PlanCandidate => {
+    const { capacity, planned } = wish;
+    const rate = capacity === undefined || planned === undefined
+      ? 0
+      : rateOf(capacity, counts, planned);
+    const asked = planned?.rate ?? 0;
+    return {
+      name,
+      counts,
+      gpus: sizeOf(counts),
+      goodput: asked === 0 ? 1 : Math.min(1, rate / asked),
+    };
+  };
+  const all = [of("keep", have), of("need", wish.want)];
+  return isEqual(wish.want, want) ? all : [...all, of("budget", want)];
+}
+
+function boundOf(wish: ModelWish, want: Counts, moves: readonly PlanMove[]): string {
+  if (!isEqual(wish.want, want)) return "the GPU budget";
+  if (wish.bound !== "") return wish.bound;
+  return moves.length === 0 ? "no move that may be made leads there" : "";
+}
+
+function isEqual(a: Counts, b: Counts): boolean {
+  return a.prefill === b.prefill && a.decode === b.decode && a.both === b.both;
+}
+
+function textOf({ prefill, decode, both }: Counts): string {
+  const split = prefill + decode === 0 ? [] : [`${prefill} prefill + ${decode} decode`];
+  return [...split, ...(both === 0 ? [] : [`${both} both`])].join(" + ") || "none";
+}
