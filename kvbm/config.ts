@@ -1,5 +1,6 @@
 import { commonOptions, option } from "@pixii/runtime";
 import type { ConfigOf } from "@pixii/runtime";
+import { evictionNames } from "./core/eviction_order.ts";
 import { diskPattern, diskRule } from "./disk/disk_place.ts";
 
 /** The block manager's options. */
@@ -11,6 +12,11 @@ export const kvbmSchema = {
     max: 2 ** 44,
     help:
       "Size of the host tier in shared memory; 0 = off. Taken at the start, less where there is no room.",
+  }),
+  "kv.evict": option.choice(evictionNames, {
+    fallback: "worth",
+    help:
+      "Which block leaves a full tier first: worth = the least likely to be asked for again, by what was learnt; lru = the least recently used.",
   }),
   "kv.pool": option.text({
     fallback: "",

@@ -79,7 +79,7 @@ export class HostTier implements AsyncDisposable {
     if (!opened.ok) return opened;
     const file = stack.use(opened.value);
     const { memory } = file;
-    const pool = new BlockPool(file);
+    const pool = new BlockPool({ ...file, evict: config["kv.evict"] });
     const view = (offset: number, length: number) => memory.view(offset, length);
     const subjects = subjectsOf(namespace);
     const shelf = new SnapshotShelf(clock);

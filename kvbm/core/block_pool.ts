@@ -1,10 +1,11 @@
 import type { KvEvent } from "@pixii/wire";
+import { evictionOrder } from "./eviction_order.ts";
+import type { EvictionName, EvictionOrder } from "./eviction_order.ts";
 import { KeyIndex } from "./key_index.ts";
 import type { PoolClient, PoolLayout } from "./pool_client.ts";
 import { PoolEvents } from "./pool_events.ts";
 import { checkPool } from "./pool_integrity.ts";
 import { snapshotOf } from "./pool_snapshot.ts";
-import { Recency } from "./recency.ts";
 import { Slab } from "./slab.ts";
 import { slotStates, SlotTable } from "./slot_table.ts";
 
@@ -15,6 +16,8 @@ const shareReserved = 1 / 16;
 const mostReserved = 64;
 /** Slots looked for in own blocks before another size's segments are looked at again. */
 const spareEvery = 64;
+/** Pages of a slot as models of a billion parameters have them, where nothing better is known. */
+const usualSlotPages = 64;
 
 /** What a pool has done since it was made. */
 export interface PoolCounts {
@@ -37,7 +40,7 @@ export class BlockPool {
   readonly table = new SlotTable();
   readonly slab: Slab;
   readonly keys: KeyIndex;
-  readonly recency: Recency;
+  readonly order: EvictionOrder;
   readonly layouts: PoolLayout[] = [];
   readonly clients = new Map<number, PoolClient>();
   readonly counts: PoolCounts = {
@@ -58,10 +61,18 @@ export class BlockPool {
   #nextClient = 1;
   #sinceSpare = 0;
 
-  constructor(options: { readonly segments: number; readonly segmentPages: number }) {
+  /** `slots`: about how many blocks it will hold, for the order's memory; guessed from the pages where left out. */
+  constructor(options: {
+    readonly segments: number;
+    readonly segmentPages: number;
+    readonly evict?: EvictionName;
+    readonly slots?: number;
+  }) {
+    const { segments, segmentPages, evict = "worth" } = options;
     this.slab = new Slab(options);
     this.keys = new KeyIndex(this.table);
-    this.recency = new Recency(this.table, this.slab);
+    const slots = options.slots ?? Math.ceil(segments * segmentPages / usualSlotPages);
+    this.order = evictionOrder(evict, { table: this.table, slab: this.slab, slots });
   }
 
   /** Index of a layout; `undefined` where its slots do not fit a segment, or differ from what the same layout had. */
@@ -112,10 +123,11 @@ export class BlockPool {
       rows[i] = slot;
       rows[i + 1] = this.table.page[slot];
       held.push(slot);
-      if (this.table.pins[slot]++ === 0) this.recency.remove(slot);
+      if (this.table.pins[slot]++ === 0) this.order.remove(slot);
     }
     this.counts.hits += held.length;
     this.counts.misses += routes.length / 2 - held.length;
+    this.order.asked(layout, routes, rows);
     // A lease of the same number is over: the new one is pinned already, so what both hold stays.
     this.release(client, [lease]);
     if (held.length > 0) leases.set(lease, Uint32Array.from(held));
@@ -125,7 +137,7 @@ export class BlockPool {
   /** Pins committed slots under a lease, besides what that holds already. O(slots of the lease). */
   hold(client: number, lease: number, slots: readonly number[]): void {
     const { leases } = this.#client(client);
-    for (const slot of slots) if (this.table.pins[slot]++ === 0) this.recency.remove(slot);
+    for (const slot of slots) if (this.table.pins[slot]++ === 0) this.order.remove(slot);
     leases.set(lease, Uint32Array.from([...leases.get(lease) ?? [], ...slots]));
   }
 
@@ -140,7 +152,7 @@ export class BlockPool {
         const slot = slots[i];
         if (--this.table.pins[slot] > 0) continue;
         if (this.table.state[slot] === doomed) this.#free(slot);
-        else this.recency.add(slot);
+        else this.order.add(slot);
       }
     }
   }
@@ -189,9 +201,7 @@ export class BlockPool {
       table.owner[slot] = 0;
       [table.hi[slot], table.lo[slot], table.index[slot]] = [hi, lo, index];
       [table.parentHi[slot], table.parentLo[slot]] = [parentHi, parentLo];
-      this.keys.add(slot);
-      this.recency.add(slot);
-      this.#events[mine.layout].stored({ number: slot, parent: this.parentOf(slot), hi, lo });
+      this.#register(slot);
       this.counts.commits += 1;
       rows[out] = slot;
     }
@@ -254,10 +264,7 @@ export class BlockPool {
     table.index[slot] = block.index;
     table.parentHi[slot] = block.parentHi;
     table.parentLo[slot] = block.parentLo;
-    this.keys.add(slot);
-    this.recency.add(slot);
-    const { hi, lo } = block;
-    this.#events[layout].stored({ number: slot, parent: this.parentOf(slot), hi, lo });
+    this.#register(slot);
     return true;
   }
 
@@ -269,7 +276,7 @@ export class BlockPool {
       this.#unregister(slot);
       if (table.pins[slot] > 0) table.state[slot] = doomed;
       else {
-        this.recency.remove(slot);
+        this.order.remove(slot);
         this.#free(slot);
       }
     }
@@ -303,7 +310,7 @@ export class BlockPool {
     const { layout, look = 4 * limit, skip } = options;
     const slots: number[] = [];
     let looked = 0;
-    for (const slot of this.recency.coldest()) {
+    for (const slot of this.order.coldest()) {
       if (slots.length >= limit || looked++ >= look) break;
       if (layout !== undefined && this.table.layout[slot] !== layout) continue;
       if (skip?.(slot) !== true) slots.push(slot);
@@ -343,23 +350,23 @@ export class BlockPool {
   #room(size: number): number | undefined {
     const free = this.slab.take(size);
     if (free !== undefined) return free.page;
-    const oldest = this.recency.oldest(size);
-    if (this.slab.sizes.length > 1 && (oldest === 0 || ++this.#sinceSpare >= spareEvery)) {
+    const first = this.order.first(size);
+    if (this.slab.sizes.length > 1 && (first === 0 || ++this.#sinceSpare >= spareEvery)) {
       this.#sinceSpare = 0;
-      const spare = this.recency.spareSegment(size);
+      const spare = this.order.spareSegment(size);
       if (spare !== undefined) {
         this.#evictSegment(spare);
         return this.slab.take(size)?.page;
       }
     }
-    if (oldest === 0) return undefined;
-    this.#evict(oldest);
+    if (first === 0) return undefined;
+    this.#evict(first);
     return this.slab.take(size)?.page;
   }
 
   #evictSegment(segment: number): void {
     const { size } = this.slab.segment(segment)!;
-    const inside = [...this.recency.listed(size)].filter((slot) =>
+    const inside = [...this.order.listed(size)].filter((slot) =>
       this.slab.segmentAt(this.table.page[slot]) === segment
     );
     for (const slot of inside) this.#evict(slot);
@@ -367,13 +374,24 @@ export class BlockPool {
 
   #evict(slot: number): void {
     this.onEvict(slot);
-    this.recency.remove(slot);
+    this.order.remove(slot);
     this.#unregister(slot);
     this.#free(slot);
     this.counts.evictions += 1;
   }
 
+  /** A block is there from now on: its columns are set. */
+  #register(slot: number): void {
+    const { layout, hi, lo } = this.table;
+    const parent = this.parentOf(slot);
+    this.keys.add(slot);
+    this.order.came(slot, parent);
+    this.order.add(slot);
+    this.#events[layout[slot]].stored({ number: slot, parent, hi: hi[slot], lo: lo[slot] });
+  }
+
   #unregister(slot: number): void {
+    this.order.left(slot);
     this.keys.remove(slot);
     this.#events[this.table.layout[slot]].removed(slot);
   }
@@ -385,7 +403,7 @@ export class BlockPool {
 
   #touch(slot: number): void {
     if (this.table.pins[slot] > 0) return;
-    this.recency.remove(slot);
-    this.recency.add(slot);
+    this.order.remove(slot);
+    this.order.add(slot);
   }
 }

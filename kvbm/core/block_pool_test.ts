@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { BlockPool } from "./block_pool.ts";
+import type { EvictionName } from "./eviction_order.ts";
 import { PoolTrial } from "./pool_trial_testing.ts";
 
 Deno.test("any operations of any workers, some of which die, keep the books and the memory right", () => {
@@ -37,8 +38,8 @@ Deno.test("a million operations with deaths at random points: no leak, no block 
 });
 
 /** A pool with one layout of one page a slot and one worker. */
-function smallPool(slots: number) {
-  const pool = new BlockPool({ segments: 1, segmentPages: slots });
+function smallPool(slots: number, evict: EvictionName = "worth") {
+  const pool = new BlockPool({ segments: 1, segmentPages: slots, evict });
   const layout = pool.layout({ hi: 0, lo: 1, blockSize: 64, slotPages: 1 })!;
   const client = pool.join(layout);
   const put = (...blocks: [route: number, parent: number, index: number][]) => {
@@ -54,8 +55,8 @@ function smallPool(slots: number) {
   return { pool, layout, client, put, has };
 }
 
-Deno.test("eviction takes what was used least recently, and of a chain the tail before the head", () => {
-  const { pool, client, put } = smallPool(4);
+Deno.test("order lru takes what was used least recently, and of a chain the tail before the head", () => {
+  const { pool, client, put } = smallPool(4, "lru");
   put([11, 0, 0], [12, 11, 1], [13, 12, 2], [20, 0, 0]);
   // The chain is used: tail, middle, head in this order, so 20 is the oldest and 13 the next.
   pool.find(client, 1, Uint32Array.from([11, 0, 12, 0, 13, 0]));
@@ -130,7 +131,7 @@ Deno.test("events tell a chain in one run and name the parent; a block whose par
 });
 
 Deno.test("coldest() tells what goes next, of one layout or of all, without the pinned and the skipped", () => {
-  const pool = new BlockPool({ segments: 2, segmentPages: 8 });
+  const pool = new BlockPool({ segments: 2, segmentPages: 8, evict: "lru" });
   const [one, two] = [1, 2].map((lo) => pool.layout({ hi: 0, lo, blockSize: 64, slotPages: lo })!);
   const clients = [pool.join(one), pool.join(two)];
   const put = (of: 0 | 1, route: number) => {

@@ -5,7 +5,7 @@ const { free, reserved, committed, doomed } = slotStates;
 
 /** Throws where a pool's books do not add up. O(everything). */
 export function checkPool(pool: BlockPool): void {
-  const { table, slab, keys, recency, clients } = pool;
+  const { table, slab, keys, order, clients } = pool;
   const pins = new Map<number, number>();
   const owners = new Map<number, number>();
   for (const { number, leases, reserved: slots, layout } of clients.values()) {
@@ -31,10 +31,10 @@ export function checkPool(pool: BlockPool): void {
   if (registered !== keys.count) throw new Error(`${registered} blocks, ${keys.count} indexed`);
   slab.checkIntegrity(places);
   const isListed = (slot: number) => table.state[slot] === committed && table.pins[slot] === 0;
-  recency.checkIntegrity(isListed);
+  order.checkIntegrity(isListed);
   let listed = 0;
   for (let slot = 1; slot <= table.highest; slot++) if (isListed(slot)) listed += 1;
-  if (listed !== recency.count) throw new Error(`${listed} unused, ${recency.count} listed`);
+  if (listed !== order.count) throw new Error(`${listed} unused, ${order.count} listed`);
 }
 
 function problemOf(

@@ -81,7 +81,7 @@ export class PoolTrial {
   end(): void {
     while (this.#workers.length > 0) this.#die(this.#workers[0]);
     this.check();
-    assert.equal(this.pool.table.live, this.pool.recency.count);
+    assert.equal(this.pool.table.live, this.pool.order.count);
   }
 
   #join(): void {

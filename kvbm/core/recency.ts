@@ -1,3 +1,5 @@
+import type { EvictionOrder } from "./eviction_order.ts";
+import { SegmentUse } from "./segment_use.ts";
 import type { Slab } from "./slab.ts";
 import type { SlotTable } from "./slot_table.ts";
 
@@ -6,23 +8,18 @@ import type { SlotTable } from "./slot_table.ts";
  * listed tail first at one use, so its head outlives its tail. Knows too how much of each segment could go and when it
  * was last used, for giving whole segments to another size. O(1).
  */
-export class Recency {
+export class Recency implements EvictionOrder {
   readonly #table: SlotTable;
-  readonly #slab: Slab;
   /** Ends of the lists by size, 0 where empty. */
   readonly #oldest: number[] = [];
   readonly #newest: number[] = [];
-  /** Per segment: slots listed, and when one was last listed. */
-  readonly #listed: Uint32Array;
-  readonly #usedAt: Float64Array;
+  readonly #segments: SegmentUse;
   #now = 0;
   #count = 0;
 
   constructor(table: SlotTable, slab: Slab) {
     this.#table = table;
-    this.#slab = slab;
-    this.#listed = new Uint32Array(slab.segments);
-    this.#usedAt = new Float64Array(slab.segments);
+    this.#segments = new SegmentUse(slab);
   }
 
   /** Blocks listed. */
@@ -30,8 +27,14 @@ export class Recency {
     return this.#count;
   }
 
+  asked(): void {}
+
+  came(): void {}
+
+  left(): void {}
+
   /** The slot of this size that was used least recently; 0 where none is listed. */
-  oldest(size: number): number {
+  first(size: number): number {
     return this.#oldest[size] ?? 0;
   }
 
@@ -46,9 +49,7 @@ export class Recency {
     else table.newer[last] = slot;
     this.#newest[size] = slot;
     table.usedAt[slot] = ++this.#now;
-    const segment = this.#slab.segmentAt(table.page[slot]);
-    this.#listed[segment] += 1;
-    this.#usedAt[segment] = this.#now;
+    this.#segments.add(table.page[slot], this.#now);
     this.#count += 1;
   }
 
@@ -59,7 +60,7 @@ export class Recency {
     else newer[older[slot]] = newer[slot];
     if (newer[slot] === 0) this.#newest[size[slot]] = older[slot];
     else older[newer[slot]] = older[slot];
-    this.#listed[this.#slab.segmentAt(page[slot])] -= 1;
+    this.#segments.remove(page[slot]);
     this.#count -= 1;
   }
 
@@ -68,22 +69,13 @@ export class Recency {
    * size has none that could go, the one used longest ago. O(segments).
    */
   spareSegment(size: number): number | undefined {
-    const own = this.oldest(size);
-    let bestUse = own === 0 ? Infinity : this.#table.usedAt[own];
-    let best: number | undefined;
-    for (let at = 0; at < this.#slab.segments; at++) {
-      const segment = this.#slab.segment(at);
-      if (segment === undefined || segment.size === size) continue;
-      if (this.#listed[at] !== segment.used || this.#usedAt[at] >= bestUse) continue;
-      best = at;
-      bestUse = this.#usedAt[at];
-    }
-    return best;
+    const own = this.first(size);
+    return this.#segments.spare(size, own === 0 ? Infinity : this.#table.usedAt[own]);
   }
 
   /** The listed slots of a size, oldest first. */
   *listed(size: number): Iterable<number> {
-    for (let slot = this.oldest(size); slot !== 0; slot = this.#table.newer[slot]) yield slot;
+    for (let slot = this.first(size); slot !== 0; slot = this.#table.newer[slot]) yield slot;
   }
 
   /** The listed slots of all sizes, oldest first. O(sizes) a step. */
@@ -104,9 +96,8 @@ export class Recency {
 
   /** Throws where lists and counts differ; `isListed` says which slots belong here. O(everything). */
   checkIntegrity(isListed: (slot: number) => boolean): void {
-    let seen = 0;
-    const perSegment = new Uint32Array(this.#listed.length);
-    this.#slab.sizes.forEach((_, size) => {
+    const pages: number[] = [];
+    this.#oldest.forEach((_, size) => {
       let before = 0;
       for (const slot of this.listed(size)) {
         if (!isListed(slot) || this.#table.size[slot] !== size) {
@@ -117,13 +108,10 @@ export class Recency {
           throw new Error(`slot ${slot} is out of order`);
         }
         before = slot;
-        seen += 1;
-        perSegment[this.#slab.segmentAt(this.#table.page[slot])] += 1;
+        pages.push(this.#table.page[slot]);
       }
     });
-    if (seen !== this.#count) throw new Error(`${seen} slots listed, ${this.#count} counted`);
-    if (perSegment.some((count, at) => count !== this.#listed[at])) {
-      throw new Error("a segment's unused slots are counted wrong");
-    }
+    if (pages.length !== this.#count) throw new Error(`${pages.length} slots are listed`);
+    this.#segments.checkIntegrity(pages);
   }
 }
