@@ -26,7 +26,7 @@ function decodeFile(name: string, bytes: Uint8Array): Result<unknown> {
   if (kind === "blockTransfer") return decodeTransfer(bytes, plainCrc32);
   if (kind === "storedBlock") return readStoredBlock(bytes, plainCrc32);
   if (kind === "instance" || kind === "model" || kind === "kvbm") return decodeRecord(kind, text());
-  if (kind === "desired" || kind === "planOrder" || kind === "leader") {
+  if (kind === "desired" || kind === "planOrder" || kind === "leader" || kind === "scale") {
     return decodeRecord(kind, text());
   }
   const message = messageNames.find((one) => one === kind);

@@ -52,8 +52,8 @@ export * from "./record.ts";
 export { flippingTo, roles, takesAnswers, takesPrompts } from "./role.ts";
 export type { Role, RoleFlip, RoleState } from "./role.ts";
 export type { DesiredRecord } from "./desired.ts";
-export { orderKinds } from "./plan_order.ts";
-export type { LeaderRecord, PlanOrder } from "./plan_order.ts";
+export { moveKinds, orderKinds } from "./plan_order.ts";
+export type { LeaderRecord, PlanOrder, ScaleRecord } from "./plan_order.ts";
 export * from "./time_bins.ts";
 export * from "./result.ts";
 export {

@@ -2,8 +2,8 @@ import { kvbmCard } from "./kvbm_card.ts";
 import type { KvbmCard } from "./kvbm_card.ts";
 import { desiredRecord } from "./desired.ts";
 import type { DesiredRecord } from "./desired.ts";
-import { leaderRecord, planOrder } from "./plan_order.ts";
-import type { LeaderRecord, PlanOrder } from "./plan_order.ts";
+import { leaderRecord, planOrder, scaleRecord } from "./plan_order.ts";
+import type { LeaderRecord, PlanOrder, ScaleRecord } from "./plan_order.ts";
 import { instanceRecord, modelCard } from "./presence.ts";
 import type { InstanceRecord, ModelCard } from "./presence.ts";
 import { fail, ok } from "./result.ts";
@@ -16,6 +16,7 @@ const records = {
   desired: desiredRecord,
   planOrder,
   leader: leaderRecord,
+  scale: scaleRecord,
 } as const;
 interface Records {
   instance: InstanceRecord;
@@ -24,6 +25,7 @@ interface Records {
   desired: DesiredRecord;
   planOrder: PlanOrder;
   leader: LeaderRecord;
+  scale: ScaleRecord;
 }
 
 /** Text of a registry value: JSON with a version, readable with etcdctl. */

@@ -223,8 +223,16 @@ export function sampleBytes(): Map<string, Uint8Array> {
   files.set(
     "planOrder.v1.json",
     new TextEncoder().encode(encodeRecord("planOrder", {
-      ...{ id: "o1", kind: "pin", reason: "debugging", by: "operator", instance, role: "decode" },
+      ...{ id: "o1", kind: "pin", reason: "debugging", by: "operator", model: "org/name" },
+      counts: { prefill: 1, decode: 3, both: 0 },
       ...{ givenAt: "2026-01-01T00:00:00Z", forMs: 3_600_000 },
+    })),
+  );
+  files.set(
+    "scale.v1.json",
+    new TextEncoder().encode(encodeRecord("scale", {
+      ...{ id: "d8", model: "org/name", workers: 3, startRole: "decode", stop: [instance] },
+      ...{ reason: "fewer are enough", by: "0123456789abcdef" },
     })),
   );
   files.set("leader.v1.json", new TextEncoder().encode(encodeRecord("leader", { instance })));

@@ -73,6 +73,8 @@ export function keys(namespace: string): Keys {
     leader: `${root}/planner/leader`,
     orders: `${root}/planner/orders/`,
     order: (id) => `${root}/planner/orders/${id}`,
+    scales: `${root}/planner/scale/`,
+    scale: (model) => `${root}/planner/scale/${model}`,
     kvbms: `${root}/kvbm/`,
     kvbm: (id) => `${root}/kvbm/${id}`,
   };
@@ -98,6 +100,10 @@ export interface Keys {
   readonly orders: string;
   /** An operator's order to the planners: a `PlanOrder`. */
   order(id: string): string;
+  /** Prefix of what says how many workers there are to be. */
+  readonly scales: string;
+  /** How many workers of a model there are to be: a `ScaleRecord`. */
+  scale(model: ModelHash): string;
   /** Prefix of all block managers. */
   readonly kvbms: string;
   /** One block manager: a `KvbmCard` record. */
