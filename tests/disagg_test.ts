@@ -201,6 +201,63 @@ Deno.test({
 });
 
 Deno.test({
+  name:
+    "disaggregation: between workers of two kvbms the blocks go over TCP, and the answer is that of one worker",
+  ignore,
+  async fn() {
+    await using stack = await startStack({ routerFlags: [...split, "--split-across-hosts"] });
+    const near = stack.programs.find(({ name }) => name === "kvbm")!;
+    const far = stack.addProgram("kvbm");
+    const socketOf = async (kvbm: Program) => {
+      await until(
+        "the kvbm is there",
+        () => kvbm.lines.some((line) => line.includes('"admin"')) || kvbm.lines,
+        30_000,
+      );
+      return (await (await fetch(`${adminOf(kvbm)}/pool`)).json()).socket as string;
+    };
+    const start = async (name: string, kvbm: Program | undefined, more: readonly string[]) => {
+      const tier = ["--kvbm", kvbm === undefined ? "off" : await socketOf(kvbm)];
+      return stack.addWorker({ model, name, flags: [...flags, ...tier, ...more] });
+    };
+    const prefill = await start("m", far, ["--role", "prefill"]);
+    const decode = await start("m", near, ["--role", "decode"]);
+    await start("plain", undefined, []);
+    await stack.untilServed("m", 2);
+    await stack.untilServed("plain");
+    for (const worker of [prefill, decode]) {
+      await until("the worker has a host tier", () => usesKvbm(worker));
+    }
+    const onboarded = () =>
+      metric(adminOf(decode), "pixii_worker_host_blocks_total", 'event="onboarded"');
+    let seed = 0;
+    await until("prompts are split and handed over", async () => {
+      const before = await onboarded();
+      const prompt = tokens(++seed, 200);
+      const answer = await ask(stack.url, { model: "m", prompt });
+      return answer.prefillWorker !== undefined && await onboarded() - before === 4;
+    });
+    for (const length of [192, 700]) {
+      const before = await onboarded();
+      const prompt = tokens(length, length);
+      const answer = await ask(stack.url, { model: "m", prompt });
+      const plain = await ask(stack.url, { model: "plain", prompt });
+      assert.equal(answer.text, plain.text, `${length} tokens`);
+      assert.ok(answer.prefillWorker !== undefined);
+      assert.equal(await onboarded() - before, Math.ceil(length / 64));
+    }
+    await untilNothingIsHeld(stack, [prefill, decode]);
+    // The far kvbm is killed in the middle: the decode worker computes what has not come.
+    const prompt = tokens(77, 1_900);
+    const answer = ask(stack.url, { model: "m", prompt });
+    await until("the prefill worker computes", async () => (await details(prefill)).running === 1);
+    await far.end("SIGKILL");
+    const plain = await ask(stack.url, { model: "plain", prompt });
+    assert.equal((await answer).text, plain.text);
+  },
+});
+
+Deno.test({
   name: "disaggregation: dev --prefill 1 --decode 1 in one process splits long prompts",
   ignore: Deno.build.os !== "linux",
   async fn() {
