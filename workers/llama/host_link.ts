@@ -1,4 +1,4 @@
-import { payloadOffset, routeHashes, tailHash } from "@pixii/wire";
+import { ChurnMap, payloadOffset, routeHashes, tailHash } from "@pixii/wire";
 import type { handoverWords, HashList } from "@pixii/wire";
 import type { EngineRequest } from "../engine.ts";
 import type {
@@ -40,9 +40,10 @@ export class HostLink implements EngineHostTier {
   };
   readonly #parts: HostLinkParts;
   readonly #leaving = new Map<number, () => void>();
+  readonly #committing = new Set<Promise<unknown>>();
   #store: KvStore | undefined;
   /** Leases of streams that take over, by stream: nothing while the question is on its way. */
-  readonly #taking = new Map<number, { lease: number | undefined; word: Word | undefined }>();
+  readonly #taking = new ChurnMap<number, { lease: number | undefined; word: Word | undefined }>();
   #isOver = false;
 
   constructor(parts: HostLinkParts) {
@@ -148,8 +149,13 @@ export class HostLink implements EngineHostTier {
     if (damaged.length > 0) store.damaged(generation, damaged);
     if (leases.length > 0) store.release(generation, leases);
     if (privates.length > 0) store.commitPrivate(generation, privates);
-    if (commits.length > 0) void store.commit(generation, commits);
+    if (commits.length > 0) this.#commit(store, generation, commits);
     else if (counts.dropped > 0 || isShort) store.restock();
+  }
+
+  /** Resolves when all that was committed is answered. */
+  async settled(): Promise<void> {
+    await Promise.all(this.#committing);
   }
 
   /** The thread has let go of a pool. */
@@ -162,6 +168,12 @@ export class HostLink implements EngineHostTier {
   end(): void {
     this.#isOver = true;
     for (const generation of [...this.#leaving.keys()]) this.left(generation);
+  }
+
+  #commit(store: KvStore, generation: number, commits: Uint32Array): void {
+    const committing: Promise<unknown> = store.commit(generation, commits)
+      .finally(() => this.#committing.delete(committing));
+    this.#committing.add(committing);
   }
 
   #post(message: ToThread): void {

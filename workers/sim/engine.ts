@@ -1,4 +1,4 @@
-import { fail, ok } from "@pixii/wire";
+import { ChurnMap, fail, ok } from "@pixii/wire";
 import type { KvEvent, Result } from "@pixii/wire";
 import type { Clock } from "@pixii/runtime";
 import type { Engine, EngineCard, EngineLoad, EngineRequest, StepBatch } from "../engine.ts";
@@ -53,7 +53,7 @@ export class SimEngine implements Engine, Stepper {
   #shape: StepShape | undefined;
   #time: StepTime = { prefillMs: 0, decodeMs: 0 };
   #snapshots: SnapshotWaiter[] = [];
-  readonly #holds = new Map<number, Disposable>();
+  readonly #holds = new ChurnMap<number, Disposable>();
   #idle: (() => void)[] = [];
   #state: "open" | "draining" | "closed" | "ended" = "open";
   #error: Error | undefined;
