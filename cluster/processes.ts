@@ -50,6 +50,8 @@ export async function startProcesses(options: ClusterOptions): Promise<Cluster> 
     markReady: () => fleet.markReady(),
     stop: async (hurry) => {
       await fleet.stop("frontend", drainGraceMs, hurry);
+      // What a worker has only on its device goes to the kvbm at its end.
+      await fleet.stop("worker", drainGraceMs, hurry);
       await fleet.stopAll(drainGraceMs, hurry);
       await started[Symbol.asyncDispose]();
     },

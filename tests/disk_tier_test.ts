@@ -10,7 +10,9 @@ const servers = await findServer("nats-server") !== undefined &&
 const ignore = !servers || Deno.build.os !== "linux";
 const name = "m";
 /** 20 blocks of 64 cells on the device: one prompt of 1,100 tokens drives another one out. */
-const flags = ["--threads", "1", "--ctx", "1280", "--max-seqs", "2"];
+const smallCtx = "1280";
+/** 32 blocks: one of them stays on the device though there is a host tier. */
+const largeCtx = "2048";
 
 /** Tokens of the micro model, another row for every seed. */
 function tokens(seed: number): number[] {
@@ -50,9 +52,13 @@ function sumOf(text: string, metric: string): number {
 }
 
 /** All programs with a host tier of 16 MiB and a disk tier in a folder, and one worker that uses them. */
-async function startWithDisk(folder: string): Promise<{ stack: Stack; kvbm: () => Promise<any> }> {
+async function startWithDisk(
+  folder: string,
+  ctx = smallCtx,
+): Promise<{ stack: Stack; worker: Program; kvbm: () => Promise<any> }> {
   const kvbmFlags = ["--kv-host", "16MiB", "--kv-disk", `64MiB:${folder}`];
   const stack = await startStack({ kvbmFlags });
+  const flags = ["--threads", "1", "--ctx", ctx, "--max-seqs", "2"];
   const worker = stack.addWorker({ model: bundledModel("micro.gguf"), name, flags });
   await stack.untilServed(name);
   await until("the worker has a host tier", async () => {
@@ -60,7 +66,7 @@ async function startWithDisk(folder: string): Promise<{ stack: Stack; kvbm: () =
     return health.details.kvbm !== "none" || JSON.stringify(health);
   });
   const admin = adminOf(stack.programs.find((one) => one.name === "kvbm")!);
-  return { stack, kvbm: async () => await (await fetch(`${admin}/kv`)).json() };
+  return { stack, worker, kvbm: async () => await (await fetch(`${admin}/kv`)).json() };
 }
 
 Deno.test({
@@ -105,6 +111,32 @@ Deno.test({
       const again = await ask(stack.url, tokens(1));
       assert.equal(again.tiers.disk, 0, JSON.stringify(again.tiers));
       assert.equal(again.text, cold);
+    }
+    await Deno.remove(folder, { recursive: true });
+  },
+});
+
+Deno.test({
+  name: "disk tier: what a worker has only on its device is kept when it is told to end",
+  ignore,
+  async fn() {
+    const folder = await Deno.makeTempDir({ prefix: "pixii-disk-" });
+    const prompt = tokens(3).slice(0, 100);
+    let cold = "";
+    {
+      const { stack, worker, kvbm } = await startWithDisk(folder, largeCtx);
+      await using _ = stack;
+      cold = (await ask(stack.url, prompt)).text;
+      assert.equal((await kvbm()).host.blocks, 0);
+      assert.equal(await worker.end("SIGTERM"), 0);
+      assert.equal((await kvbm()).host.blocks, 1, JSON.stringify(await kvbm()));
+    }
+    {
+      const { stack } = await startWithDisk(folder, largeCtx);
+      await using _ = stack;
+      const { text, tiers } = await ask(stack.url, prompt);
+      assert.equal(tiers.disk + tiers.host, 64, JSON.stringify(tiers));
+      assert.equal(text, cold);
     }
     await Deno.remove(folder, { recursive: true });
   },

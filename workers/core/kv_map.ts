@@ -56,6 +56,7 @@ export class KvMap {
   /** Blocks that the host tier holds too, by their slot there. */
   readonly #hosted = new Map<number, Block>();
   #hasHostTier = false;
+  #isLeaving = false;
   /** Tokens of live slots behind their last full block. */
   #tails = 0;
   #useCount = 0;
@@ -247,21 +248,27 @@ export class KvMap {
     if (!this.#hasHostTier) this.trim(Infinity);
   }
 
+  /** From now on every kept prompt is to be given up, bit by bit (`trim`), so that a host tier can keep it. */
+  leave(): void {
+    this.#isLeaving = true;
+  }
+
   /** True where kept prompts are to be given up: see `trim`. */
   get hasTooMany(): boolean {
+    if (this.#isLeaving) return this.#oldestCached() !== undefined;
     return this.counts().cached > this.#policy.mostBlocks(this.#hasHostTier) &&
       this.#oldestUnfound() !== undefined;
   }
 
   /**
-   * Gives up kept prompts of no use so far where there are more than the policy lets be, at most `mostBlocks` blocks;
-   * false where there is more to do.
+   * Gives up kept prompts of no use so far where there are more than the policy lets be, or all after `leave`, at most
+   * `mostBlocks` blocks; false where there is more to do.
    */
   trim(mostBlocks: number): boolean {
     let left = mostBlocks;
     const most = this.#policy.mostBlocks(this.#hasHostTier);
-    while (this.counts().cached > most) {
-      const oldest = this.#oldestUnfound();
+    while (this.#isLeaving || this.counts().cached > most) {
+      const oldest = this.#isLeaving ? this.#oldestCached() : this.#oldestUnfound();
       if (oldest === undefined) return true;
       if (left <= 0) return false;
       const { length } = this.#slots[oldest].blocks;

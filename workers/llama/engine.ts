@@ -19,6 +19,8 @@ import type { FromThread, OpenMessage, ThreadGauges, ToThread } from "./thread_m
 
 /** How long the thread may take to free its context and model before it is given up. */
 const closeMs = 5_000;
+/** How long a worker that ends gives its blocks to the host tier. */
+const unloadMs = 5_000;
 /** How long a snapshot may take: it waits for the running step. */
 const snapshotMs = 30_000;
 
@@ -173,6 +175,7 @@ class LlamaEngine implements Engine {
   readonly #unseen: number[] = [];
   #draining = false;
   #idle: (() => void)[] = [];
+  #unloaded: () => void = () => {};
   #nextSnapshot = 1;
   #closed: Promise<void> | undefined;
   #failed = false;
@@ -311,6 +314,11 @@ class LlamaEngine implements Engine {
 
   async drain(signal: AbortSignal): Promise<void> {
     this.#draining = true;
+    await this.#untilIdle(signal);
+    await this.#unload(signal);
+  }
+
+  async #untilIdle(signal: AbortSignal): Promise<void> {
     if (this.#live.size === 0 || this.#over) return;
     const cancelAll = () => {
       for (const stream of this.#live) this.cancel(stream);
@@ -319,6 +327,19 @@ class LlamaEngine implements Engine {
     if (signal.aborted) cancelAll();
     await new Promise<void>((resolve) => this.#idle.push(resolve));
     signal.removeEventListener("abort", cancelAll);
+  }
+
+  /** Has the host tier keep what only the engine has, where there is one: it outlives this process. */
+  async #unload(signal: AbortSignal): Promise<void> {
+    const { hostTier } = this;
+    if (this.#over || signal.aborted || hostTier?.isOpen !== true) return;
+    if (this.#gauges.cachedBlocks === 0) return;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#unloaded = resolve;
+    using _late = this.#parts.clock.timer(unloadMs, resolve);
+    signal.addEventListener("abort", () => resolve(), { once: true });
+    this.#post({ op: "unload" });
+    await Promise.race([promise.then(() => hostTier.settled()), aborted(signal)]);
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -357,6 +378,7 @@ class LlamaEngine implements Engine {
         this.hostTier?.ended(output.stream);
       }
       if (message.host !== undefined) this.hostTier?.report(message.host);
+      if (message.gauges.cachedBlocks === 0) this.#unloaded();
       this.#queue.push(message);
       if (this.#live.size === 0) { for (const resolve of this.#idle.splice(0)) resolve(); }
     } else if (message.op === "snapshot") this.#snapshots.get(message.id)?.resolve(message);
@@ -379,6 +401,12 @@ class LlamaEngine implements Engine {
     this.#queue.end();
     for (const { giveUp } of this.#snapshots.values()) giveUp();
     for (const resolve of this.#idle.splice(0)) resolve();
+    this.#unloaded();
     this.#finished.resolve();
   }
+}
+
+function aborted(signal: AbortSignal): Promise<void> {
+  if (signal.aborted) return Promise.resolve();
+  return new Promise((resolve) => signal.addEventListener("abort", () => resolve()));
 }

@@ -182,6 +182,11 @@ export class EngineLoop implements Disposable {
     if (this.#host.generation === generation) this.#batcher.landed(landings);
   }
 
+  /** Gives up all that is kept for reuse, as the host tier has room for it. */
+  unload(): void {
+    this.#batcher.kv.leave();
+  }
+
   /** Number of the last step, and the blocks held after it. Only true while no events wait: see `flush`. */
   snapshot(): { readonly step: number; readonly kvEvents: ReturnType<KvMap["snapshot"]> } {
     return { step: this.#step, kvEvents: this.#batcher.kv.snapshot() };

@@ -66,6 +66,9 @@ class EngineThread {
         return loop.landed(message.generation, message.landings);
       case "gone":
         return loop.goneFromHost(message.generation, message.slots);
+      case "unload":
+        loop.unload();
+        return this.#wake();
     }
   }
 

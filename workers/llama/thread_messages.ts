@@ -40,6 +40,8 @@ export type ToThread =
   | { readonly op: "slots"; readonly granted: HostSlots }
   | { readonly op: "landed"; readonly generation: number; readonly landings: readonly Landing[] }
   | { readonly op: "gone"; readonly generation: number; readonly slots: Uint32Array }
+  /** No prompt follows: what is kept for reuse goes to the host tier. */
+  | { readonly op: "unload" }
   | { readonly op: "close" };
 
 /** Live numbers, with every step. */
