@@ -70,6 +70,7 @@ export interface Dev extends Child {
   readonly namespace: string;
   readonly processes: readonly {
     readonly service: string;
+    readonly instance: string;
     readonly pid: number;
     readonly admin: string;
   }[];

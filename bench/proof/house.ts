@@ -1,3 +1,4 @@
+import { bundledModel, smollm2Path } from "@pixii/workers/testing";
 import { startDev } from "../child.ts";
 import type { Dev } from "../child.ts";
 import { askOnce } from "./ask.ts";
@@ -19,12 +20,24 @@ const served = "proof";
 /** Longest wait for a state of the house. */
 const stateMs = 60_000;
 
+/** File of a model that the catalog knows by name. */
+function modelPath(model: string): string {
+  if (model === "smollm2") {
+    const path = smollm2Path();
+    if (path === undefined) throw new Error("SmolLM2 is not here; deno task models pull smollm2");
+    return path;
+  }
+  return model.endsWith(".gguf") ? model : bundledModel(`${model}.gguf`);
+}
+
 /** The house as processes, asked one request at a time. */
 export class House implements AsyncDisposable {
   readonly dev: Dev;
+  readonly options: HouseOptions;
 
-  private constructor(dev: Dev) {
+  private constructor(dev: Dev, options: HouseOptions) {
     this.dev = dev;
+    this.options = options;
   }
 
   /**
@@ -48,7 +61,7 @@ export class House implements AsyncDisposable {
       ],
       ...["--kv-host", kvHost, ...flags],
     ]);
-    return new House(dev);
+    return new House(dev, options);
   }
 
   /** Sends a prompt. */
@@ -72,6 +85,24 @@ export class House implements AsyncDisposable {
         return (health.details?.kvbm ?? "none") !== "none";
       });
     }
+  }
+
+  /** Flags of one more worker of its model. */
+  workerFlags(): readonly string[] {
+    const { model, kvType, ctx } = this.options;
+    return [
+      ...["--model", modelPath(model), "--served-name", served, "--threads", "1"],
+      ...["--max-seqs", "1", "--kv-kept", "0", "--ctx", `${ctx}`, "--deterministic"],
+      ...["--kv-type", kvType],
+    ];
+  }
+
+  /** Waits until the frontend counts so many workers. */
+  async untilWorkers(count: number): Promise<void> {
+    await this.until(`${count} workers serve`, async () => {
+      const health = await (await fetch(`${this.dev.url}/health`)).json();
+      return (health.details?.models?.[served]?.workers ?? 0) >= count;
+    });
   }
 
   /** Its processes of one service. */

@@ -1,4 +1,5 @@
 import type { ProofAnswer } from "./ask.ts";
+import { startFarHost } from "./far_host.ts";
 import { House } from "./house.ts";
 import type { HouseOptions } from "./house.ts";
 import type { ProofPrompt } from "./prompts.ts";
@@ -94,7 +95,9 @@ const diskTier: ProofMode = {
       }
       await using one = await House.open(run.house, flags);
       await one.untilTier();
-      return await pass(one, { ...run, used: fromTier("disk") });
+      await pass(one, run);
+      // Not by the answers: what was read while a request was on its way counts there as memory's.
+      return 64 * await one.metric("kvbm", "pixii_kvbm_tier_hits_total", 'tier="disk"');
     } finally {
       await Deno.remove(folder, { recursive: true });
     }
@@ -123,5 +126,41 @@ function splitTokens({ prefillWorker, promptTokens }: ProofAnswer): number {
   return prefillWorker === undefined ? 0 : promptTokens;
 }
 
+const splitByTcp: ProofMode = {
+  name: "split-tcp",
+  about: "disaggregated: a prefill worker and its kvbm on another host, over TCP",
+  answers: 1,
+  async run(run) {
+    await using one = await House.open(run.house, [...splitFlags, "--router.split-across-hosts"]);
+    await using _far = await startFarHost(one, "prefill");
+    await one.untilTier();
+    await one.untilSplit();
+    const before = await one.metric("kvbm", peerBlocks, 'way="in"');
+    await pass(one, { ...run, ask: { isVoiced: false } });
+    return 64 * (await one.metric("kvbm", peerBlocks, 'way="in"') - before);
+  },
+};
+
+const peerPull: ProofMode = {
+  name: "peer",
+  about: "peer pull: computed by a worker of another host, pulled by this one's kvbm",
+  answers: 2,
+  async run(run) {
+    await using one = await House.open(run.house, []);
+    const [near] = one.of("worker");
+    await using far = await startFarHost(one, "both");
+    await one.untilTier();
+    const at = (worker: string) => ({ ask: { headers: { "x-pixii-worker": worker } } });
+    await pass(one, { ...run, ...at(far.worker) });
+    await pass(one, { ...run, ...at(near.instance) });
+    return 64 * await one.metric("kvbm", peerBlocks, 'way="in"');
+  },
+};
+
+/** Blocks that came over TCP into the pool of the house's own kvbm. */
+const peerBlocks = "pixii_kvbm_peer_blocks_total";
+
 /** All modes but the monolithic one, in the order in which they run. */
-export const proofModes: readonly ProofMode[] = [hostTier, diskTier, splitByMemory];
+export const proofModes: readonly ProofMode[] = [
+  ...[hostTier, diskTier, splitByMemory, splitByTcp, peerPull],
+];

@@ -5,11 +5,13 @@ import type { RestorePlan } from "../core/host_restore.ts";
 import { kvBytesPerToken, layersOf } from "../gguf/kv_bytes.ts";
 import { readGguf } from "../gguf/reader.ts";
 import type { MappedPool } from "../kv_store/kv_store.ts";
-import { LlamaContext } from "./context.ts";
+import { LlamaContext, sequencesOf } from "./context.ts";
 import { HostBlocks } from "./host_blocks.ts";
+import { kvElementBytes, kvTypes } from "./kv_type.ts";
+import type { KvTypeName } from "./kv_type.ts";
 import { openLibrary } from "./library.ts";
 import { LlamaModel } from "./model.ts";
-import { stateBytes } from "./state_blob.ts";
+import { shapeOfOneToken, stateBytes } from "./state_blob.ts";
 
 const blockSize = 64;
 const pageBytes = 4096;
@@ -59,17 +61,23 @@ export class BlockTrial implements Disposable {
       readonly cells: number;
       readonly poolPath: string;
       readonly nowMs: () => number;
+      readonly kvType?: KvTypeName;
     },
   ): Promise<BlockTrial> {
     const gguf = await readGguf(path);
     assert.ok(gguf.ok);
-    const kvBytes = kvBytesPerToken(gguf.value, 2);
+    const kvBytes = kvBytesPerToken(gguf.value, kvElementBytes(options.kvType ?? "f16"));
     const layers = layersOf(gguf.value);
     assert.ok(kvBytes !== undefined && layers !== undefined);
-    const { context, model } = await openContext(path, options.cells);
+    const { kvType = "f16" } = options;
+    const { context, model, slidingWindow } = await openContext(path, options.cells, kvType);
+    const state = slidingWindow > 0 ? context.stateOfOneToken() : undefined;
+    const shape = slidingWindow > 0
+      ? shapeOfOneToken(state!)
+      : { layers, kvBytesPerToken: kvBytes, rowType: kvTypes[kvType].ggml };
+    assert.ok(shape !== undefined);
     const tokens = Array.from({ length: options.tokens }, (_, i) => 10 + (i * 7919) % 480);
     compute(context, tokens);
-    const shape = { layers, kvBytesPerToken: kvBytes };
     const blockBytes = stateBytes(blockSize, shape);
     const pages = Math.ceil((payloadOffset(blockSize) + blockBytes) / pageBytes);
     const unitBytes = pages * pageBytes;
@@ -117,10 +125,38 @@ export class BlockTrial implements Disposable {
 
   /** Takes every block back as a worker does: header, checksum, shape, tokens, then into the cache; then drops them there. */
   restore(): void {
+    this.#bringBack();
+    this.#drop();
+  }
+
+  /** Logits of the token that follows the prompt, in bits: where the prompt was computed, and where its blocks came back. */
+  voices(): { readonly computed: Uint32Array; readonly restored: Uint32Array } {
+    const computed = this.#next(source);
+    this.#bringBack();
+    const restored = this.#next(target);
+    this.#drop();
+    return { computed, restored };
+  }
+
+  /** Computes one token behind the prompt of a slot, and takes it away again. */
+  #next(slot: number): Uint32Array {
+    const at = this.#tokens.length;
+    this.#context.begin();
+    this.#context.add(11, at, slot, true);
+    assert.equal(this.#context.decode(), 0);
+    const logits = this.#context.logits(0).slice();
+    this.#context.apply([{ op: "remove", slot, start: at }], () => {});
+    return new Uint32Array(logits.buffer);
+  }
+
+  #bringBack(): void {
     for (let index = 0; index < this.blocks; index++) {
       this.#host.beginStep();
       assert.ok(this.#host.restore(this.#context, this.#plan(index)) !== undefined, `${index}`);
     }
+  }
+
+  #drop(): void {
     this.#context.apply([{ op: "remove", slot: target, start: 0 }], () => {});
     this.#host.takeReport();
   }
@@ -147,7 +183,7 @@ export class BlockTrial implements Disposable {
   }
 }
 
-async function openContext(path: string, cells: number) {
+async function openContext(path: string, cells: number, kvType: KvTypeName) {
   const library = await openLibrary();
   assert.ok(library.ok, JSON.stringify(library));
   const loaded = LlamaModel.load(library.value, path);
@@ -156,13 +192,16 @@ async function openContext(path: string, cells: number) {
   const facts = model.facts();
   assert.ok(facts.ok);
   const slots = 33;
+  const { slidingWindow, vocabSize } = facts.value;
+  const twins = slidingWindow > 0;
+  const outputs = sequencesOf({ slots, twins });
   const context = LlamaContext.open(library.value, model, {
-    sizes: { cells, slots, threads: 1, batch: 512, outputs: slots, kvType: 1, twins: false },
-    vocabSize: facts.value.vocabSize,
+    sizes: { cells, slots, threads: 1, batch: 512, outputs, kvType: kvTypes[kvType].ggml, twins },
+    vocabSize,
     abort: new Uint8Array(new SharedArrayBuffer(64)),
   });
   assert.ok(context.ok, JSON.stringify(context));
-  return { context: context.value, model };
+  return { context: context.value, model, slidingWindow };
 }
 
 function compute(context: LlamaContext, tokens: readonly number[]): void {
