@@ -6,6 +6,7 @@ import type { ByteStream, Clock } from "@pixii/runtime";
 /** What is shorter goes through a buffer, several pieces at a time; what is longer goes straight. */
 const smallBytes = 64 * 1024;
 const bufferBytes = 4 * smallBytes;
+const headBytes = 256;
 
 /**
  * Messages and blocks over a byte stream. Blocks are read into their slots and written from them; only short ones are
@@ -16,6 +17,8 @@ export class TransferChannel implements Disposable {
   readonly #in: Uint8Array<ArrayBuffer> = new Uint8Array(bufferBytes);
   #inFrom = 0;
   #inTo = 0;
+  /** Bytes to read for a message, at most. */
+  #ahead = bufferBytes;
   readonly #out: Uint8Array<ArrayBuffer> = new Uint8Array(bufferBytes);
   #outTo = 0;
   readonly #clock: Clock;
@@ -55,6 +58,9 @@ export class TransferChannel implements Disposable {
 
   /** Fills `into` with the bytes that follow; false where the stream ended before. */
   async fill(into: Uint8Array<ArrayBuffer>): Promise<boolean> {
+    const isSmall = into.byteLength < smallBytes;
+    // What follows a long block is a message and then most likely a long block: that is not to go through the buffer.
+    this.#ahead = isSmall ? bufferBytes : headBytes;
     let at = 0;
     while (at < into.byteLength) {
       if (this.#inFrom < this.#inTo) {
@@ -62,8 +68,8 @@ export class TransferChannel implements Disposable {
         into.set(part, at);
         this.#inFrom += part.byteLength;
         at += part.byteLength;
-      } else if (into.byteLength - at < smallBytes) {
-        if (!await this.#more()) return false;
+      } else if (isSmall) {
+        if (!await this.#more(bufferBytes)) return false;
       } else {
         const count = await this.#stream.read(into.subarray(at));
         if (count === null || this.#isOver) return false;
@@ -107,16 +113,17 @@ export class TransferChannel implements Disposable {
 
   async #have(count: number): Promise<boolean> {
     while (this.#inTo - this.#inFrom < count) {
-      if (!await this.#more()) return false;
+      if (!await this.#more(this.#ahead)) return false;
     }
     return true;
   }
 
-  async #more(): Promise<boolean> {
+  async #more(most: number): Promise<boolean> {
     this.#in.copyWithin(0, this.#inFrom, this.#inTo);
     this.#inTo -= this.#inFrom;
     this.#inFrom = 0;
-    const count = await this.#stream.read(this.#in.subarray(this.#inTo));
+    const end = Math.min(bufferBytes, this.#inTo + most);
+    const count = await this.#stream.read(this.#in.subarray(this.#inTo, end));
     if (count === null || this.#isOver) return false;
     this.#movedMs = this.#clock.nowMs();
     this.#inTo += count;

@@ -4,3 +4,5 @@
  */
 export { DiskTrial } from "./disk_trial.ts";
 export type { DiskTrialOptions } from "./disk_trial.ts";
+export { PeerTrial, PeerTrialGiver } from "./peer_trial.ts";
+export type { PeerTrialOptions } from "./peer_trial.ts";
