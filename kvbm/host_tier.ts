@@ -69,13 +69,8 @@ export class HostTier implements AsyncDisposable {
   ): Promise<Result<HostTier>> {
     const { instance, namespace, clock, bus, registry } = context;
     const log = context.log.child("host");
-    const folder = config["kv.pool"] || defaultPoolFolder();
-    sweepPools(folder, log);
     await using stack = new AsyncDisposableStack();
-    const bytes = config["kv.host"];
-    const opened = await openPoolFile({
-      ...{ folder, namespace, instance, bytes, segmentBytes: config["kv.segment"] },
-    });
+    const opened = await openFile(config, { namespace, instance, log });
     if (!opened.ok) return opened;
     const file = stack.use(opened.value);
     const { memory } = file;
@@ -125,10 +120,8 @@ export class HostTier implements AsyncDisposable {
     stack.use(bus.serve(subjects.control(instance), (payload) => answerControl(payload, control)));
     const place = { host: hostName(), pid: Deno.pid, socket, data: peers.address };
     const card = { instance, ...place, poolBytes: memory.bytes };
-    const registered = await registry.register(
-      keys(namespace).kvbm(instance),
-      encodeRecord("kvbm", card),
-    );
+    const key = keys(namespace).kvbm(instance);
+    const registered = await registry.register(key, encodeRecord("kvbm", card));
     if (!registered.ok) return registered;
     stack.use(registered.value as Registration);
     return ok(
@@ -211,4 +204,15 @@ export class HostTier implements AsyncDisposable {
   [Symbol.asyncDispose](): Promise<void> {
     return this.#stack.disposeAsync();
   }
+}
+
+/** The pool's file, mapped; those of programs that are gone are removed first. */
+function openFile(
+  config: KvbmConfig,
+  { namespace, instance, log }: Pick<ServiceContext, "namespace" | "instance" | "log">,
+): Promise<Result<PoolFile>> {
+  const folder = config["kv.pool"] || defaultPoolFolder();
+  sweepPools(folder, log);
+  const sizes = { bytes: config["kv.host"], segmentBytes: config["kv.segment"] };
+  return openPoolFile({ folder, namespace, instance, ...sizes });
 }

@@ -50,8 +50,9 @@ export const transferHeadBytes = 16;
 export const mostTransferRows = 1_024;
 /** Longest body. */
 export const mostTransferBytes = 8 * mostTransferRows;
-/** Bytes of a nonce and of a proof. */
+/** Bytes of a nonce. */
 export const nonceBytes = 16;
+/** Bytes of a proof. */
 export const proofBytes = 32;
 
 const opByCode: ReadonlyMap<number, TransferOp> = new Map(

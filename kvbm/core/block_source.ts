@@ -45,7 +45,7 @@ export interface BlockSource {
    */
   holds(layout: PoolLayout, routes: Uint32Array, from: InstanceId | undefined): Uint8Array;
   /** Brings blocks; never throws, never blocks. What `holds` said a moment ago may be untrue by now: such a block is lost. */
-  fetch(order: FetchOrder): void;
+  readonly fetch: (order: FetchOrder) => void;
   /** Peers only: says when blocks are there that somebody computes. Dispose it when nobody waits for them any more. */
   watch?(order: WatchOrder): Disposable;
 }
