@@ -1,18 +1,17 @@
 import type { Metrics } from "@pixii/runtime";
 import { queueMetrics } from "./queue_metrics.ts";
 import { indexMetrics } from "./index_metrics.ts";
+import { overlapMetrics } from "./overlap_metrics.ts";
 import { truthMetrics } from "./truth_metrics.ts";
 
 /** Seconds that one decision takes, decode to encode. */
 const decisionBuckets = [5e-5, 1e-4, 2e-4, 5e-4, 1e-3, 2e-3, 5e-3, 1e-2, 5e-2];
-/** Part of a prompt's blocks that the chosen worker holds. */
-const hitBuckets = [0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1];
-
 /** The router's metrics; every name is listed here or in `queue_metrics.ts` once. */
 export function routerMetrics(metrics: Metrics) {
   return {
     ...truthMetrics(metrics),
     ...indexMetrics(metrics),
+    ...overlapMetrics(metrics),
     decisions: metrics.counter("pixii_router_decisions_total", "Requests placed", [
       "policy",
       "model",
@@ -42,24 +41,6 @@ export function routerMetrics(metrics: Metrics) {
       "pixii_router_decision_seconds",
       "Time from a route request to its answer",
       decisionBuckets,
-    ),
-    overlapBlocks: metrics.counter(
-      "pixii_router_overlap_blocks_total",
-      "Prompt blocks that the chosen workers held",
-      ["tier"],
-    ),
-    prefetchBlocks: metrics.counter(
-      "pixii_router_prefetch_blocks_total",
-      "Blocks on disk or in memory that a block manager was told of ahead of their request",
-    ),
-    promptBlocks: metrics.counter(
-      "pixii_router_prompt_blocks_total",
-      "Whole prompt blocks of the requests placed",
-    ),
-    hitRate: metrics.histogram(
-      "pixii_router_kv_hit_rate",
-      "Part of a prompt's whole blocks that the chosen worker held",
-      hitBuckets,
     ),
     ledgerEntries: metrics.counter("pixii_router_ledger_entries_total", "Ledger entries heard", [
       "op",
