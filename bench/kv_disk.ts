@@ -105,7 +105,7 @@ if (import.meta.main) {
   const { benchFlags, jsonFlag } = await import("./flags.ts");
   const { printFigure, printMachine } = await import("./figure.ts");
   const flags = benchFlags({
-    task: "bench:kv",
+    task: "bench:kv:disk",
     summary: "The disk tier beside fio.",
     specs: {
       folder: { kind: "text", help: "folder on the disk to measure", fallback: "/tmp" },
