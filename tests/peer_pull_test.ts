@@ -63,7 +63,8 @@ Deno.test({
     const far = stack.addProgram("kvbm");
     const poolOf = async (kvbm: Program) => {
       await until("the kvbm is there", () => {
-        return kvbm.lines.some((line) => line.includes(`"admin"`)) || kvbm.lines.slice(-9).join("\n");
+        return kvbm.lines.some((line) => line.includes(`"admin"`)) ||
+          kvbm.lines.slice(-9).join("\n");
       }, 30_000);
       return await (await fetch(`${adminOf(kvbm)}/pool`)).json();
     };

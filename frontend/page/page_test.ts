@@ -93,7 +93,7 @@ Deno.test("the page is there where it is on: files, cluster and words, and nothi
       const text = await file.text();
       assert.equal(file.status, 200, path);
       for (const [, other] of text.matchAll(/from "([^"]+)"/g)) {
-        const imported = await get(other);
+        const imported = await fetch(new URL(other, `${api.url}${path}`));
         assert.match(imported.headers.get("content-type")!, /javascript/);
         await imported.body?.cancel();
       }

@@ -14,7 +14,7 @@ const windows = [3, 6, 12] as const;
 /** How surely a window's rate must be above what is served, in deviations. */
 const sureDeviations = 2;
 /** Most that is added to a forecast for its own shortfalls. */
-const mostShortfall = 0.15;
+const mostShortfall = 0;
 /** Waiting requests are to be gone within so many times the goal for the first token, but not faster than in so many ms. */
 const drainGoals = 4;
 const leastDrainMs = 10_000;

@@ -122,7 +122,10 @@ Deno.test("always splits short prompts too, and explain says who computes", () =
   assert.equal(place(state, { blocks: 1 }), 2);
   const [kept] = state.decisions.latest({ most: 1 });
   const text = explainDecision(kept.report()).join("\n");
-  assert.match(text, /Who computes the prompt\n  .* computes 16 prompt tokens and hands them over/);
+  assert.match(
+    text,
+    /Who computes the prompt\n {2}.* computes 16 prompt tokens and hands them over/,
+  );
 });
 
 Deno.test("a hint pins the prefill worker, and one that is gone is not replaced", () => {

@@ -50,6 +50,7 @@ const opened: FromThread = {
   contextLength: 1024,
   cells: 1024,
   libraryVersion: "0.5.0",
+  shape: undefined,
 };
 
 async function openScripted(

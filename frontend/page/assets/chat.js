@@ -1,4 +1,4 @@
-import { el, number } from "/page/dom.js";
+import { el, number } from "./dom.js";
 
 /** Builds the chat: one conversation, streamed, with what each answer cost. */
 export async function openChat(section) {

@@ -1,4 +1,4 @@
-import { bar, bytes, el, facts, number, table } from "/page/dom.js";
+import { bar, bytes, el, facts, number, table } from "./dom.js";
 
 /** Workers shown one by one; more are counted. */
 const mostWorkers = 60;

@@ -1,4 +1,4 @@
-import { el, number, table } from "/page/dom.js";
+import { el, number, table } from "./dom.js";
 
 let asked;
 

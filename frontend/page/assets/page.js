@@ -1,7 +1,7 @@
-import { openChat } from "/page/chat.js";
-import { showCluster } from "/page/cluster.js";
-import { showDecisions } from "/page/decisions.js";
-import { showPlanner } from "/page/planner.js";
+import { openChat } from "./chat.js";
+import { showCluster } from "./cluster.js";
+import { showDecisions } from "./decisions.js";
+import { showPlanner } from "./planner.js";
 
 /** Pause between two looks at the cluster while a view of it is open. */
 const everyMs = 1000;

@@ -1,4 +1,4 @@
-import { el, facts, number } from "/page/dom.js";
+import { el, facts, number } from "./dom.js";
 
 /** What the planner sees and which way it leans, per model. */
 export function showPlanner(section, view) {
