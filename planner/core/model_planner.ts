@@ -1,4 +1,4 @@
-import { bestSplit, needOf, noWorkers, rateOf, sizeOf } from "./capacity/need.ts";
+import { bestSplit, needOf, noWorkers, rateOf } from "./capacity/need.ts";
 import type { Counts } from "./capacity/need.ts";
 import { PhaseCapacity } from "./capacity/phase_capacity.ts";
 import type { Mix } from "./capacity/service_goal.ts";
@@ -13,8 +13,6 @@ import type { ModelRules, PlannerRules } from "./rules.ts";
 const windows = [3, 6, 12] as const;
 /** How surely a window's rate must be above what is served, in deviations. */
 const sureDeviations = 2;
-/** Most that is added to a forecast for its own shortfalls. */
-const mostShortfall = 0;
 /** Waiting requests are to be gone within so many times the goal for the first token, but not faster than in so many ms. */
 const drainGoals = 4;
 const leastDrainMs = 10_000;
@@ -52,7 +50,6 @@ export class ModelPlanner {
   #minuteSum = 0;
   #minuteCount = 0;
   #minuteEndMs: number | undefined;
-  #last: Mix | undefined;
 
   constructor(rules: ModelRules, planner: PlannerRules) {
     this.#rules = rules;
@@ -85,12 +82,10 @@ export class ModelPlanner {
       room: { maxSeqs: seen.maxSeqs, kvTokens: seen.kvTokens },
       goal: this.#rules.goal,
     });
-    const known = mix ?? this.#last;
-    if (known === undefined || mix === undefined) {
+    if (mix === undefined) {
       const bound = "no word of demand lately: the last plan stands";
       return { ...none, want: have, capacity, isPressed: false, bound };
     }
-    this.#last = mix;
     if (isMinuteOver || this.#floor === undefined) this.#foretell(mix);
     return this.#wish(seen, { have, mix, capacity, nowMs, loop });
   }
@@ -171,10 +166,8 @@ export class ModelPlanner {
       this.#floor = mix;
       return;
     }
-    const { name, value, error, shortfall } = said;
-    const rate = value * (1 + Math.min(mostShortfall, shortfall));
+    const { name, value: rate, error } = said;
     this.#forecast = { name, rate, error, aheadMs };
-    // What is on its way up is not given away for a forecast below what there is now.
     this.#floor = { ...mix, rate };
   }
 
@@ -199,9 +192,4 @@ export function atLeast(a: Counts, b: Counts): Counts {
     decode: Math.max(a.decode, b.decode),
     both: Math.max(a.both, b.both),
   };
-}
-
-/** GPUs that a wish takes. */
-export function gpusOf({ want }: ModelWish): number {
-  return sizeOf(want);
 }

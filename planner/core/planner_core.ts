@@ -15,7 +15,6 @@ const mostOpen = 256;
 interface ModelState {
   readonly planner: ModelPlanner;
   movedMs: number;
-  lastMoves: readonly PlanMove[];
 }
 
 /**
@@ -86,7 +85,7 @@ export class PlannerCore {
     const known = this.#models.get(rules.model);
     if (known !== undefined) return known;
     const planner = new ModelPlanner(rules, this.#rules);
-    const made: ModelState = { planner, movedMs: -Infinity, lastMoves: [] };
+    const made: ModelState = { planner, movedMs: -Infinity };
     this.#models.set(rules.model, made);
     return made;
   }
@@ -113,10 +112,7 @@ export class PlannerCore {
         mayStop: this.#rules.elastic && !vetoed("stop"),
       },
     });
-    if (moves.length > 0) {
-      state.movedMs = nowMs;
-      state.lastMoves = moves;
-    }
+    if (moves.length > 0) state.movedMs = nowMs;
     const bound = halted ?? boundOf(wish, want, moves);
     const record: PlanRecord = {
       ...{ id: this.#nextId++, atMs: nowMs, model: rules.model, loop: wish.loop, now: wish.now },

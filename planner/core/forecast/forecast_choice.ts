@@ -9,8 +9,6 @@ import { KalmanForecast } from "./kalman_forecast.ts";
 const memory = 0.98;
 /** Another forecaster takes over only where its error is smaller by this share. */
 const margin = 0.05;
-/** Relative errors kept for the quantile. */
-const mostErrors = 240;
 
 /** What is foretold, and how well that went lately. */
 export interface Forecast {
@@ -19,8 +17,6 @@ export interface Forecast {
   readonly value: number;
   /** Mean of |foretold - came| over mean of what came, for this forecaster at this distance; absent before any came. */
   readonly error: number | undefined;
-  /** What came exceeded what was foretold by this share or less in 9 of 10 cases; 0 before any came. */
-  readonly shortfall: number;
 }
 
 interface Rival {
@@ -29,7 +25,6 @@ interface Rival {
   readonly said: Map<number, number>;
   errorSum: number;
   weight: number;
-  readonly ratios: number[];
 }
 
 /**
@@ -58,7 +53,6 @@ export class ForecastChoice {
       said: new Map(),
       errorSum: 0,
       weight: 0,
-      ratios: [],
     }));
     this.#chosen = this.#rivals[0];
   }
@@ -79,11 +73,10 @@ export class ForecastChoice {
 
   /** What comes `steps` intervals after the last value; `undefined` before any value. */
   forecast(): Forecast | undefined {
-    const { forecaster, ratios } = this.#chosen;
+    const { forecaster } = this.#chosen;
     const value = forecaster.forecast(this.#steps);
     if (value === undefined) return undefined;
-    const error = this.#errorOf(this.#chosen);
-    return { name: forecaster.name, value, error, shortfall: quantile(ratios, 0.9) };
+    return { name: forecaster.name, value, error: this.#errorOf(this.#chosen) };
   }
 
   /** Errors of all, for people; those that said nothing yet are left out. */
@@ -100,8 +93,6 @@ export class ForecastChoice {
     rival.said.delete(this.#count);
     rival.errorSum = memory * rival.errorSum + Math.abs(said - value);
     rival.weight = memory * rival.weight + 1;
-    if (said > 0) rival.ratios.push(value / said - 1);
-    if (rival.ratios.length > mostErrors) rival.ratios.shift();
   }
 
   #choose(): void {
@@ -120,11 +111,4 @@ export class ForecastChoice {
     const mean = this.#sum / this.#weight;
     return mean === 0 ? errorSum / weight : errorSum / weight / mean;
   }
-}
-
-/** The quantile of a list, never below 0; 0 of an empty one. */
-function quantile(values: readonly number[], share: number): number {
-  if (values.length === 0) return 0;
-  const sorted = [...values].sort((a, b) => a - b);
-  return Math.max(0, sorted[Math.min(sorted.length - 1, Math.floor(share * sorted.length))]);
 }
