@@ -1,8 +1,8 @@
-import { decodeRecord, fail, keys, ok, readDecisionLine, readDecisionReport } from "@pixii/wire";
+import { fail, ok, readDecisionLine, readDecisionReport } from "@pixii/wire";
 import type { DecisionLine, DecisionReport, Result } from "@pixii/wire";
 import { connectRegistry } from "@pixii/runtime";
 import type { Clock, Log } from "@pixii/runtime";
-import type { ReadyFacts } from "../ready_file.ts";
+import { adminsInReadyFile, adminsInRegistry, namedAdmins } from "../admin_ports.ts";
 import type { ExplainConfig } from "./explain_config.ts";
 
 /** A router answers within this or is passed over. */
@@ -46,7 +46,7 @@ export async function findDecisions(
 
 /** Admin addresses of the routers. */
 async function routersOf(config: ExplainConfig, io: SourceIo): Promise<Result<string[]>> {
-  if (config.admin.length > 0) return ok(config.admin.map((url) => url.replace(/\/+$/, "")));
+  if (config.admin.length > 0) return ok(namedAdmins(config.admin));
   if (config["ready-file"] !== "") return await routersOfReadyFile(config["ready-file"]);
   if (config.etcd !== "") return await routersOfRegistry(config, io);
   return fail(
@@ -56,39 +56,18 @@ async function routersOf(config: ExplainConfig, io: SourceIo): Promise<Result<st
 }
 
 async function routersOfReadyFile(path: string): Promise<Result<string[]>> {
-  let facts: ReadyFacts;
-  try {
-    facts = JSON.parse(await Deno.readTextFile(path));
-  } catch (error) {
-    const { message } = error as Error;
-    return fail(
-      "invalid_request",
-      `Cannot read the ready file ${path}: ${message}; is deno task dev running with it?`,
-    );
-  }
-  const routers = facts.processes?.filter(({ service }) => service === "router") ?? [];
-  if (routers.length > 0) return ok(routers.map(({ admin }) => admin));
-  return fail("invalid_request", `Cannot find a router in ${path}: is it a ready file?`);
+  const found = await adminsInReadyFile(path, "router");
+  return found.ok ? ok(found.value.admins) : found;
 }
 
 async function routersOfRegistry(
-  { etcd, namespace }: ExplainConfig,
+  config: ExplainConfig,
   { clock, log, signal }: SourceIo,
 ): Promise<Result<string[]>> {
-  const registry = await connectRegistry(etcd, { clock, log, signal });
+  const registry = await connectRegistry(config.etcd, { clock, log, signal });
   if (!registry.ok) return registry;
   await using open = registry.value;
-  const entries = await open.list(`${keys(namespace).instances}router/`);
-  if (!entries.ok) return entries;
-  const admins = entries.value.flatMap(({ value }) => {
-    const record = decodeRecord("instance", value);
-    return record.ok ? [record.value.admin] : [];
-  });
-  if (admins.length > 0) return ok(admins);
-  return fail(
-    "not_found",
-    `Cannot find a router of namespace ${namespace} in ${etcd}: none is registered; see --namespace`,
-  );
+  return await adminsInRegistry(open, "router", config);
 }
 
 async function fromRouter(

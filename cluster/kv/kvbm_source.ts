@@ -2,7 +2,7 @@ import { decodeRecord, fail, keys, modelHashOf, ok } from "@pixii/wire";
 import type { Result } from "@pixii/wire";
 import { connectRegistry } from "@pixii/runtime";
 import type { Clock, Log } from "@pixii/runtime";
-import type { ReadyFacts } from "../ready_file.ts";
+import { adminsInReadyFile, adminsInRegistry, namedAdmins } from "../admin_ports.ts";
 import type { KvConfig } from "./kv_config.ts";
 
 /** The kvbms to ask, and the names behind the hashes that they know models by. */
@@ -21,7 +21,7 @@ export interface KvbmSourceIo {
 /** Admin addresses of the kvbms that the options name. Fails with the code of what is missing. */
 export async function findKvbms(config: KvConfig, io: KvbmSourceIo): Promise<Result<FoundKvbms>> {
   if (config.admin.length > 0) {
-    return ok({ admins: config.admin.map((url) => url.replace(/\/+$/, "")), names: new Map() });
+    return ok({ admins: namedAdmins(config.admin), names: new Map() });
   }
   if (config["ready-file"] !== "") return await fromReadyFile(config["ready-file"]);
   if (config.etcd !== "") return await fromRegistry(config, io);
@@ -32,46 +32,27 @@ export async function findKvbms(config: KvConfig, io: KvbmSourceIo): Promise<Res
 }
 
 async function fromReadyFile(path: string): Promise<Result<FoundKvbms>> {
-  let facts: ReadyFacts;
-  try {
-    facts = JSON.parse(await Deno.readTextFile(path));
-  } catch (error) {
-    const { message } = error as Error;
-    return fail(
-      "invalid_request",
-      `Cannot read the ready file ${path}: ${message}; is deno task dev running with it?`,
-    );
-  }
-  const kvbms = facts.processes?.filter(({ service }) => service === "kvbm") ?? [];
-  if (kvbms.length === 0) {
-    return fail("invalid_request", `Cannot find a kvbm in ${path}: is it a ready file?`);
-  }
-  return ok({ admins: kvbms.map(({ admin }) => admin), names: namesOf(facts.models ?? []) });
+  const found = await adminsInReadyFile(path, "kvbm");
+  if (!found.ok) return found;
+  const { admins, facts } = found.value;
+  return ok({ admins, names: namesOf(facts.models ?? []) });
 }
 
 async function fromRegistry(
-  { etcd, namespace }: KvConfig,
+  config: KvConfig,
   { clock, log, signal }: KvbmSourceIo,
 ): Promise<Result<FoundKvbms>> {
-  const registry = await connectRegistry(etcd, { clock, log, signal });
+  const registry = await connectRegistry(config.etcd, { clock, log, signal });
   if (!registry.ok) return registry;
   await using open = registry.value;
-  const kvbms = await open.list(`${keys(namespace).instances}kvbm/`);
-  const models = await open.list(keys(namespace).models);
-  if (!kvbms.ok) return kvbms;
-  const admins = kvbms.value.flatMap(({ value }) => {
-    const record = decodeRecord("instance", value);
-    return record.ok ? [record.value.admin] : [];
-  });
+  const admins = await adminsInRegistry(open, "kvbm", config);
+  if (!admins.ok) return admins;
+  const models = await open.list(keys(config.namespace).models);
   const served = (models.ok ? models.value : []).flatMap(({ value }) => {
     const card = decodeRecord("model", value);
     return card.ok ? [card.value.name] : [];
   });
-  if (admins.length > 0) return ok({ admins, names: namesOf(served) });
-  return fail(
-    "not_found",
-    `Cannot find a kvbm of namespace ${namespace} in ${etcd}: none is registered; see --namespace`,
-  );
+  return ok({ admins: admins.value, names: namesOf(served) });
 }
 
 function namesOf(models: readonly string[]): Map<string, string> {
