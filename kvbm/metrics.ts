@@ -1,6 +1,7 @@
 import type { Counter, Metrics } from "@pixii/runtime";
 import type { PoolCounts } from "./core/block_pool.ts";
 import type { TierFlow, TierRoom } from "./core/tier_room.ts";
+import { totalCounter } from "./total_counter.ts";
 
 /** What the metrics read at each exposition. */
 export interface MeasuredPool {
@@ -32,8 +33,7 @@ export function kvbmMetrics(metrics: Metrics, pool: MeasuredPool): { readonly ba
   const workers = metrics.gauge("pixii_kvbm_workers", "Workers that hold a part of the pool");
   const totals = Object.entries(helps).map(([key, [name, help]]) => ({
     key: key as keyof PoolCounts,
-    counter: metrics.counter(name, help),
-    told: 0,
+    tell: totalCounter(metrics, name, { help }),
   }));
   const tellFlows = flowMetrics(metrics);
   metrics.onCollect(() => {
@@ -45,10 +45,7 @@ export function kvbmMetrics(metrics: Metrics, pool: MeasuredPool): { readonly ba
     for (const [state, count] of Object.entries(pool.blocks())) blocks.set(count, { state });
     workers.set(pool.workers());
     const counts = pool.counts();
-    for (const total of totals) {
-      total.counter.add(counts[total.key] - total.told);
-      total.told = counts[total.key];
-    }
+    for (const { key, tell } of totals) tell(counts[key]);
   });
   return {
     batches: metrics.counter("pixii_kvbm_kv_event_batches_total", "KV event batches published"),
@@ -57,15 +54,8 @@ export function kvbmMetrics(metrics: Metrics, pool: MeasuredPool): { readonly ba
 
 /** Metrics of what moves between the tiers. Answers what is to be called with the flows at each exposition. */
 function flowMetrics(metrics: Metrics): (flows: readonly TierFlow[]) => void {
-  const total = (name: string, help: string, labels: string[]) => {
-    const counter = metrics.counter(name, help, labels);
-    const told = new Map<string, number>();
-    return (value: number, by: Record<string, string>) => {
-      const key = Object.values(by).join();
-      counter.add(value - (told.get(key) ?? 0), by);
-      told.set(key, value);
-    };
-  };
+  const total = (name: string, help: string, labels: string[]) =>
+    totalCounter(metrics, name, { help, labels });
   const way = ["tier", "direction"];
   const hits = total("pixii_kvbm_tier_hits_total", "Blocks a tier gave", ["tier"]);
   const evictions = total("pixii_kvbm_tier_evictions_total", "Blocks a tier evicted", ["tier"]);

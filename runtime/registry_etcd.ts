@@ -146,8 +146,7 @@ export class EtcdRegistry implements Registry {
     const { ttlMs } = options;
     return await this.#call(`put ${key}`, async () => {
       if (ttlMs === undefined) return void await this.#client.put(key).value(value);
-      const ttlSeconds = Math.max(1, Math.ceil(ttlMs / 1000));
-      const lease = this.#client.lease(ttlSeconds, { autoKeepAlive: false });
+      const lease = this.#passing(ttlMs);
       await lease.put(key).value(value);
       lease.release();
     });
@@ -163,8 +162,7 @@ export class EtcdRegistry implements Registry {
     if (!fits.ok) return fits;
     let isOurs = false;
     const done = await this.#call(`claim ${key}`, async () => {
-      const ttlSeconds = Math.max(1, Math.ceil(ttlMs / 1000));
-      const lease = this.#client.lease(ttlSeconds, { autoKeepAlive: false });
+      const lease = this.#passing(ttlMs);
       const put = this.#client.put(key).value(value).lease(await lease.grant());
       const renewed = await this.#client.if(key, "Value", "==", value).then(put).commit();
       isOurs = renewed.succeeded ||
@@ -231,6 +229,11 @@ export class EtcdRegistry implements Registry {
       this.#putDue();
     });
     return lease;
+  }
+
+  /** A lease that nobody keeps alive: what is under it goes by itself. etcd counts in whole seconds. */
+  #passing(ttlMs: number): Lease {
+    return this.#client.lease(Math.max(1, Math.ceil(ttlMs / 1000)), { autoKeepAlive: false });
   }
 
   #lost(lease: Lease, error: unknown): void {

@@ -1,4 +1,5 @@
 import type { Metrics } from "@pixii/runtime";
+import { totalCounter } from "../total_counter.ts";
 import { pullFailures } from "./peer_counts.ts";
 import type { PeerCounts } from "./peer_counts.ts";
 import type { PeerFacts } from "./peer_source.ts";
@@ -14,24 +15,24 @@ export interface MeasuredPeers {
 
 /** Metrics of what goes between block managers; every name is listed here once. */
 export function peerMetrics(metrics: Metrics, measured: MeasuredPeers): void {
-  const blocks = metrics.counter("pixii_kvbm_peer_blocks_total", "Blocks between block managers", [
+  const total = (name: string, help: string, labels: string[] = []) =>
+    totalCounter(metrics, name, { help, labels });
+  const blocks = total("pixii_kvbm_peer_blocks_total", "Blocks between block managers", ["way"]);
+  const bytes = total("pixii_kvbm_peer_bytes_total", "Bytes of blocks between block managers", [
     "way",
   ]);
-  const bytes = metrics.counter(
-    "pixii_kvbm_peer_bytes_total",
-    "Bytes of blocks between block managers",
-    ["way"],
-  );
-  const resumed = metrics.counter(
+  const resumed = total(
     "pixii_kvbm_peer_resumed_total",
     "Blocks that were asked for again behind a cut",
   );
-  const lost = metrics.counter(
+  const lost = total(
     "pixii_kvbm_peer_lost_total",
     "Blocks wanted of a peer that did not come: they are computed",
-    ["reason"],
+    [
+      "reason",
+    ],
   );
-  const choices = metrics.counter(
+  const choices = total(
     "pixii_kvbm_peer_choices_total",
     "Choices between pulling blocks and computing them",
     ["verdict"],
@@ -51,24 +52,18 @@ export function peerMetrics(metrics: Metrics, measured: MeasuredPeers): void {
     "Bytes wanted of peers that are to come",
   );
   const askers = metrics.gauge("pixii_kvbm_peer_askers", "Connections that ask for blocks");
-  const told = new Map<string, number>();
-  const since = (name: string, now: number): number => {
-    const delta = now - (told.get(name) ?? 0);
-    told.set(name, now);
-    return delta;
-  };
   metrics.onCollect(() => {
     const facts = measured.facts();
     if (facts === undefined) return;
     const { counts, peers } = facts;
-    blocks.add(since("in", counts.pulledBlocks), { way: "in" });
-    blocks.add(since("out", counts.givenBlocks), { way: "out" });
-    bytes.add(since("in bytes", counts.pulledBytes), { way: "in" });
-    bytes.add(since("out bytes", counts.givenBytes), { way: "out" });
-    resumed.add(since("resumed", counts.resumed));
-    for (const reason of pullFailures) lost.add(since(reason, counts.failed[reason]), { reason });
+    blocks(counts.pulledBlocks, { way: "in" });
+    blocks(counts.givenBlocks, { way: "out" });
+    bytes(counts.pulledBytes, { way: "in" });
+    bytes(counts.givenBytes, { way: "out" });
+    resumed(counts.resumed);
+    for (const reason of pullFailures) lost(counts.failed[reason], { reason });
     for (const verdict of ["pull", "compute"] as const) {
-      choices.add(since(verdict, counts.chosen[verdict]), { verdict });
+      choices(counts.chosen[verdict], { verdict });
     }
     for (const { kvbm, bytesPerSecond, waitMs } of peers) {
       rate.set(bytesPerSecond, { peer: kvbm });

@@ -27,7 +27,7 @@ export function hashOfId(id: number): { readonly hi: number; readonly lo: number
 }
 
 /** The finalizer of MurmurHash3 (Austin Appleby): a bijection of u32 that moves every bit. */
-function mixed(value: number): number {
+export function mixed(value: number): number {
   let x = value ^ (value >>> 16);
   x = Math.imul(x, 0x85ebca6b);
   x ^= x >>> 13;

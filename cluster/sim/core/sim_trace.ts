@@ -1,3 +1,5 @@
+import { mixed } from "../../replay/core/replay_request.ts";
+
 /** One request of a simulated run. */
 export interface SimRequest {
   /** From the begin of the run; never less than the one before. */
@@ -18,14 +20,6 @@ export interface SimTrace {
 
 /** Lowest token id of prompts: what lies below are bytes and special tokens in the vocabularies used here. */
 const leastToken = 300;
-
-function mixed(value: number): number {
-  let x = value ^ (value >>> 16);
-  x = Math.imul(x, 0x85ebca6b);
-  x ^= x >>> 13;
-  x = Math.imul(x, 0xc2b2ae35);
-  return (x ^ (x >>> 16)) >>> 0;
-}
 
 /**
  * The token ids of a prompt: equal blocks have equal tokens, and what follows the last whole block is its own (`salt`).
