@@ -2,6 +2,8 @@ import assert from "node:assert/strict";
 import { findServer } from "@pixii/runtime";
 import { bundledModel } from "@pixii/workers/testing";
 import { startDev } from "./dev.ts";
+import { drawnTokens } from "./drawn_tokens.ts";
+import { adminOf, metricOf } from "./program_admin.ts";
 import { type Program, type Stack, startStack } from "./stack.ts";
 import { until } from "./until.ts";
 
@@ -49,27 +51,8 @@ async function ask(url: string, { model, prompt, more, signal }: Ask): Promise<A
   };
 }
 
-/** A prompt of `length` tokens, another one for every seed. */
-function tokens(seed: number, length: number): number[] {
-  let state = seed;
-  return Array.from({ length }, () => {
-    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
-    return 300 + (state >>> 8) % 200;
-  });
-}
-
-function adminOf(program: Program): string {
-  const match = /"admin":"([^"]+)"/.exec(program.lines.join("\n"));
-  assert.ok(match, program.lines.join("\n"));
-  return match[1];
-}
-
-/** A counter or gauge of a program: the sum over the label sets that have `label`. */
-async function metric(admin: string, name: string, label = ""): Promise<number> {
-  const text = await (await fetch(`${admin}/metrics`)).text();
-  const lines = text.split("\n").filter((line) => line.startsWith(name) && line.includes(label));
-  return lines.reduce((sum, line) => sum + Number(line.split(" ").at(-1)), 0);
-}
+/** A prompt of `length` tokens of the tiny model. */
+const tokens = (seed: number, length: number) => drawnTokens(seed, { length, span: 200 });
 
 async function details(program: Program): Promise<Record<string, any>> {
   return (await (await fetch(`${adminOf(program)}/health`)).json()).details;
@@ -90,7 +73,7 @@ async function untilNothingIsHeld(stack: Stack, workers: readonly Program[]): Pr
       (sum: number, one: { leases: number }) => sum + one.leases,
       0,
     );
-    const bookings = await metric(adminOf(router), "pixii_router_ledger_bookings");
+    const bookings = await metricOf(router, "pixii_router_ledger_bookings");
     const busy = await Promise.all(workers.map(async (one) => {
       const { running, waiting } = await details(one);
       return running + waiting;
@@ -135,8 +118,7 @@ Deno.test({
       assert.equal(answer.text, plain.text, `${prompt.length} tokens ${JSON.stringify(more)}`);
       return answer;
     };
-    const onboarded = () =>
-      metric(adminOf(decode), "pixii_worker_host_blocks_total", 'event="onboarded"');
+    const onboarded = () => metricOf(decode, "pixii_worker_host_blocks_total", 'event="onboarded"');
 
     // Tails of one token, of a whole block, and in between; greedy and drawn with penalties.
     for (const length of [129, 192, 700]) {
@@ -228,8 +210,7 @@ Deno.test({
     for (const worker of [prefill, decode]) {
       await until("the worker has a host tier", () => usesKvbm(worker));
     }
-    const onboarded = () =>
-      metric(adminOf(decode), "pixii_worker_host_blocks_total", 'event="onboarded"');
+    const onboarded = () => metricOf(decode, "pixii_worker_host_blocks_total", 'event="onboarded"');
     let seed = 0;
     await until("prompts are split and handed over", async () => {
       const before = await onboarded();

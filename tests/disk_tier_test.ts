@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
 import { findServer } from "@pixii/runtime";
 import { bundledModel } from "@pixii/workers/testing";
+import { drawnTokens } from "./drawn_tokens.ts";
+import { adminOf } from "./program_admin.ts";
 import { startStack } from "./stack.ts";
 import type { Program, Stack } from "./stack.ts";
 import { until } from "./until.ts";
@@ -14,14 +16,8 @@ const smallCtx = "1280";
 /** 32 blocks: one of them stays on the device though there is a host tier. */
 const largeCtx = "2048";
 
-/** Tokens of the micro model, another row for every seed. */
-function tokens(seed: number): number[] {
-  let state = seed;
-  return Array.from({ length: 1100 }, () => {
-    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
-    return 300 + (state >>> 8) % 350;
-  });
-}
+/** A prompt of the micro model. */
+const tokens = (seed: number) => drawnTokens(seed, { length: 1_100, span: 350 });
 
 /** One completion, greedy, of 16 tokens; its text and its cached tokens by tier. */
 async function ask(url: string, prompt: readonly number[]) {
@@ -39,10 +35,6 @@ async function ask(url: string, prompt: readonly number[]) {
     header.split(",").map((one) => one.split("=")).map(([tier, count]) => [tier, Number(count)]),
   );
   return { text: body.choices[0].text as string, tiers };
-}
-
-function adminOf(program: Program): string {
-  return /"admin":"([^"]+)"/.exec(program.lines.join("\n"))![1];
 }
 
 /** A counter or gauge in an exposition, over all its labels. */

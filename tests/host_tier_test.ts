@@ -3,7 +3,9 @@ import { findServer } from "@pixii/runtime";
 import { bundledModel } from "@pixii/workers/testing";
 import { startDev } from "./dev.ts";
 import { smollm2Path } from "@pixii/workers/testing";
-import { type Program, type Stack, startStack } from "./stack.ts";
+import { drawnTokens } from "./drawn_tokens.ts";
+import { adminOf, metricOf } from "./program_admin.ts";
+import { type Stack, startStack } from "./stack.ts";
 import { until } from "./until.ts";
 
 const smollm2 = smollm2Path();
@@ -55,30 +57,8 @@ async function ask(url: string, prompt: string | readonly number[]): Promise<Ans
   };
 }
 
-/** Tokens of the micro model, another row for every seed. */
-function tokens(seed: number): number[] {
-  let state = seed;
-  return Array.from({ length: 1100 }, () => {
-    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
-    return 300 + (state >>> 8) % 350;
-  });
-}
-
-/** Base URL of a program's admin port, as its log says. */
-function adminOf(program: Program): string {
-  const match = /"admin":"([^"]+)"/.exec(program.lines.join("\n"));
-  assert.ok(match, program.lines.join("\n"));
-  return match[1];
-}
-
-/** A counter or gauge of a program: the sum over the label sets that have `label`. */
-async function metric(program: Program, metricName: string, label = ""): Promise<number> {
-  const text = await (await fetch(`${adminOf(program)}/metrics`)).text();
-  const lines = text.split("\n").filter((line) =>
-    line.startsWith(metricName) && line.includes(label)
-  );
-  return lines.reduce((sum, line) => sum + Number(line.split(" ").at(-1)), 0);
-}
+/** A prompt of the micro model. */
+const tokens = (seed: number) => drawnTokens(seed, { length: 1_100, span: 350 });
 
 async function startWithTier(model: string, kvbmFlags: readonly string[]) {
   const stack: Stack = await startStack({ kvbmFlags });
@@ -89,7 +69,7 @@ async function startWithTier(model: string, kvbmFlags: readonly string[]) {
     return health.details.kvbm !== "none" || JSON.stringify(health);
   };
   await until("the worker has a host tier", usesKvbm);
-  const onboarded = () => metric(worker, "pixii_worker_cached_tokens_total", 'tier="host"');
+  const onboarded = () => metricOf(worker, "pixii_worker_cached_tokens_total", 'tier="host"');
   return { stack, worker, usesKvbm, onboarded };
 }
 
@@ -115,7 +95,7 @@ Deno.test({
     assert.equal(again.text, cold.text);
     const said = `cold ${cold.ttftMs.toFixed(0)} ms, onboarded ${again.ttftMs.toFixed(0)} ms`;
     assert.ok(again.ttftMs < cold.ttftMs / 2, said);
-    assert.equal(await metric(worker, "pixii_worker_host_blocks_total", 'event="dropped"'), 0);
+    assert.equal(await metricOf(worker, "pixii_worker_host_blocks_total", 'event="dropped"'), 0);
   },
 });
 
@@ -148,7 +128,7 @@ Deno.test({
     await ask(stack.url, tokens(2));
     await ask(stack.url, tokens(1));
     assert.ok(await onboarded() > before, "the new tier is used");
-    assert.ok(await metric(second, "pixii_kvbm_block_hits_total") > 0);
+    assert.ok(await metricOf(second, "pixii_kvbm_block_hits_total") > 0);
   },
 });
 
@@ -164,7 +144,7 @@ Deno.test({
     const cold = await ask(stack.url, tokens(1));
     await ask(stack.url, tokens(2));
     await until("all blocks are stored", async () => {
-      const stored = await metric(kvbm, "pixii_kvbm_block_commits_total");
+      const stored = await metricOf(kvbm, "pixii_kvbm_block_commits_total");
       return stored >= 14 || stored;
     });
     {
@@ -183,9 +163,9 @@ Deno.test({
     const again = await ask(stack.url, tokens(1));
     assert.equal(await onboarded(), 0);
     assert.equal(again.text, cold.text);
-    assert.ok(await metric(worker, "pixii_worker_host_blocks_total", 'event="damaged"') >= 1);
+    assert.ok(await metricOf(worker, "pixii_worker_host_blocks_total", 'event="damaged"') >= 1);
     await until("the kvbm counts it", async () => {
-      return await metric(kvbm, "pixii_kvbm_blocks_corrupt_total") >= 1;
+      return await metricOf(kvbm, "pixii_kvbm_blocks_corrupt_total") >= 1;
     });
   },
 });

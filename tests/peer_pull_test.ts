@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
 import { findServer } from "@pixii/runtime";
 import { bundledModel } from "@pixii/workers/testing";
+import { drawnTokens } from "./drawn_tokens.ts";
+import { adminOf, metricOf } from "./program_admin.ts";
 import { type Program, startStack } from "./stack.ts";
 import { until } from "./until.ts";
 
@@ -12,25 +14,7 @@ const prompts = 3;
 const length = 1_000;
 const blocks = Math.floor((length - 1) / 64);
 
-function tokens(seed: number): number[] {
-  let state = seed;
-  return Array.from({ length }, () => {
-    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
-    return 300 + (state >>> 8) % 200;
-  });
-}
-
-function adminOf(program: Program): string {
-  const match = /"admin":"([^"]+)"/.exec(program.lines.join("\n"));
-  assert.ok(match, program.lines.join("\n"));
-  return match[1];
-}
-
-async function metric(program: Program, name: string, label = ""): Promise<number> {
-  const text = await (await fetch(`${adminOf(program)}/metrics`)).text();
-  const lines = text.split("\n").filter((line) => line.startsWith(name) && line.includes(label));
-  return lines.reduce((sum, line) => sum + Number(line.split(" ").at(-1)), 0);
-}
+const tokens = (seed: number) => drawnTokens(seed, { length, span: 200 });
 
 async function ask(url: string, prompt: readonly number[], worker: string) {
   const response = await fetch(`${url}/v1/completions`, {
@@ -90,13 +74,13 @@ Deno.test({
       const prompt = tokens(seed);
       answers.push(await ask(stack.url, prompt, a.id));
       await until("its blocks are stored", async () => {
-        const stored = await metric(far, "pixii_kvbm_block_commits_total");
+        const stored = await metricOf(far, "pixii_kvbm_block_commits_total");
         return stored >= seed * blocks || `${stored} of ${seed * blocks}`;
       });
     }
     const router = stack.programs.find(({ name }) => name === "router")!;
     await until("the router knows of them", async () => {
-      const known = await metric(router, "pixii_router_index_blocks");
+      const known = await metricOf(router, "pixii_router_index_blocks");
       return known >= prompts * blocks || `${known}`;
     });
     let cached = 0;
@@ -106,9 +90,9 @@ Deno.test({
       cached += again.cachedTokens;
     }
     const said = JSON.stringify((await poolOf(near)).peers);
-    assert.ok(await metric(near, "pixii_kvbm_peer_blocks_total", 'way="in"') >= blocks, said);
+    assert.ok(await metricOf(near, "pixii_kvbm_peer_blocks_total", 'way="in"') >= blocks, said);
     assert.ok(cached >= blocks * 64, `${cached} tokens of ${prompts} prompts; ${said}`);
-    assert.ok(await metric(b.worker, "pixii_worker_host_blocks_total", 'event="onboarded"') > 0);
+    assert.ok(await metricOf(b.worker, "pixii_worker_host_blocks_total", 'event="onboarded"') > 0);
     await until("nothing is held", async () => {
       const pools = [await poolOf(near), await poolOf(far)];
       const held = pools.flatMap(({ blocks: { pinned } }) => [pinned]);

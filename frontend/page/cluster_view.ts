@@ -140,12 +140,8 @@ export async function askAdmin(url: string, signal: AbortSignal): Promise<unknow
   return await response.json();
 }
 
-/** One decision in short. */
-interface DecisionRow {
-  readonly wallMs: number | undefined;
-}
-
-function rowsOf(view: unknown): DecisionRow[] {
+/** Decisions in short, as one router told them; what is none is left out. */
+function rowsOf(view: unknown): ReturnType<typeof rowOf>[] {
   const decisions = (view as { readonly decisions?: unknown } | undefined)?.decisions;
   if (!Array.isArray(decisions)) return [];
   return decisions.flatMap((one) => {
@@ -154,12 +150,12 @@ function rowsOf(view: unknown): DecisionRow[] {
   });
 }
 
-function rowOf({ record, clientId, wallMs, queuedMs, outcome }: DecisionReport): DecisionRow {
+function rowOf({ record, clientId, wallMs, queuedMs, outcome }: DecisionReport) {
   const { requestId, attempt, leg, model, policy, isl, blockSize, eligible, chosen } = record;
   const candidates = record.candidates.slice(0, mostCandidates);
   const { prefill } = record;
   return {
     ...{ requestId, attempt, leg, clientId, wallMs, model, policy, isl, blockSize },
     ...{ eligible, chosen, prefill, candidates, queuedMs, outcome },
-  } as DecisionRow;
+  };
 }

@@ -1,7 +1,9 @@
 import assert from "node:assert/strict";
 import type { KvEvent } from "@pixii/wire";
+import type { Batcher } from "./batcher.ts";
 import type { KvOp } from "./kv_map.ts";
 import type { LeavingBlock } from "./leaving_block.ts";
+import { plainLogits } from "./plain_model_testing.ts";
 
 /** One computed token: its identity is the cell. */
 interface Cell {
@@ -57,6 +59,17 @@ export class FakeCache {
   get used(): number {
     return new Set([...this.#slots.values()].flat()).size;
   }
+}
+
+/** Computes the next chunk of a prompt, where one is planned, as the engine's step does; `apply` does what the plan asks first. */
+export function computePrefill(batcher: Batcher, cache: FakeCache, apply: () => void): void {
+  const chunk = batcher.planPrefill();
+  apply();
+  if (chunk === undefined) return;
+  const { sequence, start, end, last } = chunk;
+  for (let at = start; at < end; at++) cache.add(sequence.slot!, at, sequence.tokens[at]);
+  const logits = last ? plainLogits(cache.tokens(sequence.slot!)) : undefined;
+  batcher.prefilled(chunk, logits);
 }
 
 /** A consumer of KV events: what a router knows. */

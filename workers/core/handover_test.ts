@@ -5,7 +5,7 @@ import type { Handover, RequestId } from "@pixii/wire";
 import type { EngineRequest } from "../engine.ts";
 import type { HostRun } from "../kv_store/kv_store.ts";
 import { Batcher } from "./batcher.ts";
-import { EventReplay, FakeCache } from "./fake_cache_testing.ts";
+import { computePrefill, EventReplay, FakeCache } from "./fake_cache_testing.ts";
 import type { GivePlan } from "./give_plan.ts";
 import { KvMap } from "./kv_map.ts";
 import { plainLogits, plainOutput, plainVocabSize } from "./plain_model_testing.ts";
@@ -52,7 +52,7 @@ class Worker {
     this.#apply();
     if (hasRoom) {
       this.#restore();
-      this.#prefill();
+      computePrefill(this.batcher, this.cache, () => this.#apply());
     }
     for (let plan = batcher.planGive(); plan && this.mayGive; plan = batcher.planGive()) {
       const held = cache.tokens(plan.slot).slice(plan.block.index * blockSize);
@@ -90,16 +90,6 @@ class Worker {
       }
       this.batcher.restored(plan, worth && { decoded: false, token: worth.token });
     }
-  }
-
-  #prefill(): void {
-    const chunk = this.batcher.planPrefill();
-    this.#apply();
-    if (chunk === undefined) return;
-    const { sequence, start, end, last } = chunk;
-    for (let at = start; at < end; at++) this.cache.add(sequence.slot!, at, sequence.tokens[at]);
-    const logits = last ? plainLogits(this.cache.tokens(sequence.slot!)) : undefined;
-    this.batcher.prefilled(chunk, logits);
   }
 
   #apply(): void {

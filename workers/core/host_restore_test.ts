@@ -5,7 +5,7 @@ import type { RequestId } from "@pixii/wire";
 import type { EngineRequest } from "../engine.ts";
 import type { HostRun } from "../kv_store/kv_store.ts";
 import { Batcher } from "./batcher.ts";
-import { EventReplay, FakeCache } from "./fake_cache_testing.ts";
+import { computePrefill, EventReplay, FakeCache } from "./fake_cache_testing.ts";
 import { KvMap } from "./kv_map.ts";
 import type { KvSalt } from "./kv_map.ts";
 import type { LeavingBlock } from "./leaving_block.ts";
@@ -126,7 +126,7 @@ class Rig {
     }
     const isRoom = this.batcher.makeRoom([0, 1, 2, Infinity][this.#draw(4)]);
     this.#apply();
-    if (isRoom && this.#restore()) this.#prefill();
+    if (isRoom && this.#restore()) computePrefill(this.batcher, this.cache, () => this.#apply());
     this.#apply();
     this.batcher.kv.trim([0, 1, 2, Infinity][this.#draw(4)]);
     this.#settle();
@@ -175,16 +175,6 @@ class Rig {
       if (this.#draw(3) === 0) return false;
     }
     return true;
-  }
-
-  #prefill(): void {
-    const chunk = this.batcher.planPrefill();
-    this.#apply();
-    if (chunk === undefined) return;
-    const { sequence, start, end, last } = chunk;
-    for (let at = start; at < end; at++) this.cache.add(sequence.slot!, at, sequence.tokens[at]);
-    const logits = last ? plainLogits(this.cache.tokens(sequence.slot!)) : undefined;
-    this.batcher.prefilled(chunk, logits);
   }
 
   #apply(): void {
