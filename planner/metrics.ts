@@ -27,6 +27,43 @@ export function plannerMetrics(metrics: Metrics) {
       "Requests waiting for a place",
       perRole,
     ),
+    moves: metrics.counter("pixii_planner_moves_total", "Moves, by whether they were asked for", [
+      "kind",
+      "result",
+    ]),
+    flips: metrics.counter("pixii_planner_role_flips_total", "Changes of role that ended", [
+      "result",
+    ]),
+    decisions: metrics.counter(
+      "pixii_planner_decisions_total",
+      "Decisions, one per model and step",
+      [
+        "loop",
+      ],
+    ),
+    leader: metrics.gauge("pixii_planner_is_leader", "1 = this planner may act"),
+    targets: metrics.gauge("pixii_planner_target_replicas", "Workers wanted", ["model", "role"]),
+    forecastRate: metrics.gauge(
+      "pixii_planner_forecast_request_rate",
+      "Requests per second that are foretold",
+      [
+        "model",
+      ],
+    ),
+    forecastError: metrics.gauge(
+      "pixii_planner_forecast_error_ratio",
+      "Error of the forecast in its backtest",
+      [
+        "model",
+      ],
+    ),
+    expectedRate: metrics.gauge(
+      "pixii_planner_expected_goodput_rate",
+      "Requests per second within the goal that are expected",
+      [
+        "model",
+      ],
+    ),
     queuedPrefillTokens: metrics.gauge(
       "pixii_planner_engine_queued_prefill_tokens",
       "Prompt tokens accepted and not yet computed",

@@ -1,169 +1,254 @@
 import { decode, subjects } from "@pixii/wire";
-import type { LoadReport, ModelHash } from "@pixii/wire";
+import type { LoadReport, ModelHash, PlanOrder } from "@pixii/wire";
+import { exitCodes, StartError } from "@pixii/runtime";
 import type { Health, Service, ServiceContext, ServiceSpec, Subscription } from "@pixii/runtime";
+import { openActuators } from "./actuators/open.ts";
 import { plannerSchema } from "./config.ts";
 import type { PlannerConfig } from "./config.ts";
-import { DemandWindow } from "./core/demand_window.ts";
 import type { Demand } from "./core/demand_window.ts";
 import { leanOf, pressureOf } from "./core/lean.ts";
 import type { Lean } from "./core/lean.ts";
 import { LoadWindow, sumLoads } from "./core/load_window.ts";
 import type { LoadSums, WorkerLoad } from "./core/load_window.ts";
+import { HistoryFile } from "./history_file.ts";
 import { plannerMetrics } from "./metrics.ts";
 import type { PlannerMetrics } from "./metrics.ts";
+import { Observer } from "./observer.ts";
+import { PlanHistory } from "./plan_history.ts";
+import type { HistoryLine } from "./plan_history.ts";
+import { PlanLoop } from "./plan_loop.ts";
+import type { ModelPlan } from "./plan_loop.ts";
+import { openProfiles } from "./profile_shelf.ts";
+import { openRegistryView } from "./registry_view.ts";
+import type { RegistryView } from "./registry_view.ts";
 
 const roles = ["prefill", "decode", "both"] as const satisfies readonly LoadReport["role"][];
 
-/** What the planner does not do yet, for `/health` and the log. */
-const missing = "watches only: no forecast, no plan, moves no GPUs";
-/** Most models whose demand is kept; the one known longest makes room. */
-const mostModels = 1024;
-
 /** One model as the planner sees it. */
 export interface ModelView {
+  /** Served name, where a worker has said it. */
+  readonly name: string | undefined;
   readonly demand: Demand;
-  /** Which way it would move GPUs of this model if it acted. */
+  /** Which way its workers lean now, whatever is planned. */
   readonly lean: Lean;
+  /** The latest decision; absent where there was none. */
+  readonly plan: ModelPlan | undefined;
 }
 
 /** What `/plan` answers. */
 export interface PlanView {
-  /** False: nothing is moved. */
-  readonly acts: false;
-  readonly missing: string;
+  /** False: it says what it would do and moves nothing. */
+  readonly acts: boolean;
+  /** Of several planners that act this is the one. */
+  readonly leads: boolean;
   readonly windowSeconds: number;
+  /** What keeps it from planning, in words; the last plan stands. */
+  readonly problems: readonly string[];
+  readonly budgetGpus: number;
+  readonly orders: readonly PlanOrder[];
   /** By model hash. */
   readonly models: Readonly<Record<string, ModelView>>;
   readonly roles: Readonly<Record<LoadReport["role"], LoadSums>>;
   readonly workers: readonly WorkerLoad[];
 }
 
-/** Keeps the latest load report of every worker and the demand of every model, and shows what it sees. */
-class Planner implements Service {
-  readonly adminRoutes = { "/plan": () => this.view() };
-  readonly #context: ServiceContext;
-  readonly #metrics: PlannerMetrics;
-  readonly #window = new LoadWindow();
-  readonly #demand = new Map<ModelHash, DemandWindow>();
-  readonly #windowSeconds: number;
-  readonly #open: readonly Subscription[];
+/** Everything that a planner is made of. */
+interface PlannerParts {
+  readonly config: PlannerConfig;
+  readonly context: ServiceContext;
+  readonly metrics: PlannerMetrics;
+  readonly window: LoadWindow;
+  readonly observer: Observer;
+  readonly view: RegistryView;
+  readonly loop: PlanLoop;
+  readonly history: PlanHistory;
+  readonly open: AsyncDisposableStack;
+}
 
-  constructor(config: PlannerConfig, context: ServiceContext) {
-    this.#context = context;
-    this.#windowSeconds = Math.round(config.window / 1000);
-    this.#metrics = plannerMetrics(context.metrics);
+/** Hears what workers and frontends report, lets the loop plan, and shows it all. */
+class Planner implements Service {
+  readonly adminRoutes = {
+    "/plan": () => this.view(),
+    "/plan/history": (url: URL) => this.history(url),
+  };
+  readonly #parts: PlannerParts;
+  readonly #subscriptions: readonly Subscription[];
+
+  constructor(parts: PlannerParts) {
+    this.#parts = parts;
+    const { context } = parts;
     context.metrics.onCollect(() => this.#measure());
     const { allLoad, allDemand } = subjects(context.namespace);
-    this.#open = [
+    this.#subscriptions = [
       context.bus.subscribe(allLoad, (message) => this.#onLoad(message.payload)),
       context.bus.subscribe(allDemand, (message) => this.#onDemand(message.payload)),
     ];
   }
 
   view(): PlanView {
-    const nowMs = this.#context.clock.nowMs();
-    this.#window.forgetDead(nowMs);
-    const workers = this.#window.workers(nowMs);
+    const { context, window, config, loop, view } = this.#parts;
+    const nowMs = context.clock.nowMs();
+    window.forgetDead(nowMs);
+    const workers = window.workers(nowMs);
     const sums = roles.map((role) => [role, sumLoads(workers, role)] as const);
     return {
-      ...{ acts: false, missing, windowSeconds: this.#windowSeconds },
+      ...{ acts: config.mode === "act", leads: loop.leads, problems: loop.problems },
+      ...{ windowSeconds: Math.round(config.window / 1000), budgetGpus: loop.budgetGpus },
+      orders: [...view.orders.values()],
       models: this.#models(workers, nowMs),
       roles: Object.fromEntries(sums) as PlanView["roles"],
       workers,
     };
   }
 
+  /** The latest decisions, the oldest first: `?last=N`, `?model=NAME`. */
+  history(url: URL): { readonly lines: readonly HistoryLine[] } {
+    const model = url.searchParams.get("model");
+    const last = Number(url.searchParams.get("last") ?? NaN);
+    const all = this.#parts.history.lines.filter((line) =>
+      model === null || !("record" in line) || line.record.model === model
+    );
+    return { lines: Number.isInteger(last) && last > 0 ? all.slice(-last) : all };
+  }
+
   health(): Health {
+    const { context, config, loop } = this.#parts;
     const { ranks, stale } = this.#count();
-    const { status: bus } = this.#context.bus;
     return {
       status: "ready",
-      details: { acts: false, missing, workers: ranks, stale, bus },
+      details: {
+        ...{ acts: config.mode === "act", leads: loop.leads, problems: loop.problems },
+        ...{ workers: ranks, stale, bus: context.bus.status },
+      },
     };
   }
 
-  drain(_signal: AbortSignal): Promise<void> {
-    this.#close();
-    return Promise.resolve();
+  /** Moves nothing more; what was asked for goes on by itself. */
+  async drain(_signal: AbortSignal): Promise<void> {
+    await this.#close();
   }
 
-  [Symbol.asyncDispose](): Promise<void> {
-    this.#close();
-    return Promise.resolve();
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#close();
   }
 
-  #close(): void {
-    for (const one of this.#open) one[Symbol.dispose]();
+  async #close(): Promise<void> {
+    for (const one of this.#subscriptions) one[Symbol.dispose]();
+    await this.#parts.open.disposeAsync();
   }
 
   #models(workers: readonly WorkerLoad[], nowMs: number): Readonly<Record<string, ModelView>> {
-    const hashes = new Set([...this.#demand.keys(), ...workers.map((one) => one.report.model)]);
-    const views = [...hashes].sort().map((hash): [string, ModelView] => {
-      const demand = this.#demand.get(hash) ?? new DemandWindow(1);
+    const { observer, view, loop } = this.#parts;
+    const { names } = view;
+    const hashes = new Set([...observer.asked, ...workers.map((one) => one.report.model)]);
+    const views = [...hashes].sort().map((hash: ModelHash): [string, ModelView] => {
       const mine = workers.filter((one) => one.report.model === hash);
-      return [hash, { demand: demand.demand(nowMs), lean: leanOf(pressureOf(mine)) }];
+      const name = names.get(hash);
+      return [hash, {
+        ...{ name, demand: observer.demandOf(hash, nowMs), lean: leanOf(pressureOf(mine)) },
+        plan: name === undefined ? undefined : loop.planOf(name),
+      }];
     });
     return Object.fromEntries(views);
   }
 
   #count(): { readonly ranks: number; readonly stale: number } {
-    const nowMs = this.#context.clock.nowMs();
-    this.#window.forgetDead(nowMs);
-    return this.#window.count(nowMs);
+    const { context, window } = this.#parts;
+    const nowMs = context.clock.nowMs();
+    window.forgetDead(nowMs);
+    return window.count(nowMs);
   }
 
   #onLoad(payload: Uint8Array): void {
+    const { context, metrics, window } = this.#parts;
     const report = decode("loadReport", payload);
     if (!report.ok) {
-      this.#metrics.badReports.add();
-      this.#context.log.debug("load report passed over", { reason: report.error.message });
+      metrics.badReports.add();
+      context.log.debug("load report passed over", { reason: report.error.message });
       return;
     }
-    this.#metrics.reports.add();
-    this.#window.put(report.value, this.#context.clock.nowMs());
+    metrics.reports.add();
+    window.put(report.value, context.clock.nowMs());
   }
 
   #onDemand(payload: Uint8Array): void {
+    const { context, metrics, observer } = this.#parts;
     const report = decode("demandReport", payload);
     if (!report.ok) {
-      this.#metrics.badDemand.add();
-      this.#context.log.debug("demand report passed over", { reason: report.error.message });
+      metrics.badDemand.add();
+      context.log.debug("demand report passed over", { reason: report.error.message });
       return;
     }
-    const nowMs = this.#context.clock.nowMs();
-    for (const one of report.value.models) this.#demandOf(one.model).add(one, nowMs);
-  }
-
-  #demandOf(model: ModelHash): DemandWindow {
-    const known = this.#demand.get(model);
-    if (known !== undefined) return known;
-    if (this.#demand.size === mostModels) this.#demand.delete(this.#demand.keys().next().value!);
-    const made = new DemandWindow(this.#windowSeconds);
-    this.#demand.set(model, made);
-    return made;
+    observer.demand(report.value, context.clock.nowMs());
   }
 
   #measure(): void {
-    const { roles: sums } = this.view();
+    const { metrics, loop } = this.#parts;
+    const { roles: sums, models } = this.view();
     const { ranks, stale } = this.#count();
-    this.#metrics.workers.set(ranks - stale, { state: "fresh" });
-    this.#metrics.workers.set(stale, { state: "stale" });
+    metrics.workers.set(ranks - stale, { state: "fresh" });
+    metrics.workers.set(stale, { state: "stale" });
+    metrics.leader.set(loop.leads ? 1 : 0);
     for (const role of roles) {
-      this.#metrics.replicas.set(sums[role].ranks, { role });
-      this.#metrics.running.set(sums[role].running, { role });
-      this.#metrics.waiting.set(sums[role].waiting, { role });
-      this.#metrics.queuedPrefillTokens.set(sums[role].prefillTokens, { role });
+      metrics.replicas.set(sums[role].ranks, { role });
+      metrics.running.set(sums[role].running, { role });
+      metrics.waiting.set(sums[role].waiting, { role });
+      metrics.queuedPrefillTokens.set(sums[role].prefillTokens, { role });
+    }
+    for (const { name: model, plan } of Object.values(models)) {
+      if (model === undefined || plan === undefined) continue;
+      const { want, forecast, expectedRate } = plan.record;
+      for (const role of roles) metrics.targets.set(want[role], { model, role });
+      metrics.expectedRate.set(expectedRate, { model });
+      if (forecast === undefined) continue;
+      metrics.forecastRate.set(forecast.rate, { model });
+      if (forecast.error !== undefined) metrics.forecastError.set(forecast.error, { model });
     }
   }
+}
+
+async function startPlanner(config: PlannerConfig, context: ServiceContext): Promise<Service> {
+  await using open = new AsyncDisposableStack();
+  const { registry, namespace, log, clock } = context;
+  const metrics = plannerMetrics(context.metrics);
+  const view = await openRegistryView(registry, namespace, log);
+  if (!view.ok) throw new StartError(view.error.message, exitCodes.missing);
+  open.use(view.value);
+  const profiles = await openProfiles(config.profiles);
+  for (const problem of profiles.problems) log.warn(problem);
+  const path = config["history.file"];
+  const file = path === "" ? undefined : open.use(new HistoryFile(path, log));
+  const history = new PlanHistory(config["history.keep"], (line) => file?.add(line));
+  const window = new LoadWindow();
+  const observer = new Observer({
+    ...{ load: window, view: view.value, profiles, namespace, windowMs: config.window },
+    ...{ reactiveMs: config.reactive, startTimeoutMs: config["start-timeout"] },
+  });
+  const actuators = openActuators(config, context);
+  if (!actuators.ok) throw new StartError(actuators.error.message, exitCodes.usage);
+  for (const actuator of actuators.value) open.use(actuator);
+  const loop = open.use(
+    new PlanLoop({
+      ...{ config, context, metrics, window, observer, profiles, history },
+      ...{ view: view.value, actuators: actuators.value },
+    }),
+  );
+  await loop.open();
+  log.info(config.mode === "act" ? "moves workers" : "plans, and moves nothing", {
+    reactive: config.reactive,
+    predictive: config.predictive,
+    now: clock.nowMs(),
+  });
+  return new Planner({
+    ...{ config, context, metrics, window, observer, view: view.value, loop, history },
+    open: open.move(),
+  });
 }
 
 /** The planner program. */
 export const plannerSpec: ServiceSpec<typeof plannerSchema> = {
   name: "planner",
-  summary: "Watches the load of all workers; moves nothing yet",
+  summary: "Plans how many workers do what, and moves them where it is told to act",
   schema: plannerSchema,
-  start(config, context): Promise<Service> {
-    context.log.info(missing);
-    return Promise.resolve(new Planner(config, context));
-  },
+  start: startPlanner,
 };

@@ -4,7 +4,7 @@ import type { SeenDemand } from "./observation.ts";
 /** Beyond these nobody is believed. */
 const most = { rate: 1e6, tokens: 1e7 };
 /** One window's value moves what is believed of lengths by this share. */
-const share = 0.2;
+const share = 0.025;
 
 /**
  * What is believed of a model's requests. Rates are taken as they come once they are numbers at all; lengths move slowly,

@@ -1,0 +1,36 @@
+import { encodeRecord, keys } from "@pixii/wire";
+import type { Result } from "@pixii/wire";
+import type { Registry } from "@pixii/runtime";
+import { workersAfter } from "./actuator.ts";
+import type { ActOrder, Actuator } from "./actuator.ts";
+
+/** Tells `deno task dev` how many workers of a model there are to be, by a key in the registry. */
+export class LauncherScale implements Actuator {
+  readonly name = "launcher";
+  readonly kinds = ["start", "stop"] as const;
+  readonly #registry: Registry;
+  readonly #namespace: string;
+
+  constructor(options: { readonly registry: Registry; readonly namespace: string }) {
+    this.#registry = options.registry;
+    this.#namespace = options.namespace;
+  }
+
+  apply(order: ActOrder): Promise<Result<void>> {
+    const { id, by, model, moves } = order;
+    const start = moves.find((move) => move.kind === "start");
+    const stop = moves.flatMap((move) => move.kind === "stop" ? [move.rank.instance] : []);
+    return this.#registry.put(
+      keys(this.#namespace).scale(model.hash),
+      encodeRecord("scale", {
+        ...{ id, by, model: model.name, workers: workersAfter(order), stop: stop.slice(0, 64) },
+        startRole: start?.kind === "start" ? start.role : "both",
+        reason: moves[0]?.reason ?? "",
+      }),
+    );
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return Promise.resolve();
+  }
+}

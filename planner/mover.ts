@@ -1,0 +1,95 @@
+import { keys, modelHashOf } from "@pixii/wire";
+import type { InstanceId, LoadReport } from "@pixii/wire";
+import type { Clock, Log, Registry } from "@pixii/runtime";
+import type { Actuator } from "./actuators/actuator.ts";
+import type { PlanRecord } from "./core/plan_record.ts";
+import type { PlannerMetrics } from "./metrics.ts";
+import type { ActNote, KeptFlip } from "./plan_history.ts";
+import type { RegistryView } from "./registry_view.ts";
+
+/** What a mover works with. */
+export interface MoverParts {
+  readonly instance: InstanceId;
+  readonly registry: Registry;
+  readonly namespace: string;
+  readonly view: RegistryView;
+  readonly actuators: readonly Actuator[];
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly metrics: PlannerMetrics;
+  /** Asked before every order: a planner whose claim ran out moves nothing. */
+  readonly mayAct: () => boolean;
+}
+
+/**
+ * Carries decisions out. All it has begun stands in the registry and in what workers report, nothing only in here: where a
+ * planner dies, workers end their changes by themselves within their bound, and the next planner tidies up.
+ */
+export class Mover {
+  readonly #parts: MoverParts;
+
+  constructor(parts: MoverParts) {
+    this.#parts = parts;
+  }
+
+  /** Asks for a decision's moves, kind by kind. */
+  async carry(record: PlanRecord): Promise<readonly ActNote[]> {
+    const { instance, actuators, mayAct, log, metrics } = this.#parts;
+    const id = `${instance}.${record.id}`;
+    const model = { name: record.model, hash: modelHashOf(record.model) };
+    const notes: ActNote[] = [];
+    for (const actuator of actuators) {
+      const moves = record.moves.filter(({ kind }) => actuator.kinds.includes(kind));
+      if (moves.length === 0) continue;
+      const note = { actuator: actuator.name, order: id };
+      if (!mayAct()) {
+        notes.push({ ...note, ok: false, error: "another planner acts now" });
+        continue;
+      }
+      const done = await actuator.apply({ id, by: instance, model, have: record.have, moves });
+      for (const { kind } of moves) {
+        metrics.moves.add(1, { kind, result: done.ok ? "asked" : "failed" });
+      }
+      if (done.ok) {
+        notes.push({ ...note, ok: true });
+        log.info("moves asked for", {
+          ...{ order: id, model: model.name, actuator: actuator.name },
+          moves: moves.map(({ kind, reason }) => `${kind}: ${reason}`).join("; "),
+        });
+      } else {
+        notes.push({ ...note, ok: false, error: done.error.message });
+        log.warn("moves could not be asked for", { order: id, reason: done.error.message });
+      }
+    }
+    return notes;
+  }
+
+  /**
+   * Removes wishes that workers have followed or given up, and those of workers that are gone; answers the changes that have
+   * ended. Whoever wished it: a planner goes on where another one stopped.
+   */
+  async tidy(reports: readonly LoadReport[]): Promise<readonly KeptFlip[]> {
+    const { view, registry, namespace, clock, mayAct } = this.#parts;
+    const ended: KeptFlip[] = [];
+    const at = new Date(clock.wallMs()).toISOString();
+    for (const [key, wish] of [...view.desired]) {
+      const report = reports.find(({ instance }) => instance === wish.instance);
+      const isThere = [...view.cards.values()].some(({ instance }) => instance === wish.instance);
+      const flip = report?.flip;
+      const isOver = flip?.id === wish.id && flip.state !== "flipping";
+      if (!isOver && (isThere || report !== undefined)) continue;
+      if (!mayAct()) return ended;
+      const removed = await registry.remove(key);
+      if (!removed.ok) return ended;
+      // The watch says so later; the same wish is not to end twice.
+      if (key !== keys(namespace).desired(wish.instance)) continue;
+      ended.push({
+        ...{ instance: wish.instance, order: wish.id, to: wish.role, at },
+        state: isOver ? flip.state : "worker gone",
+        ...(isOver && flip.reason !== undefined ? { reason: flip.reason } : {}),
+      });
+      this.#parts.metrics.flips.add(1, { result: isOver ? flip.state : "worker-gone" });
+    }
+    return ended;
+  }
+}

@@ -1,0 +1,180 @@
+import { flippingTo, keys } from "@pixii/wire";
+import type { DemandReport, InstanceId, ModelCard, ModelHash, ScaleRecord } from "@pixii/wire";
+import { DemandWindow } from "./core/demand_window.ts";
+import type { Demand } from "./core/demand_window.ts";
+import type { LoadWindow, WorkerLoad } from "./core/load_window.ts";
+import type { SeenDemand, SeenModel, SeenWorker, WorkerState } from "./core/observation.ts";
+import { ServedWindow } from "./core/served_window.ts";
+import type { ProfileShelf } from "./profile_shelf.ts";
+import type { RegistryView } from "./registry_view.ts";
+
+/** Most models whose demand is kept; the one known longest makes room. */
+const mostModels = 1024;
+/** Tails are looked at over so many steps of the reactive loop. */
+const tailSteps = 3;
+/** No word of a model for so many windows: its demand is not known. */
+const silentWindows = 3;
+
+interface Asked {
+  /** Of the length of a reactive step: the core takes one rate a step. */
+  readonly step: DemandWindow;
+  readonly window: DemandWindow;
+  readonly served: ServedWindow;
+  heardMs: number;
+}
+
+/** What an observer looks at. */
+export interface ObserverParts {
+  readonly load: LoadWindow;
+  readonly view: RegistryView;
+  readonly profiles: ProfileShelf;
+  readonly namespace: string;
+  readonly windowMs: number;
+  readonly reactiveMs: number;
+  /** A worker that was asked for and is not there after this is not counted on any more. */
+  readonly startTimeoutMs: number;
+}
+
+/** Makes what the core sees out of load reports, demand reports and the registry. Time comes with each call. */
+export class Observer {
+  readonly #parts: ObserverParts;
+  readonly #asked = new Map<ModelHash, Asked>();
+  /** When each model's scale record was first seen. */
+  readonly #scaled = new Map<ModelHash, { readonly id: string; readonly atMs: number }>();
+
+  constructor(parts: ObserverParts) {
+    this.#parts = parts;
+  }
+
+  /** Models that anything was asked of. */
+  get asked(): Iterable<ModelHash> {
+    return this.#asked.keys();
+  }
+
+  /** Takes a frontend's report. */
+  demand(report: DemandReport, nowMs: number): void {
+    for (const one of report.models) {
+      const asked = this.#askedOf(one.model);
+      asked.heardMs = nowMs;
+      asked.step.add(one, nowMs);
+      asked.window.add(one, nowMs);
+      if (one.served !== undefined) asked.served.add(one.served, nowMs);
+    }
+  }
+
+  /** What was asked of a model over the window. */
+  demandOf(model: ModelHash, nowMs: number): Demand {
+    return (this.#asked.get(model)?.window ?? new DemandWindow(1)).demand(nowMs);
+  }
+
+  /** Every model with a worker, as the core wants it. */
+  models(nowMs: number): readonly SeenModel[] {
+    const { view, load, profiles } = this.#parts;
+    const all = load.workers(nowMs);
+    return [...view.names].sort(([, a], [, b]) => a < b ? -1 : 1).map(([hash, model]) => {
+      const cards = [...view.cards.values()].filter((card) => card.hash === hash);
+      const mine = all.filter(({ report }) => report.model === hash);
+      const workers = [
+        ...mine.map((one) => this.#workerOf(one, hash)),
+        ...this.#starting(cards, hash, nowMs),
+      ];
+      const [card] = cards;
+      return {
+        ...{ model, workers, demand: this.#seenDemand(hash, mine, nowMs) },
+        times: profiles.timesOf(cards),
+        maxSeqs: card.maxSeqs,
+        kvTokens: card.totalBlocks * card.blockSize,
+      };
+    });
+  }
+
+  #workerOf({ report, stale }: WorkerLoad, hash: ModelHash): SeenWorker {
+    const { instance, dpRank, running, waiting, activeBlocks, cachedBlocks, totalBlocks } = report;
+    const wished = this.#wishOf(report);
+    const going = this.#scaleOf(hash)?.stop.includes(instance) ?? false;
+    const state: WorkerState = stale
+      ? "stale"
+      : report.draining || going
+      ? "draining"
+      : wished !== undefined
+      ? "flipping"
+      : "live";
+    return {
+      ...{ rank: { instance, dpRank }, role: wished ?? report.role, state, running, waiting },
+      ...{ activeBlocks, cachedBlocks, totalBlocks },
+    };
+  }
+
+  /** The role that a worker is on its way to, or was asked to go to and has not said anything about yet. */
+  #wishOf(report: WorkerLoad["report"]): SeenWorker["role"] | undefined {
+    const now = flippingTo(report);
+    if (now !== undefined) return now;
+    const { view, namespace } = this.#parts;
+    const wish = view.desired.get(keys(namespace).desired(report.instance));
+    if (wish === undefined || wish.id === report.flip?.id || wish.role === report.role) {
+      return undefined;
+    }
+    return wish.role;
+  }
+
+  #scaleOf(hash: ModelHash): ScaleRecord | undefined {
+    const { view, namespace } = this.#parts;
+    return view.scales.get(keys(namespace).scale(hash));
+  }
+
+  /** Workers that were asked for and are not there yet. */
+  #starting(cards: readonly ModelCard[], hash: ModelHash, nowMs: number): readonly SeenWorker[] {
+    const scale = this.#scaleOf(hash);
+    if (scale === undefined) return [];
+    const known = this.#scaled.get(hash);
+    const first = known?.id === scale.id ? known : { id: scale.id, atMs: nowMs };
+    this.#scaled.set(hash, first);
+    if (nowMs - first.atMs > this.#parts.startTimeoutMs) return [];
+    const there = cards.filter(({ instance }) => !scale.stop.includes(instance)).length;
+    return Array.from({ length: Math.max(0, scale.workers - there) }, (_, at): SeenWorker => ({
+      rank: { instance: at.toString(16).padStart(16, "0") as InstanceId, dpRank: 0 },
+      ...{ role: scale.startRole, state: "starting", running: 0, waiting: 0 },
+      ...{ activeBlocks: 0, cachedBlocks: 0, totalBlocks: 0 },
+    }));
+  }
+
+  #seenDemand(
+    hash: ModelHash,
+    workers: readonly WorkerLoad[],
+    nowMs: number,
+  ): SeenDemand | undefined {
+    const { windowMs, reactiveMs } = this.#parts;
+    const asked = this.#asked.get(hash);
+    if (asked === undefined) return undefined;
+    // Frontends say nothing while nothing happens: silence is no demand at first, later it is no word.
+    if (nowMs - asked.heardMs > silentWindows * windowMs) return undefined;
+    const { requestRate, prefillTokenRate } = asked.step.demand(nowMs);
+    const mix = asked.served.mix(nowMs);
+    const tail = asked.served.mix(nowMs, tailSteps * reactiveMs);
+    const waiting = workers.reduce((sum, one) => sum + (one.stale ? 0 : one.report.waiting), 0);
+    return {
+      ...{ windowMs: reactiveMs, rate: requestRate, waiting },
+      isl: mix?.promptTokens,
+      newTokens: requestRate > 0 ? prefillTokenRate / requestRate : undefined,
+      osl: mix?.outputTokens,
+      ...(tail?.ttftP95Ms === undefined ? {} : { ttftP95Ms: tail.ttftP95Ms }),
+      ...(tail?.itlP95Ms === undefined ? {} : { itlP95Ms: tail.itlP95Ms }),
+      ...(mix === undefined ? {} : { hitRate: mix.hitRate }),
+    };
+  }
+
+  #askedOf(model: ModelHash): Asked {
+    const known = this.#asked.get(model);
+    if (known !== undefined) return known;
+    if (this.#asked.size === mostModels) this.#asked.delete(this.#asked.keys().next().value!);
+    const { windowMs, reactiveMs } = this.#parts;
+    const made = {
+      step: new DemandWindow(Math.max(1, Math.round(reactiveMs / 1000))),
+      window: new DemandWindow(Math.max(1, Math.round(windowMs / 1000))),
+      served: new ServedWindow(windowMs),
+      heardMs: 0,
+    };
+    this.#asked.set(model, made);
+    return made;
+  }
+}

@@ -1,0 +1,81 @@
+import type { PlanRecord } from "./core/plan_record.ts";
+
+/** What became of one move that was asked for. */
+export interface ActNote {
+  readonly actuator: string;
+  readonly order: string;
+  readonly ok: boolean;
+  readonly error?: string;
+}
+
+/** A decision and what was done about it. */
+export interface KeptPlan {
+  readonly record: PlanRecord;
+  /** The planner. */
+  readonly by: string;
+  /** When, for people: ISO 8601. */
+  readonly at: string;
+  /** `act`: moves were asked for; `watch`: they would be; `standby`: another planner does. */
+  readonly mode: "act" | "watch" | "standby";
+  readonly acts: readonly ActNote[];
+}
+
+/** A worker's change of role that ended. */
+export interface KeptFlip {
+  readonly instance: string;
+  readonly order: string;
+  readonly to: string;
+  readonly state: string;
+  readonly reason?: string;
+  readonly at: string;
+}
+
+/** One line of the history. */
+export type HistoryLine =
+  | ({ readonly kind: "plan" } & KeptPlan)
+  | ({ readonly kind: "flip" } & KeptFlip)
+  | { readonly kind: "outcome"; readonly record: PlanRecord; readonly at: string };
+
+/** The latest decisions, bounded; every line also goes to a listener. */
+export class PlanHistory {
+  readonly #most: number;
+  readonly #lines: HistoryLine[] = [];
+  readonly #listener: ((line: HistoryLine) => void) | undefined;
+  readonly #lastBound = new Map<string, string>();
+
+  constructor(most: number, listener?: (line: HistoryLine) => void) {
+    this.#most = most;
+    this.#listener = listener;
+  }
+
+  /** The latest last. */
+  get lines(): readonly HistoryLine[] {
+    return this.#lines;
+  }
+
+  /** Takes a decision; one that changes nothing and says what the model's last one said is left out, but for every predictive one. */
+  plan(kept: KeptPlan): void {
+    const { record } = kept;
+    const said = `${kept.mode} ${record.bound.replaceAll(/\d+/g, "#")}`;
+    const isNews = record.moves.length > 0 || record.loop === "predictive" ||
+      this.#lastBound.get(record.model) !== said;
+    this.#lastBound.set(record.model, said);
+    if (isNews) this.#add({ kind: "plan", ...kept });
+  }
+
+  /** A change of role has ended. */
+  flip(kept: KeptFlip): void {
+    this.#add({ kind: "flip", ...kept });
+  }
+
+  /** What came of a decision. */
+  outcome(record: PlanRecord, at: string): void {
+    this.#add({ kind: "outcome", record, at });
+  }
+
+  #add(line: HistoryLine): void {
+    this.#lines.push(line);
+    if (this.#lines.length > this.#most) this.#lines.shift();
+    this.#listener?.(line);
+  }
+}

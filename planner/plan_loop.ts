@@ -1,0 +1,163 @@
+import type { ServiceContext } from "@pixii/runtime";
+import type { Actuator } from "./actuators/actuator.ts";
+import type { PlannerConfig } from "./config.ts";
+import type { LoadWindow } from "./core/load_window.ts";
+import type { PlanRecord } from "./core/plan_record.ts";
+import { PlannerCore } from "./core/planner_core.ts";
+import { rulesProblems } from "./core/rules.ts";
+import { Leader } from "./leader.ts";
+import type { PlannerMetrics } from "./metrics.ts";
+import { LiveRules } from "./model_rules.ts";
+import { Mover } from "./mover.ts";
+import type { Observer } from "./observer.ts";
+import { overridesOf } from "./orders.ts";
+import type { ActNote, KeptPlan, PlanHistory } from "./plan_history.ts";
+import type { ProfileShelf } from "./profile_shelf.ts";
+import type { RegistryView } from "./registry_view.ts";
+
+/** A model's latest decision. */
+export interface ModelPlan {
+  readonly record: PlanRecord;
+  readonly mode: KeptPlan["mode"];
+  readonly acts: readonly ActNote[];
+}
+
+/** What the loop works with. */
+export interface PlanLoopParts {
+  readonly config: PlannerConfig;
+  readonly context: ServiceContext;
+  readonly metrics: PlannerMetrics;
+  readonly window: LoadWindow;
+  readonly observer: Observer;
+  readonly view: RegistryView;
+  readonly profiles: ProfileShelf;
+  readonly history: PlanHistory;
+  readonly actuators: readonly Actuator[];
+  /** What decides; the planner's own core without it. */
+  readonly core?: Pick<PlannerCore, "step" | "outcomes">;
+}
+
+/**
+ * Step after step: what is seen goes to the core, what it decides is kept and, where this planner acts, carried out. A step
+ * that cannot be made leaves the last plan as it is.
+ */
+export class PlanLoop implements AsyncDisposable {
+  readonly #parts: PlanLoopParts;
+  readonly #rules: LiveRules;
+  readonly #core: Pick<PlannerCore, "step" | "outcomes">;
+  readonly #leader: Leader | undefined;
+  readonly #mover: Mover;
+  readonly #plans = new Map<string, ModelPlan>();
+  #timer: Disposable | undefined;
+  #step: Promise<void> | undefined;
+  #problems: readonly string[] = [];
+
+  constructor(parts: PlanLoopParts) {
+    this.#parts = parts;
+    const { config, context, view, actuators, metrics } = parts;
+    const { registry, namespace, instance, clock, log } = context;
+    this.#rules = new LiveRules(config);
+    this.#core = parts.core ?? new PlannerCore(this.#rules.rules);
+    this.#leader = config.mode === "act"
+      ? new Leader({ registry, namespace, instance, clock, log })
+      : undefined;
+    this.#mover = new Mover({
+      ...{ instance, registry, namespace, view, actuators, clock, log, metrics },
+      mayAct: () => this.leads,
+    });
+  }
+
+  /** True where this planner acts and no other may. */
+  get leads(): boolean {
+    return this.#leader?.isLeader ?? false;
+  }
+
+  /** GPUs that all models may have together. */
+  get budgetGpus(): number {
+    return this.#rules.rules.budgetGpus;
+  }
+
+  /** What keeps it from planning, in words; empty where nothing does. */
+  get problems(): readonly string[] {
+    return this.#problems;
+  }
+
+  /** The latest decision for a model. */
+  planOf(model: string): ModelPlan | undefined {
+    return this.#plans.get(model);
+  }
+
+  /** Starts stepping. */
+  async open(): Promise<void> {
+    await this.#leader?.claim();
+    const { clock } = this.#parts.context;
+    this.#timer = clock.every(this.#parts.config.reactive, () => void this.step());
+  }
+
+  /** One step; a second call waits for the first. */
+  step(): Promise<void> {
+    return this.#step ??= this.#run().finally(() => this.#step = undefined);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#timer?.[Symbol.dispose]();
+    await this.#step;
+    await this.#leader?.[Symbol.asyncDispose]();
+  }
+
+  async #run(): Promise<void> {
+    try {
+      await this.#plan();
+    } catch (error) {
+      this.#say([
+        `A step of the planner failed, the last plan stands: ${(error as Error).message}`,
+      ]);
+      this.#parts.context.log.error("a step of the planner failed", { error });
+    }
+  }
+
+  async #plan(): Promise<void> {
+    const { context, observer, view, window, history, metrics } = this.#parts;
+    const nowMs = context.clock.nowMs();
+    window.forgetDead(nowMs);
+    const cards = [...view.cards.values()];
+    if (cards.length === 0) return;
+    // First: a new wish for the same worker would cover what became of the last one.
+    if (this.leads) {
+      const reports = window.workers(nowMs).map(({ report }) => report);
+      for (const ended of await this.#mover.tidy(reports)) history.flip(ended);
+    }
+    this.#rules.look(cards);
+    const models = observer.models(nowMs);
+    const wrong = rulesProblems(this.#rules.rules);
+    this.#say([...wrong, ...this.#parts.profiles.problems, ...this.#unknown(models)]);
+    if (wrong.length > 0) return;
+    const seen = { nowMs, models };
+    const at = new Date(context.clock.wallMs()).toISOString();
+    for (const record of this.#core.outcomes(seen)) history.outcome(record, at);
+    const mode = this.#leader === undefined ? "watch" : this.leads ? "act" : "standby";
+    for (const record of this.#core.step(seen, overridesOf(view.orders.values()))) {
+      metrics.decisions.add(1, { loop: record.loop });
+      const acts = mode === "act" ? await this.#mover.carry(record) : [];
+      const plan = { record, mode, acts } as const;
+      this.#plans.set(record.model, plan);
+      history.plan({ ...plan, by: context.instance, at });
+    }
+  }
+
+  /** Models that nobody measured. */
+  #unknown(models: ReturnType<Observer["models"]>): readonly string[] {
+    const { view, profiles } = this.#parts;
+    return models.filter(({ times }) => times === undefined).map(({ model }) =>
+      profiles.whyNone([...view.cards.values()].filter(({ name }) => name === model))
+    );
+  }
+
+  /** Problems, each logged when it is new. */
+  #say(problems: readonly string[]): void {
+    for (const problem of problems) {
+      if (!this.#problems.includes(problem)) this.#parts.context.log.warn(problem);
+    }
+    this.#problems = problems;
+  }
+}

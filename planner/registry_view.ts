@@ -1,0 +1,86 @@
+import { decodeRecord, keys } from "@pixii/wire";
+import type {
+  DesiredRecord,
+  ModelCard,
+  ModelHash,
+  PlanOrder,
+  Result,
+  ScaleRecord,
+} from "@pixii/wire";
+import type { Log, Registry, WatchListener } from "@pixii/runtime";
+
+/** What a planner reads in the registry, kept current: nothing of a plan is anywhere else, so that any planner can go on. */
+export interface RegistryView extends Disposable {
+  /** By key. */
+  readonly cards: ReadonlyMap<string, ModelCard>;
+  /** Roles that workers are to have, by key. */
+  readonly desired: ReadonlyMap<string, DesiredRecord>;
+  readonly orders: ReadonlyMap<string, PlanOrder>;
+  readonly scales: ReadonlyMap<string, ScaleRecord>;
+  /** Instance ids of the planners and others that run, by key. */
+  readonly names: ReadonlyMap<ModelHash, string>;
+}
+
+/** Follows the registry; fails where it does at the start. */
+export async function openRegistryView(
+  registry: Registry,
+  namespace: string,
+  log: Log,
+): Promise<Result<RegistryView>> {
+  const view = {
+    cards: new Map<string, ModelCard>(),
+    desired: new Map<string, DesiredRecord>(),
+    orders: new Map<string, PlanOrder>(),
+    scales: new Map<string, ScaleRecord>(),
+  };
+  const { models, desires, orders, scales } = keys(namespace);
+  const stack = new DisposableStack();
+  const watches = [
+    () => registry.watch(models, into("model", view.cards, log)),
+    () => registry.watch(desires, into("desired", view.desired, log)),
+    () => registry.watch(orders, into("planOrder", view.orders, log)),
+    () => registry.watch(scales, into("scale", view.scales, log)),
+  ];
+  for (const watch of watches) {
+    const watched = await watch();
+    if (!watched.ok) {
+      stack.dispose();
+      return watched;
+    }
+    stack.use(watched.value);
+  }
+  return {
+    ok: true,
+    value: {
+      ...view,
+      get names() {
+        return new Map([...view.cards.values()].map(({ hash, name }) => [hash, name]));
+      },
+      [Symbol.dispose]: () => stack.dispose(),
+    },
+  };
+}
+
+/** Keeps a map the readable records under a prefix. */
+function into<Name extends "model" | "desired" | "planOrder" | "scale">(
+  name: Name,
+  map: Map<string, unknown>,
+  log: Log,
+): WatchListener {
+  const put = (key: string, text: string) => {
+    const record = decodeRecord(name, text);
+    if (record.ok) return void map.set(key, record.value);
+    map.delete(key);
+    log.warn("a record is not understood", { key, reason: record.error.message });
+  };
+  return {
+    snapshot: (entries) => {
+      map.clear();
+      for (const { key, value } of entries) put(key, value);
+    },
+    change: (change) => {
+      if (change.kind === "put") put(change.entry.key, change.entry.value);
+      else map.delete(change.key);
+    },
+  };
+}
