@@ -28,6 +28,8 @@ const modelDemand = z.object({
   /** Streams that had their first token, and the sum of their waits for it from their placing on. */
   firstTokens: count,
   ttftSumMs: finite,
+  /** Requests that wait here for a worker, where the model has none; absent where none wait. Told again every second. */
+  waiting: count.optional(),
   /** Absent where none ended. */
   served: servedStreams.optional(),
 });

@@ -228,12 +228,45 @@ export function sampleBytes(): Map<string, Uint8Array> {
       ...{ givenAt: "2026-01-01T00:00:00Z", forMs: 3_600_000 },
     })),
   );
+  const givenAt = "2026-01-01T00:00:00Z";
+  files.set(
+    "planOrder.worker.v1.json",
+    new TextEncoder().encode(encodeRecord("planOrder", {
+      ...{ id: "o2", kind: "veto", reason: "benchmarking", by: "operator" },
+      ...{ move: "stop", instance, givenAt, forMs: 600_000 },
+    })),
+  );
+  files.set(
+    "planOrder.decision.v1.json",
+    new TextEncoder().encode(encodeRecord("planOrder", {
+      ...{ id: "o3", kind: "veto", reason: "not today", by: "operator", model: "org/name" },
+      ...{ counts: { prefill: 2, decode: 2, both: 0 }, decision: `${instance}.17` },
+      ...{ givenAt, forMs: 600_000 },
+    })),
+  );
   files.set(
     "scale.v1.json",
     new TextEncoder().encode(encodeRecord("scale", {
       ...{ id: "d8", model: "org/name", workers: 3, startRole: "decode", stop: [instance] },
       ...{ reason: "fewer are enough", by: "0123456789abcdef" },
     })),
+  );
+  files.set(
+    "scale.asleep.v1.json",
+    new TextEncoder().encode(encodeRecord("scale", {
+      ...{ id: "d9", model: "org/name", workers: 0, startRole: "both", stop: [instance] },
+      ...{ reason: "nobody asked", by: "0123456789abcdef", card: sampleCard },
+    })),
+  );
+  files.set(
+    "demandReport.waiting.v1.bin",
+    encode("demandReport", {
+      frontend: instance,
+      models: [{
+        ...{ model, booked: 0, prefillTokens: 0, completed: 0, firstTokens: 0, ttftSumMs: 0 },
+        waiting: 3,
+      }],
+    }),
   );
   files.set("leader.v1.json", new TextEncoder().encode(encodeRecord("leader", { instance })));
   files.set(
