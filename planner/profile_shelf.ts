@@ -21,7 +21,12 @@ export class ProfileShelf {
   /** Times of a model's workers, or nothing where nobody measured one with these weights. */
   timesOf(cards: readonly ModelCard[]): WorkerTimes | undefined {
     const profile = cards.find((card) => card.profile !== undefined)?.profile ??
-      this.#files.find(({ modelDigest }) => cards.some((card) => card.modelDigest === modelDigest));
+      this.#files.find(({ model, modelDigest }) =>
+        cards.some((card) =>
+          // Dynamo's profiles do not say whose weights they are; then the name does.
+          modelDigest === "" ? card.name === model : card.modelDigest === modelDigest
+        )
+      );
     if (profile === undefined) return undefined;
     let times = this.#made.get(profile);
     if (times === undefined) this.#made.set(profile, times = new WorkerTimes(profile));

@@ -13,8 +13,11 @@ import { splitPassthrough } from "../passthrough.ts";
 import { ensureModel } from "../models/store.ts";
 import { textProgress } from "../models/progress.ts";
 import { profileSvg } from "./core/profile_svg.ts";
+import { profileFromDynamo } from "./core/dynamo_profile.ts";
+import { readDynamoFiles } from "./dynamo_files.ts";
 import { machineName } from "./machine_name.ts";
 import { profileSchema } from "./profile_config.ts";
+import type { ProfileConfig } from "./profile_config.ts";
 import { runProfile } from "./run_profile.ts";
 
 const encoder = new TextEncoder();
@@ -38,6 +41,7 @@ async function main(): Promise<number> {
   const { config } = parsed;
   configureLog([], standardError());
   const clock = systemClock();
+  if (config.dynamo !== "") return await convert(config, new Date(clock.wallMs()));
   const isTerminal = Deno.stderr.isTerminal();
   const progress = textProgress({ write, bar: isTerminal, nowMs: () => clock.nowMs() });
   const folders = config.engine === "sim";
@@ -64,6 +68,24 @@ async function main(): Promise<number> {
   } finally {
     await Deno.remove(folder, { recursive: true });
   }
+}
+
+/** `--dynamo`: from Dynamo's files to ours. */
+async function convert(config: ProfileConfig, now: Date): Promise<number> {
+  const { dynamo, model, digest, out, plot } = config;
+  const arrays = await readDynamoFiles(dynamo);
+  const profile = arrays.ok
+    ? profileFromDynamo(arrays.value, {
+      ...{ model, modelDigest: digest, source: dynamo.split("/").findLast((part) => part !== "")! },
+      measuredAt: now.toISOString().slice(0, 19) + "Z",
+    })
+    : arrays;
+  if (!profile.ok) {
+    console.error(profile.error.message);
+    return 1;
+  }
+  await save(profile.value, out || `${model.replaceAll("/", "-")}.profile.json`, plot);
+  return 0;
 }
 
 async function save(profile: WorkerProfile, path: string, plot: boolean): Promise<void> {

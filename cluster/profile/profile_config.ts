@@ -39,6 +39,20 @@ export const profileSchema = {
     max: 1_048_576,
     help: "Most tokens of prompt plus output; 0 = the model's, up to 8192.",
   }),
+  dynamo: option.text({
+    fallback: "",
+    placeholder: "PATH",
+    help:
+      "Measures nothing: reads what NVIDIA Dynamo's profiler left (its output folder, or the mocker's .npz) for the model named by --model.",
+  }),
+  digest: option.text({
+    fallback: "",
+    placeholder: "SHA256",
+    help:
+      "With --dynamo: the weights whose profile it is, as their worker's card says; empty = whatever is served under that name.",
+    pattern: /^([0-9a-f]{64})?$/,
+    rule: "must be 64 hexadecimal digits",
+  }),
   plot: option.flag({ fallback: true, help: "Draws the tables into an SVG file beside it." }),
 } as const;
 
