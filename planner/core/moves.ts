@@ -17,6 +17,8 @@ export interface MoveLimits {
   readonly mayFlip: boolean;
   readonly mayStart: boolean;
   readonly mayStop: boolean;
+  /** False for a worker that this is not to be done to; all may be moved without it. */
+  readonly mayTake?: (kind: "flip" | "stop", instance: string) => boolean;
 }
 
 /** Moves that bring a model's workers to the wanted counts: roles change before workers start or stop. */
@@ -31,7 +33,10 @@ export function movesTo(
   const moves: PlanMove[] = [];
   const taken = new Set<SeenWorker>();
   const next = (role: Role, keepsCache: boolean) =>
-    victims(workers, { role, keepsCache }).find((one) => !taken.has(one));
+    victims(workers, { role, keepsCache }).find((one) =>
+      !taken.has(one) &&
+      (limits.mayTake?.(keepsCache ? "flip" : "stop", one.rank.instance) ?? true)
+    );
   for (const to of limits.mayFlip ? roles : []) {
     for (const from of roles) {
       while (lack.get(to)! > 0 && lack.get(from)! < 0) {

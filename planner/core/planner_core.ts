@@ -8,6 +8,7 @@ import { countsOf, movesTo } from "./moves.ts";
 import type { Observation, SeenModel } from "./observation.ts";
 import type { PlanCandidate, PlanMove, PlanRecord } from "./plan_record.ts";
 import type { ModelRules, Override, PlannerRules } from "./rules.ts";
+import { Vetoes } from "./vetoes.ts";
 
 /** Records whose outcome is still waited for, at most. */
 const mostOpen = 256;
@@ -99,10 +100,8 @@ export class PlannerCore {
     const reason = `${wish.loop}: ${textOf(have)} -> ${textOf(want)} for ${
       wish.planned === undefined ? "?" : wish.planned.rate.toFixed(2)
     } requests/s`;
-    const vetoed = (move: "flip" | "start" | "stop") =>
-      at.overrides.some((one) =>
-        one.kind === "veto" && one.move === move && (one.model ?? rules.model) === rules.model
-      );
+    const vetoes = new Vetoes(at.overrides, rules.model);
+    const vetoed = (move: PlanMove["kind"]) => vetoes.ofKind(move) !== undefined;
     const moves = halted !== undefined ? [] : movesTo(want, model.workers, {
       model: rules.model,
       reason,
@@ -110,10 +109,12 @@ export class PlannerCore {
         mayFlip: !vetoed("flip"),
         mayStart: this.#rules.elastic && !vetoed("start"),
         mayStop: this.#rules.elastic && !vetoed("stop"),
+        mayTake: (kind, instance) => vetoes.ofWorker(kind, instance) === undefined,
       },
     });
     if (moves.length > 0) state.movedMs = nowMs;
-    const bound = halted ?? boundOf(wish, want, moves);
+    const isStill = moves.length === 0 && !isEqual(have, want);
+    const bound = halted ?? (isStill ? vetoes.why : undefined) ?? boundOf(wish, want, moves);
     const record: PlanRecord = {
       ...{ id: this.#nextId++, atMs: nowMs, model: rules.model, loop: wish.loop, now: wish.now },
       ...{ planned: wish.planned, forecast: wish.forecast, have, want, candidates, bound, moves },
@@ -139,6 +140,8 @@ export class PlannerCore {
     );
     if (paused !== undefined) return `paused by an operator: ${paused.reason}`;
     if (isEqual(have, want)) return wish.bound || "what is there is what is wanted";
+    const vetoed = new Vetoes(overrides, rules.model).ofCounts(want);
+    if (vetoed !== undefined) return `vetoed by an operator: ${vetoed.reason}`;
     if (overrides.some((one) => one.kind === "pin" && one.model === rules.model)) return undefined;
     const stale = model.workers.filter(({ state }) => state === "stale").length;
     if (2 * stale > model.workers.length) return "most workers were not heard of lately: no move";

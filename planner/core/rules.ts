@@ -23,11 +23,13 @@ export type Override =
     readonly counts: Counts;
     readonly reason: string;
   }
-  /** Moves of this kind are left out. */
+  /** Moves of this kind are left out, those of one worker, or all that lead to these counts. */
   | {
     readonly kind: "veto";
     readonly model?: string;
-    readonly move: "flip" | "start" | "stop";
+    readonly move?: "flip" | "start" | "stop";
+    readonly instance?: string;
+    readonly counts?: Counts;
     readonly reason: string;
   };
 
