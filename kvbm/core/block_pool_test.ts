@@ -14,7 +14,7 @@ Deno.test("any operations of any workers, some of which die, keep the books and 
         trial.pool.checkIntegrity();
       }
       trial.check();
-      trial.end();
+      assert.equal(trial.end(), 0);
     }),
     { numRuns: 100 },
   );
@@ -31,7 +31,7 @@ Deno.test("a million operations with deaths at random points: no leak, no block 
     trial.step();
     if (i % 20_000 === 0) trial.check();
   }
-  trial.end();
+  assert.equal(trial.end(), 0);
   const { counts } = trial.pool;
   assert.ok(trial.deaths > 1_000 && counts.evictions > 10_000, JSON.stringify(counts));
   assert.ok(counts.hits > 10_000 && counts.duplicates > 1_000 && counts.damaged > 100);

@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
 import type { KvEvent } from "@pixii/wire";
 import { BlockPool } from "./block_pool.ts";
+import type { EvictionName } from "./eviction_order.ts";
+import { committedSlots } from "./committed_slots.ts";
 import { slotStates } from "./slot_table.ts";
 
 /** Chance as the trial draws it: an integer below `n`. */
@@ -13,6 +15,9 @@ interface Worker {
   readonly reserved: { slot: number; page: number }[];
   readonly leases: Map<number, { key: string; slot: number; page: number }[]>;
 }
+
+/** Key of a block that only those read who waited for it. */
+const privatePrefix = "private ";
 
 const tokensOf = (chain: number, index: number) => ({ hi: chain, lo: index * 7919 + chain });
 
@@ -31,7 +36,13 @@ export class PoolTrial {
   #lease = 1;
   deaths = 0;
 
-  constructor(draw: Draw, options = { segments: 8, segmentPages: 24 }) {
+  constructor(
+    draw: Draw,
+    options: { segments: number; segmentPages: number; evict?: EvictionName } = {
+      segments: 8,
+      segmentPages: 24,
+    },
+  ) {
     this.pool = new BlockPool(options);
     this.#draw = draw;
     for (const [lo, slotPages] of [[1, 2], [2, 5], [3, 2]]) {
@@ -54,7 +65,9 @@ export class PoolTrial {
     else if (roll < 930) this.#commit(worker);
     else if (roll < 950) this.#giveUp(worker);
     else if (roll < 960) this.#damaged(worker);
-    else if (roll < 990) this.#scribble(worker);
+    else if (roll < 975) this.#scribble(worker);
+    else if (roll < 985) this.#commitPrivate(worker);
+    else if (roll < 990) this.#drop();
     else if (roll < 993) this.#die(worker);
     else this.#stale(worker);
   }
@@ -77,11 +90,20 @@ export class PoolTrial {
     }
   }
 
-  /** Everybody dies: nothing may stay pinned or reserved. */
-  end(): void {
+  /**
+   * Everybody dies: what stays pinned or reserved has leaked. Then every block is dropped: what stays at all has leaked.
+   * Answers how many slots that are.
+   */
+  end(): number {
     while (this.#workers.length > 0) this.#die(this.#workers[0]);
     this.check();
-    assert.equal(this.pool.table.live, this.pool.order.count);
+    const { table, order, slab, keys } = this.pool;
+    const held = table.live - order.count;
+    this.pool.drop(committedSlots(this.pool));
+    this.check();
+    const isEmpty = slab.emptySegments === slab.segments && slab.usedPages === 0;
+    assert.equal(isEmpty, table.live + order.count + keys.count === 0);
+    return held + table.live;
   }
 
   #join(): void {
@@ -160,6 +182,38 @@ export class PoolTrial {
     });
   }
 
+  /** A block for some who wait for it, or for nobody; `find` never answers with its key. */
+  #commitPrivate(worker: Worker): void {
+    const one = worker.reserved.pop();
+    if (one === undefined) return;
+    const { slot, page } = one;
+    const readers = this.#workers.filter(() => this.#draw(3) === 0);
+    const key = `${privatePrefix}${++this.#lease}`;
+    this.#memory.set(page, key);
+    const leases = readers.map(({ client, leases }) => {
+      const [some = this.#lease++] = leases.keys();
+      return { client, lease: some };
+    });
+    assert.ok(this.pool.commitPrivate(worker.client, slot, leases), "an own slot is refused");
+    readers.forEach((reader, i) => {
+      const { lease } = leases[i];
+      reader.leases.set(lease, [...reader.leases.get(lease) ?? [], { key, slot, page }]);
+    });
+    if (readers.length === 0) this.#memory.delete(page);
+  }
+
+  /** An operator drops blocks: nobody finds them any more, and who reads one still may. */
+  #drop(): void {
+    const { table } = this.pool;
+    const slots = Array.from({ length: 3 }, () => this.#draw(table.highest + 1));
+    const there = slots.filter((slot) => slot > 0 && table.state[slot] === slotStates.committed);
+    this.pool.drop(there);
+    for (const slot of there) {
+      const isFound = this.pool.keys.find(table.layout[slot], table.hi[slot], table.lo[slot]);
+      assert.notEqual(isFound, slot, "a dropped block is found");
+    }
+  }
+
   #giveUp(worker: Worker): void {
     const one = worker.reserved.pop();
     if (one === undefined) return;
@@ -171,6 +225,7 @@ export class PoolTrial {
     const [held] = worker.leases.values();
     if (held === undefined) return;
     const { slot, key } = held[this.#draw(held.length)];
+    if (key.startsWith(privatePrefix)) return;
     this.pool.damaged(worker.client, [slot]);
     const [lo, hi] = key.split(":")[1].split(",").map(Number).reverse();
     const again = this.pool.find(worker.client, 0xffffffff, Uint32Array.from([lo, hi]));
