@@ -11,17 +11,17 @@ const axis = z.array(u32).min(1).max(mostPoints).refine(
 const milliseconds = finite.min(0);
 const rows = z.array(z.array(milliseconds).min(1).max(mostPoints)).min(1).max(mostPoints);
 
-/** Milliseconds over two axes: `ms[i][j]` belongs to point `i` of the first axis and `j` of `contextTokens`. */
-function table<Name extends string>(first: Name) {
-  const fields = { [first]: axis, contextTokens: axis, ms: rows } as
-    & Record<Name | "contextTokens", typeof axis>
+/** Milliseconds over two axes: `ms[i][j]` belongs to point `i` of the first axis and `j` of the second. */
+function table<First extends string, Second extends string>(first: First, second: Second) {
+  const fields = { [first]: axis, [second]: axis, ms: rows } as
+    & Record<First | Second, typeof axis>
     & { readonly ms: typeof rows };
   return z.strictObject(fields).refine((value) => {
-    const { ms, contextTokens, [first]: points } = value as unknown as
-      & Record<Name | "contextTokens", number[]>
+    const { ms, [second]: columns, [first]: points } = value as unknown as
+      & Record<First | Second, number[]>
       & { readonly ms: number[][] };
-    return ms.length === points.length && ms.every((row) => row.length === contextTokens.length);
-  }, `ms must have a row per point of ${first} and a number per point of contextTokens in each`);
+    return ms.length === points.length && ms.every((row) => row.length === columns.length);
+  }, `ms must have a row per point of ${first} and a number per point of ${second} in each`);
 }
 
 /**
@@ -44,9 +44,13 @@ export const workerProfile = z.strictObject({
   /** Tokens of a block: the unit of `onboardBlockMs`. */
   blockSize: u32.min(1),
   /** The whole prefill of so many new tokens behind so many that are cached on the device, in the engine's own chunks. */
-  prefill: table("newTokens"),
+  prefill: table("newTokens", "contextTokens"),
   /** One step that decodes a token of so many sequences, each over so many tokens of context. */
-  decode: table("sequences"),
+  decode: table("sequences", "contextTokens"),
+  /** Time to first token of so many new tokens while so many short sequences decode: what load adds to it. */
+  besides: table("newTokens", "sequences").optional(),
+  /** Bytes of KV that a token of context takes on the device. */
+  kvBytesPerToken: u32.optional(),
   /** Bringing one block of a tier back to the device; a tier that was not measured is left out. */
   onboardBlockMs: z.strictObject({
     host: milliseconds.optional(),
@@ -57,3 +61,18 @@ export const workerProfile = z.strictObject({
 
 /** How long a worker takes, measured on it. */
 export type WorkerProfile = z.infer<typeof workerProfile>;
+
+/** The profile with each of its times changed by `of` (ms in, ms out). O(numbers of the profile). */
+export function mapProfileTimes(profile: WorkerProfile, of: (ms: number) => number): WorkerProfile {
+  const rows = (table: readonly (readonly number[])[]) => table.map((row) => row.map(of));
+  const { prefill, decode, besides, onboardBlockMs } = profile;
+  return {
+    ...profile,
+    prefill: { ...prefill, ms: rows(prefill.ms) },
+    decode: { ...decode, ms: rows(decode.ms) },
+    ...(besides === undefined ? {} : { besides: { ...besides, ms: rows(besides.ms) } }),
+    onboardBlockMs: Object.fromEntries(
+      Object.entries(onboardBlockMs).map(([tier, ms]) => [tier, of(ms)]),
+    ),
+  };
+}

@@ -1,5 +1,5 @@
 import { medianOf, monotone } from "./core/monotone.ts";
-import { roomFor } from "./core/profile_grid.ts";
+import { besidesContext, besidesRoom, roomFor } from "./core/profile_grid.ts";
 import type { ProfileGrid } from "./core/profile_grid.ts";
 import { promptTokens } from "./core/prompt_tokens.ts";
 import type { EngineBench } from "./engine_bench.ts";
@@ -32,10 +32,11 @@ export interface MeasuredTable {
 
 /** Tokens that the whole of a grid computes, for the progress. */
 export function tokensOf(
-  { newTokens, prefillContexts, sequences, decodeContexts, rounds }: ProfileGrid,
+  { newTokens, prefillContexts, sequences, decodeContexts, rounds, besides }: ProfileGrid,
 ): number {
   const sum = (numbers: readonly number[]) => numbers.reduce((total, one) => total + one, 0);
-  return sum(prefillContexts) + prefillContexts.length * rounds * sum(newTokens) +
+  return sum(prefillContexts) + besidesContext * sum(besides) +
+    (prefillContexts.length + besides.length) * rounds * sum(newTokens) +
     Math.max(...sequences) * sum(decodeContexts);
 }
 
@@ -115,6 +116,35 @@ export async function measureDecode(measure: Measure): Promise<MeasuredTable> {
   }
   const ms = grid.sequences.map((_, i) => columns.map((column) => column[i]));
   return { contextTokens, ms: monotone(ms) };
+}
+
+/** Times to first token while others decode, a fresh engine per number of them. */
+export async function measureBesides(
+  measure: Measure,
+): Promise<{ readonly sequences: number[]; readonly ms: number[][] }> {
+  const { grid, bench, vocabSize } = measure;
+  const columns: number[][] = [];
+  for (const others of grid.besides) {
+    await using probe = await bench.open();
+    for (let at = 0; at < others; at++) {
+      const tokens = promptTokens(vocabSize, [{ count: besidesContext, salt: 11_000_027 + at }]);
+      await probe.begin(tokens, besidesRoom(grid));
+      measure.progress.done(besidesContext, `${at + 1} that decode`);
+    }
+    const times: number[][] = grid.newTokens.map(() => []);
+    for (let round = 0; round < grid.rounds; round++) {
+      for (const [at, count] of grid.newTokens.entries()) {
+        const salt = (round + 1) * 1_000_033 + count;
+        const first = await probe.begin(promptTokens(vocabSize, [{ count, salt }]), 1);
+        times[at].push(first.ms);
+        measure.progress.done(count, `first token of ${count} beside ${others}`);
+      }
+    }
+    await probe.clear();
+    columns.push(times.map(medianOf));
+  }
+  const ms = grid.newTokens.map((_, i) => columns.map((column) => column[i]));
+  return { sequences: [...grid.besides], ms: monotone(ms) };
 }
 
 /** Milliseconds of a block on its way back from the host tier; undefined where there is none. */

@@ -1,9 +1,15 @@
-import { fail, ok, workerProfile } from "@pixii/wire";
+import { fail, mapProfileTimes, ok, workerProfile } from "@pixii/wire";
 import type { Result, WorkerProfile } from "@pixii/wire";
 import type { Clock, Threads } from "@pixii/runtime";
 import { cellsFor, fittedGrid, grids } from "./core/profile_grid.ts";
 import { EngineBench } from "./engine_bench.ts";
-import { measureDecode, measureOnboard, measurePrefill, tokensOf } from "./measure.ts";
+import {
+  measureBesides,
+  measureDecode,
+  measureOnboard,
+  measurePrefill,
+  tokensOf,
+} from "./measure.ts";
 import { ProgressBar } from "./progress_bar.ts";
 
 /** What a profile is measured with. */
@@ -50,24 +56,30 @@ export async function runProfile(run: ProfileRun): Promise<Result<WorkerProfile>
   const measure = { bench, grid, vocabSize: card.vocabSize, progress };
   const decode = await measureDecode(measure);
   const prefill = await measurePrefill(measure);
+  const besides = grid.besides.length === 0 ? undefined : await measureBesides(measure);
   const host = engine === "llama" ? await measureOnboard(measure) : undefined;
   bar.end();
-  return ok(rounded(workerProfile.parse({
-    version: 1,
-    model: model.name,
-    modelDigest: card.modelDigest,
-    engine,
-    engineVersion: card.layoutFingerprint.split("/")[0],
-    machine: run.machine,
-    measuredAt: new Date(clock.wallMs()).toISOString().slice(0, 19) + "Z",
-    about: `${run.grid} grid; ${threads} thread${
-      threads === 1 ? "" : "s"
-    }; context ${card.contextLength}`,
-    blockSize: card.blockSize,
-    prefill: { newTokens: [...grid.newTokens], ...prefill },
-    decode: { sequences: [...grid.sequences], ...decode },
-    onboardBlockMs: host === undefined ? {} : { host },
-  })));
+  return ok(mapProfileTimes(
+    workerProfile.parse({
+      version: 1,
+      model: model.name,
+      modelDigest: card.modelDigest,
+      engine,
+      engineVersion: card.layoutFingerprint.split("/")[0],
+      machine: run.machine,
+      measuredAt: new Date(clock.wallMs()).toISOString().slice(0, 19) + "Z",
+      about: `${run.grid} grid; ${threads} thread${
+        threads === 1 ? "" : "s"
+      }; context ${card.contextLength}`,
+      blockSize: card.blockSize,
+      prefill: { newTokens: [...grid.newTokens], ...prefill },
+      decode: { sequences: [...grid.sequences], ...decode },
+      ...(besides === undefined ? {} : { besides: { newTokens: [...grid.newTokens], ...besides } }),
+      kvBytesPerToken: card.kvBytesPerToken,
+      onboardBlockMs: host === undefined ? {} : { host },
+    }),
+    (ms) => Math.round(ms * 1000) / 1000,
+  ));
 }
 
 async function cardOf(bench: EngineBench) {
@@ -76,15 +88,3 @@ async function cardOf(bench: EngineBench) {
 }
 
 /** Three decimals: microseconds are more than is known. */
-function rounded(profile: WorkerProfile): WorkerProfile {
-  const round = (ms: number) => Math.round(ms * 1000) / 1000;
-  const rows = (ms: readonly (readonly number[])[]) => ms.map((row) => row.map(round));
-  return {
-    ...profile,
-    prefill: { ...profile.prefill, ms: rows(profile.prefill.ms) },
-    decode: { ...profile.decode, ms: rows(profile.decode.ms) },
-    onboardBlockMs: Object.fromEntries(
-      Object.entries(profile.onboardBlockMs).map(([tier, ms]) => [tier, round(ms)]),
-    ),
-  };
-}

@@ -31,7 +31,7 @@ Deno.test("runProfile() finds the times that a simulated worker keeps", async ()
   const profile = await running;
   await Deno.remove(folder, { recursive: true });
   assert.ok(profile.ok);
-  const { prefill, decode, onboardBlockMs } = profile.value;
+  const { prefill, decode, besides, kvBytesPerToken, onboardBlockMs } = profile.value;
   assert.deepEqual(decode.sequences, [1, 2, 4]);
   assert.deepEqual(decode.ms, [[5, 5], [6, 6], [8, 8]]);
   assert.deepEqual(prefill.newTokens, grids.small.newTokens);
@@ -40,8 +40,13 @@ Deno.test("runProfile() finds the times that a simulated worker keeps", async ()
   const chunked = Array.from({ length: 8 }, (_, i) => 32 + 64 * i / 100).reduce((a, b) => a + b);
   assert.ok(Math.abs(prefill.ms[4][0] - chunked) < 0.01, `${prefill.ms[4][0]} is not ${chunked}`);
   assert.ok(Math.abs(prefill.ms[2][1] - (32 + 5.12)) < 0.01, `${prefill.ms[2][1]}`);
+  assert.deepEqual([besides?.newTokens, besides?.sequences], [grids.small.newTokens, [0, 1]]);
+  // Alone it is the prefill; beside another, each step also decodes.
+  assert.deepEqual(besides?.ms.map(([alone]) => alone), prefill.ms.map(([first]) => first));
+  assert.ok(besides.ms.every(([alone, beside]) => beside > alone));
+  assert.ok((kvBytesPerToken ?? 0) > 0);
   assert.deepEqual(onboardBlockMs, {});
-  assert.match(text, /100% prefill of 512 behind 2048\n$/);
+  assert.match(text, /100% first token of 512 beside 1\n$/);
 });
 
 Deno.test("runProfile() says where a worker is too small for the grid", async () => {

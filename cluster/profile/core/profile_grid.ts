@@ -8,6 +8,8 @@ export interface ProfileGrid {
   readonly sequences: readonly number[];
   /** Tokens of each sequence's prompt, rising. */
   readonly decodeContexts: readonly number[];
+  /** Sequences that decode while the first token of a prompt is waited for, rising, 0 among them. */
+  readonly besides: readonly number[];
   /** Measurements of a prefill. */
   readonly rounds: number;
   /** Steps of a decode point. */
@@ -24,6 +26,7 @@ export const grids = {
     prefillContexts: [0, 512],
     sequences: [1, 2, 4],
     decodeContexts: [32, 512],
+    besides: [0, 2],
     rounds: 2,
     steps: 8,
   },
@@ -32,6 +35,7 @@ export const grids = {
     prefillContexts: [0, 512, 2048],
     sequences: [1, 2, 4, 8],
     decodeContexts: [32, 768],
+    besides: [0, 1, 4],
     rounds: 3,
     steps: 12,
   },
@@ -40,6 +44,7 @@ export const grids = {
     prefillContexts: [0, 256, 512, 1024, 2048, 4096],
     sequences: [1, 2, 3, 4, 6, 8, 12, 16],
     decodeContexts: [32, 256, 768, 1536, 3072],
+    besides: [0, 1, 2, 4, 8],
     rounds: 5,
     steps: 24,
   },
@@ -61,6 +66,15 @@ export function roomFor({ steps, sequences, decodeContexts }: ProfileGrid): numb
   return sequences.length * (steps + 3) + Math.max(...sequences) * beside + 64;
 }
 
+/** Prompt of a sequence that decodes beside a prefill. */
+export const besidesContext = 32;
+
+/** Tokens that a sequence may say while prompts are computed beside it, twice what chunks of 64 give it time for. */
+export function besidesRoom({ newTokens, rounds }: ProfileGrid): number {
+  const steps = newTokens.reduce((sum, count) => sum + Math.ceil(count / 64) + 4, 0);
+  return 2 * rounds * steps + 64;
+}
+
 /** The grid without the points that the worker has no room for, contexts rounded up to whole blocks. */
 export function fittedGrid(grid: ProfileGrid, bounds: ProfileBounds): ProfileGrid {
   const { contextLength, maxSeqs, blockSize, cells } = bounds;
@@ -68,12 +82,16 @@ export function fittedGrid(grid: ProfileGrid, bounds: ProfileBounds): ProfileGri
   const sequences = grid.sequences.filter((count) => count <= maxSeqs);
   const newTokens = grid.newTokens.filter((count) => 2 * count + blockSize < contextLength);
   const longest = Math.max(...newTokens);
+  const beside = besidesContext + besidesRoom({ ...grid, newTokens });
   const whole = grid.prefillContexts.map((tokens) => Math.ceil(tokens / blockSize) * blockSize);
   return {
     ...grid,
     sequences,
     newTokens,
     prefillContexts: [...new Set(whole)].filter((tokens) => tokens + longest < contextLength),
+    besides: grid.besides.filter((count) =>
+      count < maxSeqs && beside < contextLength && count * beside + 2 * longest < cells
+    ),
     decodeContexts: grid.decodeContexts.filter((tokens) =>
       tokens + room < contextLength && (tokens + room) * Math.max(...sequences) < cells
     ),
@@ -86,5 +104,6 @@ export function cellsFor(grid: ProfileGrid): number {
     (Math.max(...grid.decodeContexts) + roomFor(grid));
   const made = grid.newTokens.reduce((sum, count) => sum + count, 0) * grid.rounds;
   const prefill = Math.max(...grid.prefillContexts) + made;
-  return Math.max(decode, prefill) + 256;
+  const beside = Math.max(...grid.besides) * (besidesContext + besidesRoom(grid)) + made;
+  return Math.max(decode, prefill, beside) + 256;
 }

@@ -15,6 +15,7 @@ Deno.test("fittedGrid() leaves out what a small worker has no room for", () => {
   assert.deepEqual(grid.newTokens, [1, 16, 64, 128]);
   assert.deepEqual(grid.prefillContexts, [0, 512]);
   assert.deepEqual(grid.decodeContexts, [32]);
+  assert.deepEqual(grid.besides, [0, 1]);
   const longest = Math.max(...grid.decodeContexts) + roomFor(grid);
   assert.ok(longest <= bounds.contextLength, `${longest}`);
 });

@@ -17,16 +17,28 @@ const panelHeight = 320;
 const margin = { left: 56, right: 96, top: 36, bottom: 44 };
 const colours = ["#1b6ca8", "#d1495b", "#2a9d5c", "#8d5fd3", "#c77f17", "#4a4a4a", "#0f8b8d"];
 
-/** Both tables of a profile as one SVG picture. Same profile, same bytes. */
+/** The tables of a profile as one SVG picture. Same profile, same bytes. */
 export function profileSvg(profile: WorkerProfile): string {
-  const { prefill, decode } = profile;
+  const { prefill, decode, besides, kvBytesPerToken } = profile;
   const panels: Panel[] = [
-    panel({ title: "Prefill", xTitle: "new tokens" }, { ...prefill, points: prefill.newTokens }),
-    panel({ title: "Decode step", xTitle: "sequences" }, { ...decode, points: decode.sequences }),
+    panel({ title: "Prefill", xTitle: "new tokens", each: "behind" }, {
+      ...{ points: prefill.newTokens, columns: prefill.contextTokens, ms: prefill.ms },
+    }),
+    panel({ title: "Decode step (ITL)", xTitle: "sequences", each: "behind" }, {
+      ...{ points: decode.sequences, columns: decode.contextTokens, ms: decode.ms },
+    }),
   ];
+  if (besides !== undefined) {
+    panels.push(panel({ title: "TTFT beside others", xTitle: "new tokens", each: "beside" }, {
+      ...{ points: besides.newTokens, columns: besides.sequences, ms: besides.ms },
+    }));
+  }
+  const kv = kvBytesPerToken === undefined
+    ? ""
+    : `; KV ${short(kvBytesPerToken / 1024)} KiB a token`;
   const width = panelWidth * panels.length;
   const head =
-    `${profile.model} on ${profile.machine}: ${profile.engine}, ${profile.engineVersion}, ${profile.measuredAt}`;
+    `${profile.model} on ${profile.machine}: ${profile.engine}, ${profile.engineVersion}, ${profile.measuredAt}${kv}`;
   return [
     `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${panelHeight + 28}" ` +
     `viewBox="0 0 ${width} ${panelHeight + 28}" font-family="sans-serif" font-size="11">`,
@@ -39,15 +51,15 @@ export function profileSvg(profile: WorkerProfile): string {
 }
 
 function panel(
-  titles: Pick<Panel, "title" | "xTitle">,
+  { each, ...titles }: Pick<Panel, "title" | "xTitle"> & { readonly each: string },
   table: {
     readonly points: readonly number[];
-    readonly contextTokens: readonly number[];
+    readonly columns: readonly number[];
     readonly ms: readonly (readonly number[])[];
   },
 ): Panel {
-  const series = table.contextTokens.map((context, j) => ({
-    label: `behind ${context}`,
+  const series = table.columns.map((column, j) => ({
+    label: `${each} ${column}`,
     points: table.points.map((x, i) => [x, table.ms[i][j]] as const),
   }));
   return { ...titles, series };
