@@ -1,15 +1,17 @@
 import assert from "node:assert/strict";
-import { encodeRecord, keys, modelHashOf } from "@pixii/wire";
-import type { PlanOrder } from "@pixii/wire";
+import { encode, encodeRecord, keys, modelHashOf, subjects } from "@pixii/wire";
+import type { DemandReport, InstanceId, ModelCard, PlanOrder, WorkerProfile } from "@pixii/wire";
 import { parseConfig, startService, VirtualClock } from "@pixii/runtime";
 import type { MemoryRegistry, RunningService } from "@pixii/runtime";
 import { testHost } from "@pixii/runtime/testing";
 import type { TestHost } from "@pixii/runtime/testing";
 import { plannerSchema } from "./config.ts";
+import { replayPlans } from "./core/mod.ts";
+import type { InputLine } from "./core/mod.ts";
 import { FakeWorker, modelName } from "./fake_worker_testing.ts";
 import type { HistoryLine } from "./plan_history.ts";
 import { plannerSpec } from "./service.ts";
-import type { PlanView } from "./service.ts";
+import type { InputsView, PlanView } from "./service.ts";
 
 const names = keys("default");
 
@@ -49,20 +51,25 @@ async function desired(host: TestHost): Promise<readonly string[]> {
   return listed.value.map(({ value }) => JSON.parse(value).role);
 }
 
-async function world(roles: readonly ("prefill" | "decode")[], drainMs = 2_000) {
+async function world(
+  roles: readonly ("prefill" | "decode")[],
+  drainMs = 2_000,
+  card: Partial<ModelCard> = {},
+) {
   const clock = new VirtualClock();
   const host = testHost({ clock });
   const workers: FakeWorker[] = [];
+  const parts = { ...host.connect(), clock, drainMs };
   for (const [at, role] of roles.entries()) {
-    const parts = { ...host.connect(), clock, drainMs };
-    workers.push(await FakeWorker.open(at + 1, role, parts));
+    const mine = { ...host.connect(), clock, drainMs };
+    workers.push(await FakeWorker.open(at + 1, role, mine, card));
   }
   const pin = (counts: PlanOrder["counts"]) =>
     host.registry.put(names.order("o"), orderText({ model: modelName, counts }), {
       ttlMs: 60_000,
     });
   return {
-    ...{ clock, host, workers, pin },
+    ...{ clock, host, workers, pin, parts },
     async [Symbol.asyncDispose]() {
       for (const worker of workers) worker[Symbol.dispose]();
       await host[Symbol.asyncDispose]();
@@ -178,19 +185,107 @@ Deno.test("planner keeps its last plan and says why where its rules or profiles 
   await impossible.running.stop();
 });
 
-Deno.test("planner appends its decisions to a file", async () => {
+/** Times that let the core plan. */
+const profile: WorkerProfile = {
+  version: 1,
+  ...{ model: "m", modelDigest: "ab", engine: "sim", engineVersion: "0", machine: "none" },
+  ...{ measuredAt: "2026-01-01T00:00:00Z", about: "made up", blockSize: 64 },
+  prefill: { newTokens: [0, 10_000], contextTokens: [0], ms: [[10], [10_010]] },
+  decode: { sequences: [1, 64], contextTokens: [0, 10_000], ms: [[34, 44], [286, 926]] },
+  onboardBlockMs: {},
+};
+
+Deno.test("every decision of a planner, from its file and from itself, is made again bit for bit", async () => {
   const folder = await Deno.makeTempDir();
-  await using all = await world(["prefill", "decode", "decode"]);
+  const path = `${folder}/h.jsonl`;
+  const card = { profile };
+  await using all = await world(["prefill", "decode", "decode"], 2_000, card);
   const { clock, host, pin } = all;
-  const acting = await planner(host, ["--mode", "act", "--history-file", `${folder}/h.jsonl`]);
-  await pin({ prefill: 2, decode: 1, both: 0 });
-  await clock.advance(20_000);
+  const flags = [
+    "--mode",
+    "act",
+    "--scale",
+    "virtual",
+    "--goal-ttft",
+    "8s",
+    "--history-file",
+    path,
+  ];
+  const acting = await planner(host, [...flags, "--predictive", "20s", "--start-time", "5s"]);
+  const { bus } = host.connect();
+  const model = modelHashOf(modelName);
+  const frontend = "00000000000000f1" as InstanceId;
+  for (let second = 0; second < 150; second++) {
+    const booked = 1 + second % 4;
+    const counts = { booked, prefillTokens: 900 * booked, completed: 0, firstTokens: booked };
+    const served = {
+      ...{ streams: booked, promptTokens: 1_000 * booked, cachedTokens: 100 * booked },
+      ...{ outputTokens: 90 * booked, ttft: [[40, booked]], itl: [[20, booked]] },
+    };
+    const asked = { model, ...counts, ttftSumMs: 10, waiting: 0, served };
+    const report = { frontend, models: [asked] } as unknown as DemandReport;
+    bus.publish(subjects("default").demand(frontend), encode("demandReport", report));
+    await clock.advance(1_000);
+    if (second === 60) await pin({ prefill: 2, decode: 1, both: 0 });
+    // More workers than before: the rules change in mid-run.
+    if (second === 90) all.workers.push(await FakeWorker.open(9, "decode", all.parts, card));
+  }
+  const inputs = acting.running.service.adminRoutes!["/plan/inputs"](
+    new URL("http://x"),
+  ) as InputsView;
   await acting.running.stop();
-  const lines = (await Deno.readTextFile(`${folder}/h.jsonl`)).trim().split("\n");
+  const text = await Deno.readTextFile(path);
   await Deno.remove(folder, { recursive: true });
+  const lines = text.trim().split("\n").map((line) => JSON.parse(line));
+  const isKept = ({ kind }: { kind: string }) => ["plan", "flip", "outcome"].includes(kind);
+  const history = JSON.parse(JSON.stringify(historyOf(acting))) as HistoryLine[];
+  assert.deepEqual(lines.filter(isKept), history);
+  const records = history.flatMap((line) => line.kind === "flip" ? [] : [line]);
+  assert.ok(records.some(({ record }) => record.forecast !== undefined));
+  assert.ok(records.some(({ record }) => record.moves.length > 0));
+  assert.ok(records.some((line) => line.kind === "outcome" && line.isDone));
+  const ofFile = lines.filter((line) => !isKept(line)) as InputLine[];
+  assert.ok(ofFile.filter(({ kind }) => kind === "rules").length > 1, "the budget grew");
+  const good = { steps: 30, equal: records.length, different: [], missing: 0 };
+  assert.deepEqual(replayPlans(ofFile, records), good);
+  assert.deepEqual(replayPlans(inputs.lines!.map((line) => JSON.parse(line)), records), good);
+
+  const [first, ...rest] = records;
+  const lie = { ...first, record: { ...first.record, bound: "nothing" } };
+  const { different, equal } = replayPlans(ofFile, [lie, ...rest]);
+  assert.equal(equal, records.length - 1);
+  assert.match(different[0].what, /^bound was "nothing" and is ".+"$/);
+  const late = replayPlans(ofFile.filter(({ kind }) => kind !== "begin"), records);
   assert.deepEqual(
-    lines.map((line) => JSON.parse(line)),
-    JSON.parse(JSON.stringify(historyOf(acting))),
+    [late.equal, late.missing],
+    [0, records.length],
+    "without its beginning none is",
   );
-  assert.ok(lines.length > 1);
+});
+
+Deno.test("planner's history of one model has no changes of role of others", async () => {
+  await using all = await world(["prefill", "decode", "decode"]);
+  const acting = await planner(all.host, ["--mode", "act"]);
+  await all.pin({ prefill: 2, decode: 1, both: 0 });
+  await all.clock.advance(20_000);
+  const of = (query: string) => {
+    const route = acting.running.service.adminRoutes!["/plan/history"];
+    return (route(new URL(`http://x/plan/history?${query}`)) as { lines: HistoryLine[] }).lines;
+  };
+  assert.ok(of(`model=${modelName}`).some(({ kind }) => kind === "flip"));
+  assert.deepEqual(of("model=other"), []);
+  assert.equal(of("last=1").length, 1);
+  const [told] = of("words=1&last=9") as unknown as { words: string[] }[];
+  assert.match(told.words.join(), /decision \w{16}\.\d+ of m, .*there is: 1 prefill \+ 2 decode/);
+  await acting.running.stop();
+});
+
+Deno.test("planner with a file that it may not write says what to do, and does not start", {
+  permissions: { write: false, read: true, env: true, sys: true, net: true },
+}, async () => {
+  await using all = await world(["prefill", "decode"]);
+  await assert.rejects(
+    planner(all.host, ["--history-file", "/tmp/h.jsonl"]),
+    /this program may not: start it with --allow-write=\/tmp\/h\.jsonl,\/tmp\/h\.jsonl\.1/,
+  );
 });

@@ -76,6 +76,13 @@ export const plannerSchema = {
     placeholder: "MODEL=N",
     help:
       "of two models that want the same GPU the one with the larger number gets it; 0 without it",
+    item: option.text({
+      fallback: "",
+      placeholder: "MODEL=N",
+      help: "",
+      pattern: /^.+=-?\d{1,6}$/,
+      rule: "must be MODEL=N",
+    }),
   }),
   "scale": option.choice(["off", "virtual", "launcher", "kubernetes"], {
     fallback: "off",
@@ -144,7 +151,21 @@ export const plannerSchema = {
   "history.file": option.text({
     fallback: "",
     placeholder: "PATH",
-    help: "decisions are appended here too, as JSON lines",
+    help:
+      "decisions, and what they were made from, are appended here too, as JSON lines for deno task plan --file",
+  }),
+  "history.file-bytes": option.bytes({
+    fallback: 64 * 2 ** 20,
+    min: 2 ** 16,
+    max: 2 ** 40,
+    help: "over this the file becomes PATH.1, in the place of the last one",
+  }),
+  "history.replay": option.bytes({
+    fallback: 16 * 2 ** 20,
+    min: 0,
+    max: 2 ** 32,
+    help:
+      "memory for what decisions are made from, for deno task plan --replay and --dry-run; where it is full none is kept any more",
   }),
   "kube.url": option.text({
     fallback: "https://kubernetes.default.svc",

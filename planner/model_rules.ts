@@ -23,7 +23,7 @@ export class LiveRules {
     this.#config = config;
     this.#priorities = new Map(config.priority.map((text) => {
       const at = text.lastIndexOf("=");
-      return [text.slice(0, at), Number(text.slice(at + 1)) || 0];
+      return [text.slice(0, at), Number(text.slice(at + 1))];
     }));
     this.rules = this.#open = {
       ...usualRules,

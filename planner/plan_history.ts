@@ -23,6 +23,8 @@ export interface KeptPlan {
 /** A worker's change of role that ended. */
 export interface KeptFlip {
   readonly instance: string;
+  /** Served name; absent where the worker was gone before. */
+  readonly model?: string;
   readonly order: string;
   readonly to: string;
   readonly state: string;
@@ -30,11 +32,20 @@ export interface KeptFlip {
   readonly at: string;
 }
 
+/** What came of a decision once its moves had had their time. */
+export interface KeptOutcome {
+  readonly record: PlanRecord;
+  readonly by: string;
+  readonly at: string;
+  /** False: nobody made the moves, because the planner watched, stood by, or could not ask for them. */
+  readonly isDone: boolean;
+}
+
 /** One line of the history. */
 export type HistoryLine =
   | ({ readonly kind: "plan" } & KeptPlan)
   | ({ readonly kind: "flip" } & KeptFlip)
-  | { readonly kind: "outcome"; readonly record: PlanRecord; readonly at: string };
+  | ({ readonly kind: "outcome" } & KeptOutcome);
 
 /** The latest decisions, bounded; every line also goes to a listener. */
 export class PlanHistory {
@@ -69,8 +80,18 @@ export class PlanHistory {
   }
 
   /** What came of a decision. */
-  outcome(record: PlanRecord, at: string): void {
-    this.#add({ kind: "outcome", record, at });
+  outcome(kept: KeptOutcome): void {
+    this.#add({ kind: "outcome", ...kept });
+  }
+
+  /** The latest lines, the oldest first; `model`: only its own. O(kept). */
+  select(
+    { last, model }: { readonly last?: number; readonly model?: string },
+  ): readonly HistoryLine[] {
+    const mine = model === undefined
+      ? this.#lines
+      : this.#lines.filter((line) => modelOf(line) === model);
+    return last === undefined ? mine : mine.slice(-last);
   }
 
   #add(line: HistoryLine): void {
@@ -78,4 +99,9 @@ export class PlanHistory {
     if (this.#lines.length > this.#most) this.#lines.shift();
     this.#listener?.(line);
   }
+}
+
+/** Whose line it is; `undefined` where nobody knows. */
+export function modelOf(line: HistoryLine): string | undefined {
+  return line.kind === "flip" ? line.model : line.record.model;
 }

@@ -2,6 +2,7 @@ import type { ServiceContext } from "@pixii/runtime";
 import type { Actuator } from "./actuators/actuator.ts";
 import type { PlannerConfig } from "./config.ts";
 import type { LoadWindow } from "./core/load_window.ts";
+import type { StepInput } from "./core/plan_input.ts";
 import type { PlanRecord } from "./core/plan_record.ts";
 import { PlannerCore } from "./core/planner_core.ts";
 import { rulesProblems } from "./core/rules.ts";
@@ -12,8 +13,12 @@ import { Mover } from "./mover.ts";
 import type { Observer } from "./observer.ts";
 import { overridesOf } from "./orders.ts";
 import type { ActNote, KeptPlan, PlanHistory } from "./plan_history.ts";
+import type { PlanInputs } from "./plan_inputs.ts";
 import type { ProfileShelf } from "./profile_shelf.ts";
 import type { RegistryView } from "./registry_view.ts";
+
+/** Decisions whose outcome is still to be told, at most. */
+const mostOpen = 256;
 
 /** A model's latest decision. */
 export interface ModelPlan {
@@ -32,6 +37,7 @@ export interface PlanLoopParts {
   readonly view: RegistryView;
   readonly profiles: ProfileShelf;
   readonly history: PlanHistory;
+  readonly inputs: PlanInputs;
   readonly actuators: readonly Actuator[];
   /** What decides; the planner's own core without it. */
   readonly core?: Pick<PlannerCore, "step" | "outcomes">;
@@ -48,6 +54,8 @@ export class PlanLoop implements AsyncDisposable {
   readonly #leader: Leader | undefined;
   readonly #mover: Mover;
   readonly #plans = new Map<string, ModelPlan>();
+  /** Decisions that were carried out. */
+  readonly #done = new Set<number>();
   #timer: Disposable | undefined;
   #step: Promise<void> | undefined;
   #problems: readonly string[] = [];
@@ -85,6 +93,17 @@ export class PlanLoop implements AsyncDisposable {
   /** The latest decision for a model. */
   planOf(model: string): ModelPlan | undefined {
     return this.#plans.get(model);
+  }
+
+  /** What a step would be given now: a look, that changes nothing and is kept nowhere. */
+  look(): StepInput {
+    const { context, observer, view } = this.#parts;
+    const nowMs = context.clock.nowMs();
+    return {
+      rules: this.#rules.rules,
+      seen: { nowMs, models: observer.models(nowMs) },
+      overrides: overridesOf(view.orders.values()),
+    };
   }
 
   /** Starts stepping. */
@@ -133,16 +152,29 @@ export class PlanLoop implements AsyncDisposable {
     this.#say([...wrong, ...this.#parts.profiles.problems, ...this.#unknown(models)]);
     if (wrong.length > 0) return;
     const seen = { nowMs, models };
+    const by = context.instance;
     const at = new Date(context.clock.wallMs()).toISOString();
-    for (const record of this.#core.outcomes(seen)) history.outcome(record, at);
+    const overrides = overridesOf(view.orders.values());
+    this.#parts.inputs.step({ rules: this.#rules.rules, seen, overrides });
+    for (const record of this.#core.outcomes(seen)) {
+      history.outcome({ record, by, at, isDone: this.#done.delete(record.id) });
+    }
     const mode = this.#leader === undefined ? "watch" : this.leads ? "act" : "standby";
-    for (const record of this.#core.step(seen, overridesOf(view.orders.values()))) {
+    for (const record of this.#core.step(seen, overrides)) {
       metrics.decisions.add(1, { loop: record.loop });
       const acts = mode === "act" ? await this.#mover.carry(record) : [];
+      if (acts.some(({ ok }) => ok)) this.#note(record.id);
       const plan = { record, mode, acts } as const;
       this.#plans.set(record.model, plan);
-      history.plan({ ...plan, by: context.instance, at });
+      history.plan({ ...plan, by, at });
     }
+  }
+
+  /** Remembers that a decision was carried out, until its outcome is told. */
+  #note(id: number): void {
+    this.#done.add(id);
+    // As many as the core waits for at most; of an older one no outcome is told.
+    if (this.#done.size > mostOpen) this.#done.delete(this.#done.values().next().value!);
   }
 
   /** Models that nobody measured. */

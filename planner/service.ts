@@ -1,11 +1,13 @@
 import { decode, subjects } from "@pixii/wire";
 import type { LoadReport, ModelHash, PlanOrder } from "@pixii/wire";
-import { exitCodes, StartError } from "@pixii/runtime";
+import { exitCodes, StartError, version } from "@pixii/runtime";
 import type { Health, Service, ServiceContext, ServiceSpec, Subscription } from "@pixii/runtime";
 import { openActuators } from "./actuators/open.ts";
 import { plannerSchema } from "./config.ts";
 import type { PlannerConfig } from "./config.ts";
 import type { Demand } from "./core/demand_window.ts";
+import { InputWriter } from "./core/plan_input.ts";
+import type { InputLine } from "./core/plan_input.ts";
 import { leanOf, pressureOf } from "./core/lean.ts";
 import type { Lean } from "./core/lean.ts";
 import { LoadWindow, sumLoads } from "./core/load_window.ts";
@@ -14,6 +16,8 @@ import { HistoryFile } from "./history_file.ts";
 import { plannerMetrics } from "./metrics.ts";
 import type { PlannerMetrics } from "./metrics.ts";
 import { Observer } from "./observer.ts";
+import { historyWords } from "./history_words.ts";
+import { PlanInputs } from "./plan_inputs.ts";
 import { PlanHistory } from "./plan_history.ts";
 import type { HistoryLine } from "./plan_history.ts";
 import { PlanLoop } from "./plan_loop.ts";
@@ -52,6 +56,16 @@ export interface PlanView {
   readonly workers: readonly WorkerLoad[];
 }
 
+/** What `/plan/inputs` answers. */
+export interface InputsView {
+  /** The planner. */
+  readonly by: string;
+  /** Everything that its core was given since it began, a JSON text each; null where that was too much to keep. */
+  readonly lines: readonly string[] | null;
+  /** What a step would be given now. */
+  readonly now: readonly InputLine[];
+}
+
 /** Everything that a planner is made of. */
 interface PlannerParts {
   readonly config: PlannerConfig;
@@ -62,6 +76,7 @@ interface PlannerParts {
   readonly view: RegistryView;
   readonly loop: PlanLoop;
   readonly history: PlanHistory;
+  readonly inputs: PlanInputs;
   readonly open: AsyncDisposableStack;
 }
 
@@ -70,6 +85,7 @@ class Planner implements Service {
   readonly adminRoutes = {
     "/plan": () => this.view(),
     "/plan/history": (url: URL) => this.history(url),
+    "/plan/inputs": () => this.inputs(),
   };
   readonly #parts: PlannerParts;
   readonly #subscriptions: readonly Subscription[];
@@ -101,14 +117,24 @@ class Planner implements Service {
     };
   }
 
-  /** The latest decisions, the oldest first: `?last=N`, `?model=NAME`. */
+  /** The latest decisions, the oldest first: `?last=N`, `?model=NAME`, `?words=1` with words for people. */
   history(url: URL): { readonly lines: readonly HistoryLine[] } {
-    const model = url.searchParams.get("model");
-    const last = Number(url.searchParams.get("last") ?? NaN);
-    const all = this.#parts.history.lines.filter((line) =>
-      model === null || !("record" in line) || line.record.model === model
-    );
-    return { lines: Number.isInteger(last) && last > 0 ? all.slice(-last) : all };
+    const model = url.searchParams.get("model") ?? undefined;
+    const asked = Number(url.searchParams.get("last") ?? NaN);
+    const last = Number.isInteger(asked) && asked > 0 ? asked : undefined;
+    const lines = this.#parts.history.select({
+      ...(model === undefined ? {} : { model }),
+      ...(last === undefined ? {} : { last }),
+    });
+    if (!url.searchParams.has("words")) return { lines };
+    return { lines: lines.map((line) => ({ ...line, words: historyWords(line) })) };
+  }
+
+  /** What decisions can be made again from, and what the next one would be made from now. */
+  inputs(): InputsView {
+    const { context: { instance: by }, loop, inputs } = this.#parts;
+    const now = new InputWriter(by).lines(loop.look());
+    return { by, lines: inputs.lines ?? null, now };
   }
 
   health(): Health {
@@ -217,8 +243,13 @@ async function startPlanner(config: PlannerConfig, context: ServiceContext): Pro
   const profiles = await openProfiles(config.profiles);
   for (const problem of profiles.problems) log.warn(problem);
   const path = config["history.file"];
-  const file = path === "" ? undefined : open.use(new HistoryFile(path, log));
+  const maxBytes = config["history.file-bytes"];
+  const file = path === "" ? undefined : open.use(await HistoryFile.open({ path, maxBytes, log }));
   const history = new PlanHistory(config["history.keep"], (line) => file?.add(line));
+  const inputs = new PlanInputs({
+    ...{ by: context.instance, at: new Date(clock.wallMs()).toISOString(), version },
+    ...{ mostBytes: config["history.replay"], listener: (line) => file?.add(line) },
+  });
   const window = new LoadWindow();
   const observer = new Observer({
     ...{ load: window, view: view.value, profiles, namespace, windowMs: config.window },
@@ -229,7 +260,7 @@ async function startPlanner(config: PlannerConfig, context: ServiceContext): Pro
   for (const actuator of actuators.value) open.use(actuator);
   const loop = open.use(
     new PlanLoop({
-      ...{ config, context, metrics, window, observer, profiles, history },
+      ...{ config, context, metrics, window, observer, profiles, history, inputs },
       ...{ view: view.value, actuators: actuators.value },
     }),
   );
@@ -240,7 +271,7 @@ async function startPlanner(config: PlannerConfig, context: ServiceContext): Pro
     now: clock.nowMs(),
   });
   return new Planner({
-    ...{ config, context, metrics, window, observer, view: view.value, loop, history },
+    ...{ config, context, metrics, window, observer, view: view.value, loop, history, inputs },
     open: open.move(),
   });
 }

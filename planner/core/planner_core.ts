@@ -7,6 +7,7 @@ import type { ModelWish } from "./model_planner.ts";
 import { countsOf, movesTo } from "./moves.ts";
 import type { Observation, SeenModel } from "./observation.ts";
 import type { PlanCandidate, PlanMove, PlanRecord } from "./plan_record.ts";
+import { countsText } from "./plan_words.ts";
 import type { ModelRules, Override, PlannerRules } from "./rules.ts";
 import { Vetoes } from "./vetoes.ts";
 
@@ -97,7 +98,7 @@ export class PlannerCore {
     const have = countsOf(model.workers);
     const candidates = candidatesOf(wish, have, want);
     const halted = this.#halted(at, have, candidates);
-    const reason = `${wish.loop}: ${textOf(have)} -> ${textOf(want)} for ${
+    const reason = `${wish.loop}: ${countsText(have)} -> ${countsText(want)} for ${
       wish.planned === undefined ? "?" : wish.planned.rate.toFixed(2)
     } requests/s`;
     const vetoes = new Vetoes(at.overrides, rules.model);
@@ -207,9 +208,4 @@ function boundOf(wish: ModelWish, want: Counts, moves: readonly PlanMove[]): str
 
 function isEqual(a: Counts, b: Counts): boolean {
   return a.prefill === b.prefill && a.decode === b.decode && a.both === b.both;
-}
-
-function textOf({ prefill, decode, both }: Counts): string {
-  const split = prefill + decode === 0 ? [] : [`${prefill} prefill + ${decode} decode`];
-  return [...split, ...(both === 0 ? [] : [`${both} both`])].join(" + ") || "none";
 }
