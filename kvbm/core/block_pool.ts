@@ -115,22 +115,24 @@ export class BlockPool {
   /** Slot and page of each block that is there (0, 0 else); those found are pinned under the lease. */
   find(client: number, lease: number, routes: Uint32Array): Uint32Array {
     const { layout, leases } = this.#client(client);
+    const { page, pins } = this.table;
     const rows = new Uint32Array(routes.length);
-    const held: number[] = [];
-    for (let i = 0; i < routes.length; i += 2) {
-      const slot = this.keys.find(layout, routes[i + 1], routes[i]);
+    this.keys.findAll(layout, routes, rows);
+    const held = new Uint32Array(routes.length / 2);
+    let count = 0;
+    for (let i = 0; i < rows.length; i += 2) {
+      const slot = rows[i];
       if (slot === 0) continue;
-      rows[i] = slot;
-      rows[i + 1] = this.table.page[slot];
-      held.push(slot);
-      if (this.table.pins[slot]++ === 0) this.order.remove(slot);
+      rows[i + 1] = page[slot];
+      held[count++] = slot;
+      if (pins[slot]++ === 0) this.order.remove(slot);
     }
-    this.counts.hits += held.length;
-    this.counts.misses += routes.length / 2 - held.length;
+    this.counts.hits += count;
+    this.counts.misses += held.length - count;
     this.order.asked(layout, routes, rows);
     // A lease of the same number is over: the new one is pinned already, so what both hold stays.
     this.release(client, [lease]);
-    if (held.length > 0) leases.set(lease, Uint32Array.from(held));
+    if (count > 0) leases.set(lease, count === held.length ? held : held.slice(0, count));
     return rows;
   }
 
