@@ -28,6 +28,18 @@ export const frontendSchema = {
     max: 86_400_000,
     help: "a request that runs longer ends with an error",
   }),
+  "wake-timeout": option.duration({
+    fallback: 300_000,
+    min: 0,
+    max: 86_400_000,
+    help: "longest wait of a request whose model sleeps, until it is started; 0 = none",
+  }),
+  "wake-queue": option.integer({
+    fallback: 1_024,
+    min: 0,
+    max: 1_048_576,
+    help: "most requests that wait for models to be started",
+  }),
   "page": option.flag({
     fallback: false,
     help:

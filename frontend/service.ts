@@ -53,8 +53,8 @@ class Frontend implements Service {
   }
 
   health(): Health {
-    const models = this.#directory.list().map(({ name, cards }) =>
-      [name, { workers: cards.length }] as const
+    const models = this.#directory.list().map(({ name, cards, isAsleep }) =>
+      [name, { workers: isAsleep ? 0 : cards.length }] as const
     );
     return {
       status: this.#isDraining ? "draining" : "ready",
@@ -69,6 +69,7 @@ class Frontend implements Service {
 
   async drain(signal: AbortSignal): Promise<void> {
     this.#isDraining = true;
+    this.#generator.stopWaiting();
     await this.#generator.idle(signal);
   }
 
@@ -97,7 +98,10 @@ export const frontendSpec: ServiceSpec<typeof frontendSchema> = {
     const loadVocabulary = (json: Uint8Array) => tokenizers.load(json);
     const directory = await createModelDirectory({ context, loadVocabulary });
     if (!directory.ok) throw new StartError(directory.error.message);
-    const generator = createGenerator({ context, directory: directory.value });
+    const generator = createGenerator({
+      ...{ context, directory: directory.value },
+      wake: { timeoutMs: config["wake-timeout"], most: config["wake-queue"] },
+    });
     const page = config.page ? await openPage(context) : undefined;
     try {
       const parts = { directory: directory.value, generator, tokenizers, page };

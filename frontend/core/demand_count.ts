@@ -31,6 +31,16 @@ const mostModels = 1024;
 export class DemandCount {
   #counts = new Map<ModelHash, Counts>();
   #served = new Map<ModelHash, Served>();
+  /** Requests that wait for a worker of each model; they are told in every report until they wait no more. */
+  readonly #waiting = new Map<ModelHash, number>();
+
+  /** So many requests more (or, below 0, fewer) wait for a worker; answers how many do now. */
+  waits(model: ModelHash, more: number): number {
+    const now = (this.#waiting.get(model) ?? 0) + more;
+    if (now > 0) this.#waiting.set(model, now);
+    else this.#waiting.delete(model);
+    return now;
+  }
 
   /** A stream was placed; this many of its prompt's tokens must be computed. */
   booked(model: ModelHash, prefillTokens: number): void {
@@ -77,6 +87,10 @@ export class DemandCount {
     const served = this.#served;
     this.#counts = new Map();
     this.#served = new Map();
+    for (const [model, waiting] of this.#waiting) {
+      const one = counts.get(model) ?? zeroOf(model);
+      counts.set(model, { ...one, waiting });
+    }
     return [...counts.values()].map((one) => {
       const mine = served.get(one.model);
       if (mine === undefined) return one;
@@ -87,11 +101,14 @@ export class DemandCount {
   #of(model: ModelHash): Counts | undefined {
     const known = this.#counts.get(model);
     if (known !== undefined || this.#counts.size === mostModels) return known;
-    const zero = { booked: 0, prefillTokens: 0, completed: 0, firstTokens: 0, ttftSumMs: 0 };
-    const made = { model, ...zero };
+    const made = zeroOf(model);
     this.#counts.set(model, made);
     return made;
   }
+}
+
+function zeroOf(model: ModelHash): Counts {
+  return { model, booked: 0, prefillTokens: 0, completed: 0, firstTokens: 0, ttftSumMs: 0 };
 }
 
 function countTime(bins: Map<number, number>, ms: number): void {

@@ -1,5 +1,5 @@
 import { encode, limits } from "@pixii/wire";
-import type { InstanceId } from "@pixii/wire";
+import type { InstanceId, ModelHash } from "@pixii/wire";
 import type { Bus, Clock } from "@pixii/runtime";
 import { DemandCount } from "../core/demand_count.ts";
 
@@ -24,6 +24,17 @@ export class DemandWriter implements Disposable {
       bus.publish(subject, encode("demandReport", { frontend, models }), { isPatient: true });
     };
     this.#timer = clock.every(limits.demandEveryMs, this.#send);
+  }
+
+  /**
+   * So many requests more (or fewer) wait for a worker of the model. The first one is told at once and not within a second;
+   * answers whether this was one.
+   */
+  waits(model: ModelHash, more: number): boolean {
+    const now = this.count.waits(model, more);
+    const isFirst = more > 0 && now === more;
+    if (isFirst) this.#send();
+    return isFirst;
   }
 
   /** Tells what is left. */

@@ -40,6 +40,20 @@ export function generationMetrics(metrics: Metrics) {
       "Time in a router's queue",
       [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60],
     ),
+    wakeWaiting: metrics.gauge(
+      "pixii_frontend_wake_waiting_requests",
+      "Requests that wait for a model that sleeps or is being started",
+    ),
+    wakes: metrics.counter(
+      "pixii_frontend_wake_waits_total",
+      "Requests that waited for a model to be started, by how the wait ended",
+      ["model", "end"],
+    ),
+    wakeSeconds: metrics.histogram(
+      "pixii_frontend_wake_seconds",
+      "Time that a request waited for its model to be started",
+      [0.1, 0.5, 1, 2.5, 5, 10, 20, 30, 60, 120, 300, 600],
+    ),
     ledgerLost: metrics.counter(
       "pixii_frontend_ledger_entries_lost_total",
       "Ledger entries dropped because the bus was away too long",

@@ -1,4 +1,5 @@
 import { ChurnMap, fail, subjects as subjectsOf } from "@pixii/wire";
+import type { Result } from "@pixii/wire";
 import type { ServiceContext } from "@pixii/runtime";
 import { BusLink } from "./bus_link.ts";
 import { DemandWriter } from "./demand_writer.ts";
@@ -7,10 +8,13 @@ import type { Followed } from "./followed.ts";
 import { Inbox } from "./inbox.ts";
 import { LedgerWriter } from "./ledger_writer.ts";
 import { LiveStream } from "./live_stream.ts";
+import type { ServedModel } from "./model_directory.ts";
 import { RouteClient } from "./route_client.ts";
 import type { Generator, StreamHandle, StreamRequest, StreamSink } from "./stream.ts";
 import { StreamKeeper } from "./stream_keeper.ts";
 import type { StreamParts } from "./stream_parts.ts";
+import { usualWakeLimits, WakeDesk } from "./wake_desk.ts";
+import type { WakeLimits, WakePatience } from "./wake_desk.ts";
 
 /** What a generator works with. */
 export interface GeneratorOptions {
@@ -19,11 +23,18 @@ export interface GeneratorOptions {
     "bus" | "clock" | "chance" | "log" | "metrics" | "namespace" | "instance"
   >;
   /** Whose workers are watched; outlives the generator. */
-  readonly directory: Pick<WatchedDirectory, "workers" | "metrics" | "find">;
+  readonly directory: Pick<
+    WatchedDirectory,
+    "workers" | "metrics" | "find" | "wakes" | "isOpen" | "onChange"
+  >;
+  /** The usual ones where left out. */
+  readonly wake?: WakeLimits;
 }
 
 /** A generator with its own life. */
 export interface RunningGenerator extends Generator, AsyncDisposable {
+  /** No request waits for a model to wake any more. */
+  stopWaiting(): void;
   /** Resolves when no stream is live or `signal` aborts. */
   idle(signal: AbortSignal): Promise<void>;
 }
@@ -42,7 +53,7 @@ class BusGenerator implements RunningGenerator {
   #isDisposed = false;
   #made = 0;
 
-  constructor({ context, directory }: GeneratorOptions) {
+  constructor({ context, directory, wake = usualWakeLimits }: GeneratorOptions) {
     const { bus, clock, chance, log, instance } = context;
     const { workers, metrics } = directory;
     const subjects = subjectsOf(context.namespace);
@@ -61,13 +72,19 @@ class BusGenerator implements RunningGenerator {
       cards: (model) => directory.find(model.name)?.cards ?? model.cards,
       inFlight: (worker) => inbox.countAt(worker),
     });
+    const wakes = new WakeDesk({
+      ...{ clock, log, metrics, directory, demand: this.#demand, limits: wake },
+    });
     const link = new BusLink({ bus, clock, onUp: () => this.#up(), onLost: () => this.#lost() });
     this.#parts = {
-      ...{ bus, clock, log, metrics, subjects, workers, link, ledger, inbox, routes },
+      ...{ bus, clock, log, metrics, subjects, workers, link, ledger, inbox, routes, wakes },
       ...{ frontend: instance, demand: this.#demand.count },
     };
     this.#keeper = new StreamKeeper(this.#parts);
-    context.metrics.onCollect(() => metrics.live.set(this.#live.size));
+    context.metrics.onCollect(() => {
+      metrics.live.set(this.#live.size);
+      metrics.wakeWaiting.set(wakes.size);
+    });
   }
 
   get live(): number {
@@ -83,6 +100,14 @@ class BusGenerator implements RunningGenerator {
     return stream;
   }
 
+  awake(model: ServedModel, patience: WakePatience): Promise<Result<void>> {
+    return this.#parts.wakes.wait(model, patience);
+  }
+
+  stopWaiting(): void {
+    this.#parts.wakes.close();
+  }
+
   async idle(signal: AbortSignal): Promise<void> {
     if (this.#live.size === 0 || signal.aborted) return;
     await new Promise<void>((resolve) => {
@@ -95,8 +120,8 @@ class BusGenerator implements RunningGenerator {
     if (this.#isDisposed) return;
     this.#isDisposed = true;
     for (const stream of [...this.#live.values()]) stream.fail(shutDown());
-    const { inbox, ledger, link, bus, routes } = this.#parts;
-    for (const one of [this.#keeper, routes, inbox, link, ledger, this.#demand]) {
+    const { inbox, ledger, link, bus, routes, wakes } = this.#parts;
+    for (const one of [this.#keeper, wakes, routes, inbox, link, ledger, this.#demand]) {
       one[Symbol.dispose]();
     }
     await bus.flush();

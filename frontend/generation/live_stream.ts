@@ -175,7 +175,7 @@ export class LiveStream implements StreamHandle, AttemptOwner {
 
   /** Where to go; nothing where the stream ended meanwhile. */
   async #place(): Promise<Placement | undefined> {
-    const { clock, routes, link } = this.#parts;
+    const { clock, routes, link, wakes } = this.#parts;
     let startMs = clock.nowMs();
     const patienceMs = this.#patienceMs();
     for (let tries = 0; !this.#isEnded; tries++) {
@@ -191,6 +191,11 @@ export class LiveStream implements StreamHandle, AttemptOwner {
       if (failure.code === "bus_unavailable") {
         // Where the outage lasts too long, the generator ends every stream.
         if (!await link.up(this.#stop.signal)) return this.#lost(failure);
+      } else if (passing.has(failure.code) && wakes.sleeps(this.#request.model.hash)) {
+        const woken = await wakes.wait(this.#request.model, { signal: this.#stop.signal });
+        if (!woken.ok) return this.#lost(woken.error);
+        [startMs, tries] = [clock.nowMs(), -1];
+        continue;
       } else if (
         !this.#mayPass(failure) || clock.nowMs() - startMs + backoffMs(tries) > patienceMs
       ) {

@@ -3,6 +3,7 @@ import type {
   FinishReason,
   Overlap,
   RequestId,
+  Result,
   RouteHints,
   Sampling,
   StopRule,
@@ -10,6 +11,7 @@ import type {
   WorkerRank,
 } from "@pixii/wire";
 import type { ServedModel } from "./model_directory.ts";
+import type { WakePatience } from "./wake_desk.ts";
 
 /** One choice of one request, ready to run. */
 export interface StreamRequest {
@@ -56,6 +58,8 @@ export interface StreamHandle {
 /** Runs streams: route, generate, follow frames, renew, resume, migrate, release. */
 export interface Generator {
   start(request: StreamRequest, sink: StreamSink): StreamHandle;
+  /** Waits until a worker of a model that sleeps takes work; see `WakeDesk.wait`. */
+  awake(model: ServedModel, patience: WakePatience): Promise<Result<void>>;
   /** Streams now live. */
   readonly live: number;
 }

@@ -7,6 +7,7 @@ import type { GenerationMetrics } from "./generation_metrics.ts";
 import type { Inbox } from "./inbox.ts";
 import type { LedgerWriter } from "./ledger_writer.ts";
 import type { RouteClient } from "./route_client.ts";
+import type { WakeDesk } from "./wake_desk.ts";
 import type { WorkerView } from "./worker_view.ts";
 
 /** What all streams of one generator share. */
@@ -23,6 +24,7 @@ export interface StreamParts {
   readonly demand: DemandCount;
   readonly inbox: Inbox<Followed>;
   readonly routes: RouteClient;
+  readonly wakes: WakeDesk;
 }
 
 /** Why signals of a stream that is over abort: made once, since a fresh exception with its stack is dear. */

@@ -36,6 +36,7 @@ function modelShape(model: ServedModel): Record<string, unknown> {
     owned_by: "pixii",
     context_length: model.contextLength,
     max_model_len: model.contextLength,
+    ...(model.isAsleep ? { asleep: true } : {}),
   };
 }
 

@@ -49,7 +49,7 @@ async function prepareAsked(
   parts: ApiParts,
   call: Call,
 ): Promise<Result<PreparedRun>> {
-  const { directory, clock } = parts;
+  const { clock } = parts;
   const { requestId } = call;
   const { timeoutMs, ...hints } = mergeHints(
     hintHeaders(call.request.headers),
@@ -58,8 +58,9 @@ async function prepareAsked(
   // Under its own id the client finds the decision again: `deno task explain ID`.
   if (call.clientId !== undefined) hints.clientId = call.clientId;
   if (parts.isDraining()) return draining();
-  const model = directory.find(asked.request.model);
-  if (model === undefined) return { ok: false, error: unknownModel(asked.request.model) };
+  const found = await awakeModel(asked.request.model, { parts, call, timeoutMs });
+  if (!found.ok) return found;
+  const model = found.value;
   const vocabulary = await model.vocabulary();
   if (!vocabulary.ok) return vocabulary;
   const { contextLength } = model;
@@ -83,6 +84,26 @@ async function prepareAsked(
     head: headOf(asked, model, { requestId, nowMs: clock.wallMs() }),
     echoes: echoesOf(asked, vocabulary.value, prompts.value),
   });
+}
+
+/** The model that is asked for; where it sleeps, once it has a worker again. */
+async function awakeModel(
+  name: string,
+  { parts, call, timeoutMs = Infinity }: {
+    readonly parts: ApiParts;
+    readonly call: Call;
+    readonly timeoutMs: number | undefined;
+  },
+): Promise<Result<ServedModel>> {
+  const { directory, generator, config } = parts;
+  const model = directory.find(name);
+  if (model === undefined) return { ok: false, error: unknownModel(name) };
+  if (!model.isAsleep) return ok(model);
+  const mostMs = Math.min(timeoutMs, config["request-timeout"]);
+  const woken = await generator.awake(model, { signal: call.request.signal, mostMs });
+  if (!woken.ok) return woken;
+  const awake = directory.find(name);
+  return awake === undefined ? { ok: false, error: unknownModel(name) } : ok(awake);
 }
 
 function draining() {

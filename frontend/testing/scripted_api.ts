@@ -4,6 +4,7 @@ import type { Health } from "@pixii/runtime";
 import type { FrontendConfig } from "../config.ts";
 import type { Vocabulary } from "../core/vocabulary.ts";
 import type { ModelDirectory, ServedModel } from "../generation/model_directory.ts";
+import type { WakeLimits } from "../generation/wake_desk.ts";
 import { ApiServer } from "../http/api_server.ts";
 import { frontendMetrics } from "../metrics.ts";
 import type { PageRoutes } from "../page/page_routes.ts";
@@ -19,6 +20,7 @@ export interface ScriptedApiOptions {
   readonly workers?: number;
   readonly vocabulary?: Vocabulary;
   readonly page?: PageRoutes;
+  readonly wake?: WakeLimits;
 }
 
 const config: FrontendConfig = {
@@ -27,6 +29,8 @@ const config: FrontendConfig = {
   "max-body": 8 * 1024 * 1024,
   "max-choices": 16,
   "request-timeout": 600_000,
+  "wake-timeout": 300_000,
+  "wake-queue": 1_024,
   "body-timeout": 30_000,
 } as FrontendConfig;
 
@@ -71,7 +75,7 @@ export class ScriptedApi implements AsyncDisposable {
 
   /** Opens it on a free port. */
   static async open(options: ScriptedApiOptions = {}): Promise<ScriptedApi> {
-    const world = await ScriptedWorld.open({ workers: 0 });
+    const world = await ScriptedWorld.open({ workers: 0, wake: options.wake });
     for (let i = 0; i < (options.workers ?? 1); i++) {
       const worker = await world.addWorker(options.card);
       worker.script.promptTokens = undefined;

@@ -1,7 +1,10 @@
 import {
   decodeLedgerBatch,
+  encodeRecord,
   fail,
   greedySampling,
+  keys,
+  modelHashOf,
   streamKeyText,
   subjects as subjectsOf,
 } from "@pixii/wire";
@@ -25,8 +28,14 @@ import type {
   StreamRequest,
   StreamSink,
 } from "../generation/stream.ts";
+import type { WakeLimits } from "../generation/wake_desk.ts";
 import { ScriptedRouter } from "./scripted_router.ts";
-import { scriptedPromptTokens, scriptedToken, ScriptedWorker } from "./scripted_worker.ts";
+import {
+  scriptedCard,
+  scriptedPromptTokens,
+  scriptedToken,
+  ScriptedWorker,
+} from "./scripted_worker.ts";
 
 /** The model every scripted worker serves. */
 export const scriptedModel = "test/model";
@@ -128,7 +137,9 @@ export class ScriptedWorld implements AsyncDisposable {
   }
 
   /** A world with some workers, ready for streams. */
-  static async open(options: { workers?: number; seed?: number } = {}): Promise<ScriptedWorld> {
+  static async open(
+    options: { workers?: number; seed?: number; wake?: WakeLimits } = {},
+  ): Promise<ScriptedWorld> {
     const world = new ScriptedWorld(options.seed ?? 1);
     const directory = await createModelDirectory({
       context: world.context,
@@ -136,7 +147,9 @@ export class ScriptedWorld implements AsyncDisposable {
     });
     if (!directory.ok) throw new Error(directory.error.message);
     world.directory = directory.value;
-    world.generator = createGenerator({ context: world.context, directory: directory.value });
+    world.generator = createGenerator({
+      ...{ context: world.context, directory: directory.value, wake: options.wake },
+    });
     for (let i = 0; i < (options.workers ?? 2); i++) await world.addWorker();
     await world.clock.advance(0);
     return world;
@@ -156,6 +169,16 @@ export class ScriptedWorld implements AsyncDisposable {
     this.router.workers.push(worker.id);
     await worker.announce();
     return worker;
+  }
+
+  /** Writes that the model is to have this many workers: it is known from now on, and wakes when it is asked for. */
+  async scale(workers: number, card: Partial<ModelCard> = {}): Promise<void> {
+    const instance = "00000000000000ee" as InstanceId;
+    const record = encodeRecord("scale", {
+      ...{ id: "s1", model: scriptedModel, workers, startRole: "both", stop: [], reason: "a test" },
+      ...{ by: "operator", card: scriptedCard({ name: scriptedModel, instance, ...card }) },
+    });
+    await this.registries.connect().put(keys(namespace).scale(modelHashOf(scriptedModel)), record);
   }
 
   /** Starts a stream of `maxTokens` tokens over a prompt of 40. */
