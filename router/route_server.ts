@@ -42,9 +42,9 @@ export class RouteServer implements Disposable {
     this.#onQueued = onQueued;
     this.#metrics = metrics;
     this.#subjects = subjectsOf(context.namespace);
-    this.#prefetcher = new Prefetcher(context, (request, { rank, overlap }) => {
-      const model = state.fleet.models.get(rank.card.hash);
-      return model && peerRun(model, request, { rank, overlap, ground: state });
+    this.#prefetcher = new Prefetcher(context, (request, decision) => {
+      const model = state.fleet.models.get(decision.rank.card.hash);
+      return model && peerRun(model, request, { decision, weights: state.weights });
     });
     this.#draw = () => context.chance.float();
   }

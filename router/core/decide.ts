@@ -12,13 +12,13 @@ import { eligibleRanks } from "./eligibility.ts";
 import type { Liveness } from "./liveness.ts";
 import { choose } from "./choose.ts";
 import type { ChoiceInput, PolicyWeights } from "./choose.ts";
+import { Coverage } from "./coverage.ts";
+import type { CoverageGround } from "./coverage.ts";
 import { DecisionInputs } from "./decision_inputs.ts";
 import { DecisionTrace } from "./decision_trace.ts";
 import type { Excluded } from "./decision_trace.ts";
 import { believed } from "./doubt.ts";
 import type { Model } from "./model.ts";
-import { overlapStride } from "./prefix_index.ts";
-import type { PrefixIndex } from "./prefix_index.ts";
 import type { Draw } from "./pick.ts";
 import type { BusyRules } from "./queue_rules.ts";
 import type { Rank } from "./rank.ts";
@@ -28,7 +28,7 @@ import type { Sessions } from "./sessions.ts";
 import type { PrefillPlace } from "./split.ts";
 
 /** What a decision rests on besides the model and the request. */
-export interface DecisionGround {
+export interface DecisionGround extends CoverageGround {
   readonly router: InstanceId;
   readonly policy: PolicyName;
   readonly weights: PolicyWeights;
@@ -38,7 +38,6 @@ export interface DecisionGround {
   readonly liveness: Liveness;
   readonly sessions: Sessions;
   readonly stateVersion: number;
-  indexOf(model: ModelHash, blockSize: number): PrefixIndex | undefined;
 }
 
 /** When a decision is made, and with what luck: random numbers in [0, 1), as many as it asks for. */
@@ -56,6 +55,8 @@ export interface Decision {
   readonly rank: Rank;
   /** What it holds of the prompt, in blocks of its own size. */
   readonly overlap: Overlap;
+  /** Who else holds how much of it; good until the index changes. */
+  readonly coverage: Coverage;
   /** All it was made from, as numbers. */
   readonly trace: DecisionTrace;
   /** Who could compute the prompt instead, where that is looked for and pays. */
@@ -96,7 +97,8 @@ export function decide(
   if (policy === "ttft") {
     for (const { load } of eligible.value) load.foresee(moment.nowMs, ttft.assumedRate);
   }
-  const all = overlapsOf(eligible.value, request, ground, model);
+  const coverage = new Coverage(model, request, ground);
+  const all = overlapsOf(eligible.value, coverage);
   const session = sessionRank(all, model, request, options);
   const input: ChoiceInput = {
     ...{ policy, isl: request.isl, weights: weightsWith(ground.weights, hints?.weights) },
@@ -112,18 +114,24 @@ export function decide(
     },
     inputs: DecisionInputs.take(eligible.value, all, looked),
   });
-  return ok(new Placed(eligible.value[chosenAt], chosen.overlap, trace));
+  const rank = eligible.value[chosenAt];
+  return ok(new Placed(rank, { overlap: chosen.overlap, coverage, trace }));
 }
 
 class Placed implements Decision {
   readonly rank: Rank;
   readonly overlap: Overlap;
+  readonly coverage: Coverage;
   readonly trace: DecisionTrace;
   prefill?: PrefillPlace;
 
-  constructor(rank: Rank, overlap: Overlap, trace: DecisionTrace) {
+  constructor(
+    rank: Rank,
+    { overlap, coverage, trace }: Pick<Decision, "overlap" | "coverage" | "trace">,
+  ) {
     this.rank = rank;
     this.overlap = overlap;
+    this.coverage = coverage;
     this.trace = trace;
   }
 
@@ -132,34 +140,12 @@ class Placed implements Decision {
   }
 }
 
-/** The candidates with what each holds of the prompt. */
-export function overlapsOf(
-  ranks: readonly Rank[],
-  request: RouteRequest,
-  ground: DecisionGround,
-  model: Model,
-): readonly Scored[] {
-  const scored: Scored[] = new Array(ranks.length);
-  const sizes = new Set(ranks.map((rank) => rank.card.blockSize));
-  for (const blockSize of sizes) {
-    const ofSize = sizes.size === 1
-      ? ranks
-      : ranks.filter((rank) => rank.card.blockSize === blockSize);
-    const held = new Uint32Array(overlapStride * ofSize.length);
-    const list = request.hashes.find((entry) => entry.blockSize === blockSize)?.list;
-    const index = ground.indexOf(model.hash, blockSize);
-    if (list !== undefined && index !== undefined) {
-      index.overlaps(list, ofSize.map((rank) => rank.owners), held);
-    }
-    ofSize.forEach((rank, j) => {
-      const at = overlapStride * j;
-      const said = { device: held[at], host: held[at + 1], disk: held[at + 2] };
-      const overlap = believed(said, rank.doubt);
-      const place = sizes.size === 1 ? j : ranks.indexOf(rank);
-      scored[place] = { rank, overlap, terms: {}, cost: 0 };
-    });
-  }
-  return scored;
+/** The candidates with what each holds of the prompt, as far as that is believed. */
+export function overlapsOf(ranks: readonly Rank[], coverage: Coverage): readonly Scored[] {
+  const held = coverage.of(ranks);
+  return ranks.map((rank, place) => {
+    return { rank, overlap: believed(held[place], rank.doubt), terms: {}, cost: 0 };
+  });
 }
 
 /** Key of the only rank that may serve the request: the one its hard session is bound to. */

@@ -1,5 +1,6 @@
 import { limits, workerRankText } from "@pixii/wire";
 import type { InstanceId, LoadReport, ModelCard, ModelHash } from "@pixii/wire";
+import { candidatesOf } from "./candidates.ts";
 import { CardBook } from "./card_book.ts";
 import type { EventSource } from "./event_source.ts";
 import type { EventStreams } from "./event_streams.ts";
@@ -123,9 +124,9 @@ export class Fleet {
     this.#set({ hash, name, ranks, turn });
   }
 
-  #set(model: Omit<Model, "byKey">): void {
+  #set(model: Omit<Model, "byKey" | "candidates">): void {
     const byKey = new Map(model.ranks.map((rank) => [rank.key, rank]));
-    this.#models.set(model.hash, { ...model, byKey });
+    this.#models.set(model.hash, { ...model, byKey, candidates: candidatesOf(model.ranks) });
   }
 
   #rank(card: ModelCard, dpRank: number): Rank {

@@ -1,4 +1,5 @@
 import type { ModelHash } from "@pixii/wire";
+import type { Candidates } from "./candidates.ts";
 import type { Rank } from "./rank.ts";
 
 /** A served model and the ranks that serve it. */
@@ -8,6 +9,8 @@ export interface Model {
   /** In the order of their keys: equal states give equal decisions, whatever came first. */
   readonly ranks: readonly Rank[];
   readonly byKey: ReadonlyMap<string, Rank>;
+  /** Who may hold its blocks, by block size. */
+  readonly candidates: ReadonlyMap<number, Candidates>;
   /** Decisions made. */
   turn: number;
 }

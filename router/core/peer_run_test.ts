@@ -10,6 +10,7 @@ import {
   storedOf,
 } from "../testing/samples.ts";
 import { putCard, stateOf } from "../testing/state_of.ts";
+import { Coverage } from "./coverage.ts";
 import { peerRun } from "./peer_run.ts";
 import type { RouterState } from "./router_state.ts";
 
@@ -32,7 +33,11 @@ function runFor(state: RouterState, worker: number, overlap = none, isl = 1_000)
   const model = state.fleet.models.get(modelHash)!;
   const rank = model.ranks.find((one) => one.worker.instance === instanceOf(worker))!;
   const request = routeOf(1, { blocks: 10, isl });
-  return peerRun(model, request, { rank, overlap, ground: state });
+  const coverage = new Coverage(model, request, state);
+  return peerRun(model, request, {
+    decision: { rank, overlap, coverage },
+    weights: state.weights,
+  });
 }
 
 Deno.test("peerRun() names the other block manager with the longest run, and what computing it takes", () => {

@@ -1,7 +1,7 @@
 import { takesPrompts } from "@pixii/wire";
 import type { Overlap, RouteRequest, WorkerRank } from "@pixii/wire";
 import { overlapsOf } from "./decide.ts";
-import type { DecisionGround } from "./decide.ts";
+import type { Decision, DecisionGround } from "./decide.ts";
 import type { Model } from "./model.ts";
 import type { Rank } from "./rank.ts";
 import type { Scored } from "./scored.ts";
@@ -51,7 +51,7 @@ export function prefillPlace(
   options: {
     readonly ground: DecisionGround;
     readonly rules: SplitRules;
-    readonly decode: { readonly rank: Rank; readonly overlap: Overlap };
+    readonly decode: Pick<Decision, "rank" | "overlap" | "coverage">;
     readonly nowMs: number;
   },
 ): PrefillPlace | undefined {
@@ -74,7 +74,7 @@ export function prefillPlace(
   for (const { load } of [rank, ...able]) load.foresee(nowMs, weights.assumedRate);
   const local: Scored = { rank, overlap, terms: {}, cost: 0 };
   priceTtft([local], request.isl, weights);
-  const all = overlapsOf(able, request, ground, model);
+  const all = overlapsOf(able, decode.coverage);
   priceTtft(all, request.isl, weights);
   const best = all.reduce((least, one) => one.cost < least.cost ? one : least);
   const splitMs = best.cost + handoverMs(rank, request.isl - cached, weights);
