@@ -1,7 +1,7 @@
-import type { Chance, Clock, Log, StartError } from "@pixii/runtime";
+import type { Chance, Clock, Log, Registry, StartError } from "@pixii/runtime";
 import type { DevPlan } from "./dev_config.ts";
+import type { Fleet } from "./fleet.ts";
 import type { Env } from "./models/cache_folder.ts";
-
 import type { Roster } from "./roster.ts";
 import type { RunFolder } from "./run_folder.ts";
 import type { Program } from "./service_args.ts";
@@ -33,8 +33,13 @@ export interface Cluster {
   /** URL of the registry. */
   readonly etcd: string;
   readonly roster: Roster;
-  /** Instance ids of all programs as they run now. */
+  readonly registry: Registry;
+  /** The child processes. */
+  readonly fleet: Fleet;
+  /** Instance ids of all programs as they run now, without those that are leaving. */
   instances(): readonly string[];
+  /** Of those, the ones that the cluster is not whole without: not the workers that came by scaling. */
+  needed(): readonly string[];
   /** Resolves when a program ends before `markReady`, or one that nobody can start again fails. */
   readonly failed: Promise<StartError>;
   /** From now on a program that ends is started again. */

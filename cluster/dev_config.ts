@@ -92,6 +92,11 @@ export const devSchema = {
     fallback: "kv",
     help: "How a worker is chosen.",
   }),
+  planner: option.choice(["watch", "act"], {
+    fallback: "watch",
+    help:
+      "watch: says what it would do; act: changes roles of workers, starts and stops them, within --planner.gpus (without it as many as are started).",
+  }),
   "kv.host": option.bytes({
     fallback: 512 * 1024 * 1024,
     min: 0,
@@ -176,6 +181,7 @@ export function parseDev(
   if ("problems" in parsed) return { problems: [...problems, ...parsed.problems] };
   const { config } = parsed;
   problems.push(...crossProblems(config));
+  problems.push(...rankProblems(config, passed));
   const models: ModelPlan[] = [];
   if (config.model.length === 0) {
     problems.push(...seqsProblems(config.engine, config["max-seqs"], "--max-seqs"));
@@ -233,9 +239,7 @@ function refuseNotBuilt(args: readonly string[]): { kept: string[]; problems: st
     const next = equals < 0 ? args[i + 1] : args[i].slice(equals + 1);
     const takesNext = equals < 0 && next !== undefined && !next.startsWith("--");
     if (flag in notBuilt) problems.push(`Cannot use ${flag}: ${notBuilt[flag]}`);
-    else if (flag === "--planner" && next !== "watch") {
-      problems.push("Cannot use --planner: only watch works, act is not built yet");
-    } else if (flag !== "--planner") {
+    else {
       kept.push(args[i]);
       continue;
     }
@@ -265,6 +269,15 @@ function crossProblems(config: DevConfig): string[] {
     problems.push(`Cannot use --log: ${filter.problem}`);
   }
   return problems;
+}
+
+/** A planner moves ranks, a launcher whole programs. */
+function rankProblems({ planner }: DevConfig, passed: Passthrough): string[] {
+  const hasRanks = passed.worker.some((flag) => /^--ranks(=|$)/.test(flag));
+  if (planner !== "act" || !hasRanks) return [];
+  return [
+    "Cannot use --planner act with --worker.ranks: a worker of several ranks starts and ends as one",
+  ];
 }
 
 /** Prompts that nobody decodes, or a worker that waits for prompts that nobody computes, are a mistake. */

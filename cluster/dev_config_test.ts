@@ -62,7 +62,6 @@ Deno.test("parseDev() refuses flags that are not built yet with one sentence", (
   const help = renderHelp(devSchema, "deno task dev", "");
   for (
     const args of [
-      ["--planner", "act"],
       ["--interactive"],
       ["--engine", "onnx"],
     ]
@@ -72,8 +71,16 @@ Deno.test("parseDev() refuses flags that are not built yet with one sentence", (
     const flag = args[0].split("=")[0];
     if (flag !== "--engine") assert.ok(!help.includes(flag), flag);
   }
-  assert.deepEqual(problems("--planner", "watch"), []);
   assert.deepEqual(problems("--router", "ttft"), []);
+});
+
+Deno.test("parseDev() takes a planner that watches or acts; one that acts moves no single ranks", () => {
+  assert.equal(plan([]).config.planner, "watch");
+  assert.equal(plan(["--planner", "act"]).config.planner, "act");
+  assert.match(problems("--planner", "on")[0], /^Cannot use --planner: must be one of watch, act/);
+  const ranks = ["--worker.ranks", "2"];
+  assert.match(problems("--planner", "act", ...ranks)[0], /several ranks starts and ends as one/);
+  assert.deepEqual(problems(...ranks), []);
 });
 
 Deno.test("parseDev() takes workers by role, for all models or for one; one role alone is a mistake", () => {

@@ -1,4 +1,5 @@
 import { type Chance, type Clock, type Log, StartError } from "@pixii/runtime";
+import type { Role } from "@pixii/wire";
 import { fileURLToPath } from "node:url";
 import { cacheFolder, type Env } from "./models/cache_folder.ts";
 import { permissionFlags } from "./permissions.ts";
@@ -34,9 +35,29 @@ const members = {
 interface Member {
   readonly program: Program;
   readonly supervisor: Supervisor;
+  /** It came later and may go again: nobody waits for it. */
+  readonly isExtra: boolean;
   instance: string;
   lastLine: string;
+  /** It was told to end for good. */
+  isLeaving: boolean;
 }
+
+/** A worker of a fleet. */
+export interface FleetWorker {
+  /** The same for as long as it is kept running. */
+  readonly label: string;
+  /** Served name. */
+  readonly model: string;
+  /** The role that it was started with. */
+  readonly role: Role;
+  /** Of the run that goes on now. */
+  readonly instance: string;
+  readonly isLeaving: boolean;
+}
+
+/** Short runs in a row after which a worker that came later is given up. */
+const mostShortRuns = 5;
 
 /** The child processes of a cluster, each under its supervisor. */
 export class Fleet {
@@ -54,27 +75,42 @@ export class Fleet {
     return this.#failure.promise;
   }
 
-  /** Instance ids of the programs as they run now. */
+  /** Instance ids of the programs as they run now, without those that are leaving. */
   instances(): readonly string[] {
-    return this.#members.map((member) => member.instance);
+    return this.#members.filter((one) => !one.isLeaving).map((one) => one.instance);
+  }
+
+  /** Instance ids of the programs that a cluster is not whole without. */
+  needed(): readonly string[] {
+    return this.#members.filter((one) => !one.isExtra && !one.isLeaving).map((one) => one.instance);
+  }
+
+  /** The workers, the oldest first, those that are ending too. */
+  workers(): readonly FleetWorker[] {
+    return this.#members.flatMap(({ program, instance, isLeaving }): FleetWorker[] => {
+      const { label, model, role } = program;
+      if (model === undefined || role === undefined) return [];
+      return [{ label, model, role, instance, isLeaving }];
+    });
   }
 
   /** Starts a program and keeps it running. */
   start(program: Program): void {
-    const member: Member = {
-      program,
-      instance: "",
-      lastLine: "",
-      supervisor: new Supervisor({
-        name: program.label,
-        clock: this.#options.clock,
-        log: this.#options.log,
-        spawn: () => this.#spawn(member),
-        onEnd: (end, wanted) => this.#ended(member, end, wanted),
-      }),
-    };
-    this.#members.push(member);
-    member.supervisor.start();
+    this.#start(program);
+  }
+
+  /** Starts one more program, which is kept running until it is told to leave, or dies too often to be kept: then `onGiveUp`. */
+  startMore(program: Program, onGiveUp: () => void): void {
+    this.#start(program, onGiveUp);
+  }
+
+  /** Lets one program drain and end for good; SIGKILL after `graceMs`. One that is not there, or leaves already, is no error. */
+  async leave(label: string, graceMs: number): Promise<void> {
+    const member = this.#members.find((one) => one.program.label === label);
+    if (member === undefined || member.isLeaving) return;
+    member.isLeaving = true;
+    await member.supervisor.stop(graceMs);
+    this.#forget(member);
   }
 
   /** From now on a child that ends is started again. */
@@ -93,6 +129,32 @@ export class Fleet {
   async stopAll(graceMs: number, hurry: AbortSignal): Promise<void> {
     const services = new Set(this.#members.map((member) => member.program.service));
     await Promise.all([...services].map((service) => this.stop(service, graceMs, hurry)));
+  }
+
+  #start(program: Program, onGiveUp?: () => void): void {
+    const member: Member = {
+      ...{ program, instance: "", lastLine: "", isLeaving: false },
+      isExtra: onGiveUp !== undefined,
+      supervisor: new Supervisor({
+        name: program.label,
+        clock: this.#options.clock,
+        log: this.#options.log,
+        ...(onGiveUp === undefined ? {} : { mostShortRuns }),
+        onGiveUp: () => {
+          this.#forget(member);
+          onGiveUp?.();
+        },
+        spawn: () => this.#spawn(member),
+        onEnd: (end, wanted) => this.#ended(member, end, wanted),
+      }),
+    };
+    member.supervisor.start();
+    this.#members.push(member);
+  }
+
+  #forget(member: Member): void {
+    const at = this.#members.indexOf(member);
+    if (at >= 0) this.#members.splice(at, 1);
   }
 
   #spawn(member: Member) {

@@ -13,7 +13,8 @@ import { startProcesses } from "./processes.ts";
 import { untilReady } from "./readiness.ts";
 import { type ReadyFacts, ReadyFile, type ReadyProcess } from "./ready_file.ts";
 import { RunFolder, sweepRunFolders } from "./run_folder.ts";
-import { programsOf } from "./service_args.ts";
+import { ScaleFollower } from "./scale_follower.ts";
+import { programsOf, workerProgram } from "./service_args.ts";
 
 import { aborted, type StopSignals } from "./stop_signals.ts";
 import { chooseTopology, reachServer, type TopologyChoice } from "./topology.ts";
@@ -54,13 +55,11 @@ export async function launch(plan: DevPlan, io: LaunchIo): Promise<number> {
   const poolFolder = config["kv.pool"] || defaultPoolFolder();
   await using _warden = startWarden(runFolder.path, poolFolder);
   const listen = hostAndPort(config.host, port.value);
+  const kvSocket = `${runFolder.path}/kvbm.sock`;
   const options: ClusterOptions = {
     ...io,
     plan,
-    programs: programsOf(plan, models, {
-      port: port.value,
-      kvSocket: `${runFolder.path}/kvbm.sock`,
-    }),
+    programs: programsOf(plan, models, { port: port.value, kvSocket }),
     namespace: config.namespace || namespaceOf(io.chance),
     logFilter: config.log || "warn",
     listen,
@@ -72,7 +71,8 @@ export async function launch(plan: DevPlan, io: LaunchIo): Promise<number> {
   const url = urlOf(config.host, port.value);
   try {
     const page = isLoopback(config.host);
-    await serveUntilStopped(cluster, choice, { ...options, models, url, page, readyFile, io });
+    const scene = { ...options, kvSocket, models, url, page, readyFile, io };
+    await serveUntilStopped(cluster, choice, scene);
   } finally {
     await readyFile?.clear();
     if (io.stop.asked.aborted) io.say("stopping");
@@ -84,7 +84,9 @@ export async function launch(plan: DevPlan, io: LaunchIo): Promise<number> {
 }
 
 interface Scene {
+  readonly plan: DevPlan;
   readonly namespace: string;
+  readonly kvSocket: string;
   readonly models: readonly ChosenModel[];
   readonly url: string;
   /** Whether the frontend shows its page. */
@@ -121,13 +123,30 @@ async function serveUntilStopped(
   await readyFile?.write(facts());
   for (const line of readyLines({ ...facts(), page: scene.page }, clock.nowMs())) io.say(line);
   using _rewrite = cluster.roster.onChange(() => {
-    const whole = cluster.instances().every((id) =>
+    const whole = cluster.needed().every((id) =>
       cluster.roster.instances.get(id)?.status === "ready"
     );
     if (whole && !stop.asked.aborted) void readyFile?.write(facts());
   });
+  using _scaling = await followScale(cluster, scene);
   const later = await Promise.race([aborted(stop.asked), cluster.failed]);
   if (later !== undefined) throw later;
+}
+
+/** With a planner that acts its word on workers is followed; not before the start is over, which counts on what it started. */
+async function followScale(cluster: Cluster, scene: Scene): Promise<Disposable | undefined> {
+  const { plan, models, namespace, kvSocket, io } = scene;
+  if (plan.config.planner !== "act") return undefined;
+  const follower = await ScaleFollower.open({
+    ...{ registry: cluster.registry, fleet: cluster.fleet, roster: cluster.roster },
+    ...{ namespace, log: io.log, say: io.say },
+    workerOf: (name, number, role) => {
+      const model = models.find(({ plan: { servedName } }) => servedName === name);
+      return model && workerProgram(model, { number, role, kvSocket, passed: plan.passed.worker });
+    },
+  });
+  if (!follower.ok) throw new StartError(follower.error.message, 3);
+  return follower.value;
 }
 
 function readyFacts(
@@ -138,7 +157,8 @@ function readyFacts(
 ): ReadyFacts {
   const processes = cluster.instances().flatMap((id): ReadyProcess[] => {
     const record = cluster.roster.instances.get(id);
-    if (record === undefined) return [];
+    // Workers that came by scaling are on their way until then.
+    if (record?.status !== "ready") return [];
     const { service, instance, pid, admin } = record;
     const card = cluster.roster.cardOf(id);
     return [{

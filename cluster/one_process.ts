@@ -76,8 +76,10 @@ export async function startOne(options: ClusterOptions): Promise<Cluster> {
     nats: url,
     etcd: url,
     roster: roster.value,
+    ...{ registry, fleet },
     failed: failure,
     instances: () => [...running.map((service) => service.instance), ...fleet.instances()],
+    needed: () => [...running.map((service) => service.instance), ...fleet.needed()],
     markReady: () => fleet.markReady(),
     stop: async (hurry) => {
       // The frontend was started last: it drains first, while what it needs still runs.

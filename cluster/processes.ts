@@ -45,8 +45,11 @@ export async function startProcesses(options: ClusterOptions): Promise<Cluster> 
     nats,
     etcd,
     roster: roster.value,
+    registry: registry.value,
+    fleet,
     failed: fleet.failed,
     instances: () => fleet.instances(),
+    needed: () => fleet.needed(),
     markReady: () => fleet.markReady(),
     stop: async (hurry) => {
       await fleet.stop("frontend", drainGraceMs, hurry);

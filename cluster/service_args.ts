@@ -1,5 +1,5 @@
 import { readDiskPlan } from "@pixii/kvbm";
-import type { ServiceName } from "@pixii/wire";
+import type { Role, ServiceName } from "@pixii/wire";
 import { isLoopback } from "./address.ts";
 import type { DevPlan, ModelPlan } from "./dev_config.ts";
 import { routerFiles } from "./router_files.ts";
@@ -22,6 +22,8 @@ export interface Program {
   readonly args: readonly string[];
   /** Served name, for a worker. */
   readonly model?: string;
+  /** What it begins as, for a worker. */
+  readonly role?: Role;
   /** Files it reads. */
   readonly read?: readonly string[];
   /** Files it writes, and sockets it uses. */
@@ -50,14 +52,10 @@ export function programsOf(
   const disk = config["kv.disk"] === "" ? [] : ["--kv-disk", config["kv.disk"]];
   const diskFolder = readDiskPlan(config["kv.disk"])?.folder;
   const workers = models.flatMap((model) =>
-    Array.from({ length: model.plan.workers }, (_, at): Program => ({
-      service: "worker",
-      label: `worker/${model.plan.servedName}-${at + 1}`,
-      args: [...workerArgs(model), "--role", roleOf(model.plan, at), ...passed.worker],
-      model: model.plan.servedName,
-      read: [model.path],
-      write: [kvSocket],
-    }))
+    Array.from({ length: model.plan.workers }, (_, at) => {
+      const role = roleOf(model.plan, at);
+      return workerProgram(model, { number: at + 1, role, kvSocket, passed: passed.worker });
+    })
   );
   return [
     // Workers load their model while the others start.
@@ -78,7 +76,7 @@ export function programsOf(
       read: routerFiles(passed.router),
       write: routerFiles(passed.router),
     },
-    { service: "planner", label: "planner", args: passed.planner },
+    { service: "planner", label: "planner", args: plannerArgs(plan) },
     {
       service: "frontend",
       label: "frontend",
@@ -92,6 +90,33 @@ export function programsOf(
   ];
 }
 
+/** One worker of a model; `number` tells it from the model's others. */
+export function workerProgram(
+  model: PlacedModel,
+  { number, role, kvSocket, passed }: {
+    readonly number: number;
+    readonly role: Role;
+    readonly kvSocket: string;
+    /** Flags for all workers. */
+    readonly passed: readonly string[];
+  },
+): Program {
+  return {
+    service: "worker",
+    label: `worker/${model.plan.servedName}-${number}`,
+    args: [...workerArgs(model), "--role", role, ...passed],
+    ...{ model: model.plan.servedName, role },
+    read: [model.path],
+    write: [kvSocket],
+  };
+}
+
+/** A planner that acts has its scaling followed by this launcher, whose workers start in seconds. */
+function plannerArgs({ config, passed }: DevPlan): readonly string[] {
+  const acting = ["--mode", "act", "--scale", "launcher", "--start-time", "5s"];
+  return [...(config.planner === "act" ? acting : []), ...passed.planner];
+}
+
 /** Flags that every service has. */
 export function wiringArgs(wiring: Wiring, instance: string): readonly string[] {
   return [
@@ -101,7 +126,7 @@ export function wiringArgs(wiring: Wiring, instance: string): readonly string[] 
 }
 
 /** Role of a model's worker `at`, from 0: those that compute prompts come first. */
-function roleOf({ prefill, decode }: ModelPlan, at: number): string {
+function roleOf({ prefill, decode }: ModelPlan, at: number): Role {
   if (prefill + decode === 0) return "both";
   return at < prefill ? "prefill" : "decode";
 }

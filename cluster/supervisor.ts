@@ -35,6 +35,10 @@ export interface SupervisorOptions {
   readonly clock: Clock;
   readonly log: Log;
   readonly backOff?: BackOff;
+  /** Runs in a row that were not stable after which it gives up; without it it never does. */
+  readonly mostShortRuns?: number;
+  /** Told when it gave up: the child is not started any more. */
+  readonly onGiveUp?: () => void;
   /** Told at every start. */
   readonly onStart?: (child: Child) => void;
   /** Told at every end, also the wanted one. */
@@ -48,6 +52,7 @@ export class Supervisor {
   readonly #stop = new AbortController();
   #child: Child | undefined;
   #restarts = 0;
+  #shortRuns = 0;
   #waitMs: number;
   #loop: Promise<void> | undefined;
 
@@ -79,15 +84,19 @@ export class Supervisor {
     this.#loop = this.#watch(first);
   }
 
-  /** Lets a running child end by itself: SIGTERM, SIGKILL after `graceMs` or when `hurry` aborts. Resolves when it is gone. */
+  /**
+   * Lets a running child end by itself: SIGTERM, SIGKILL after `graceMs` or when `hurry` aborts. Resolves when it is gone.
+   * Asked again while it ends, only the earlier SIGKILL is new: a second SIGTERM would cut its drain short.
+   */
   async stop(graceMs: number, hurry?: AbortSignal): Promise<void> {
+    const isEnding = this.#stop.signal.aborted;
     this.#stop.abort();
     const child = this.#child;
     if (child !== undefined) {
       const kill = () => child.signal("SIGKILL");
       if (hurry?.aborted) kill();
       else {
-        child.signal("SIGTERM");
+        if (!isEnding) child.signal("SIGTERM");
         using _grace = this.#options.clock.timer(graceMs, kill);
         hurry?.addEventListener("abort", kill, { once: true });
         await child.ended;
@@ -105,7 +114,8 @@ export class Supervisor {
   }
 
   async #watch(first: Child): Promise<void> {
-    const { clock, log, name, onEnd } = this.#options;
+    const { clock, log, onEnd, mostShortRuns, onGiveUp } = this.#options;
+    const { name } = this;
     for (let child: Child | undefined = first; child !== undefined;) {
       const beganMs = clock.nowMs();
       const end = await child.ended;
@@ -113,7 +123,13 @@ export class Supervisor {
       const wanted = this.#stop.signal.aborted;
       onEnd?.(end, wanted);
       if (wanted) return;
-      if (clock.nowMs() - beganMs >= this.#backOff.stableMs) this.#waitMs = this.#backOff.firstMs;
+      const wasStable = clock.nowMs() - beganMs >= this.#backOff.stableMs;
+      if (wasStable) this.#waitMs = this.#backOff.firstMs;
+      this.#shortRuns = wasStable ? 0 : this.#shortRuns + 1;
+      if (this.#shortRuns >= (mostShortRuns ?? Infinity)) {
+        log.error(`${name} ended (${endText(end)}) ${this.#shortRuns} times in a row: given up`);
+        return onGiveUp?.();
+      }
       log.warn(`${name} ended (${endText(end)}); it starts again in ${this.#waitMs} ms`);
       child = await this.#again();
     }

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { recordingLog, VirtualClock } from "@pixii/runtime";
-import { type Child, type ChildEnd, Supervisor } from "./supervisor.ts";
+import { type Child, type ChildEnd, Supervisor, type SupervisorOptions } from "./supervisor.ts";
 
 class FakeChild implements Child {
   readonly #end = Promise.withResolvers<ChildEnd>();
@@ -28,7 +28,7 @@ class FakeChild implements Child {
   }
 }
 
-function stage(obeys = true) {
+function stage(obeys = true, more: Partial<SupervisorOptions> = {}) {
   const clock = new VirtualClock();
   const children: FakeChild[] = [];
   const startsMs: number[] = [];
@@ -41,6 +41,7 @@ function stage(obeys = true) {
       children.push(new FakeChild(100 + children.length, obeys));
       return children.at(-1)!;
     },
+    ...more,
   });
   supervisor.start();
   return { clock, children, startsMs, supervisor };
@@ -96,6 +97,40 @@ Deno.test("Supervisor kills at once when hurried", async () => {
   hurry.abort();
   await stopped;
   assert.deepEqual(children[0].signals, ["SIGTERM", "SIGKILL"]);
+});
+
+Deno.test("Supervisor that stops a child asks it once, however often it is told to", async () => {
+  const { clock, children, supervisor } = stage(false);
+  const first = supervisor.stop(60_000);
+  const hurry = new AbortController();
+  const second = supervisor.stop(60_000, hurry.signal);
+  assert.deepEqual(children[0].signals, ["SIGTERM"]);
+  hurry.abort();
+  await Promise.all([first, second]);
+  assert.deepEqual(children[0].signals, ["SIGTERM", "SIGKILL"]);
+  assert.equal(clock.waiting, 0);
+});
+
+Deno.test("Supervisor gives a child up after so many short runs in a row; a stable one begins anew", async () => {
+  let gaveUp = 0;
+  const { clock, children, supervisor } = stage(true, {
+    mostShortRuns: 3,
+    onGiveUp: () => gaveUp += 1,
+  });
+  for (let i = 0; i < 2; i++) {
+    children.at(-1)!.die();
+    await clock.advance(5_000);
+  }
+  await clock.advance(10_000);
+  children.at(-1)!.die();
+  await clock.advance(5_000);
+  assert.deepEqual([children.length, gaveUp], [4, 0]);
+  for (let i = 0; i < 5; i++) {
+    children.at(-1)!.die();
+    await clock.advance(5_000);
+  }
+  assert.deepEqual([children.length, gaveUp, clock.waiting], [6, 1, 0]);
+  await supervisor.stop(1_000);
 });
 
 Deno.test("Supervisor stops while it waits to start again", async () => {

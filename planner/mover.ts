@@ -1,7 +1,8 @@
-import { keys, modelHashOf } from "@pixii/wire";
-import type { InstanceId, LoadReport } from "@pixii/wire";
+import { fail, keys, modelHashOf } from "@pixii/wire";
+import type { InstanceId, LoadReport, Result } from "@pixii/wire";
 import type { Clock, Log, Registry } from "@pixii/runtime";
-import type { Actuator } from "./actuators/actuator.ts";
+import { countsAfter } from "./actuators/actuator.ts";
+import type { ActOrder, Actuator } from "./actuators/actuator.ts";
 import type { PlanRecord } from "./core/plan_record.ts";
 import type { PlannerMetrics } from "./metrics.ts";
 import type { ActNote, KeptFlip } from "./plan_history.ts";
@@ -37,6 +38,8 @@ export class Mover {
     const { instance, actuators, mayAct, log, metrics } = this.#parts;
     const id = `${instance}.${record.id}`;
     const model = { name: record.model, hash: modelHashOf(record.model) };
+    const after = countsAfter(record.have, record.moves);
+    const why = whyOf(record);
     const notes: ActNote[] = [];
     for (const actuator of actuators) {
       const moves = record.moves.filter(({ kind }) => actuator.kinds.includes(kind));
@@ -46,7 +49,15 @@ export class Mover {
         notes.push({ ...note, ok: false, error: "another planner acts now" });
         continue;
       }
-      const done = await actuator.apply({ id, by: instance, model, have: record.have, moves });
+      const done = await applied(actuator, {
+        id,
+        by: instance,
+        model,
+        have: record.have,
+        moves,
+        after,
+        why,
+      });
       for (const { kind } of moves) {
         metrics.moves.add(1, { kind, result: done.ok ? "asked" : "failed" });
       }
@@ -74,16 +85,18 @@ export class Mover {
     const at = new Date(clock.wallMs()).toISOString();
     for (const [key, wish] of [...view.desired]) {
       const report = reports.find(({ instance }) => instance === wish.instance);
-      const isThere = [...view.cards.values()].some(({ instance }) => instance === wish.instance);
+      const card = [...view.cards.values()].find(({ instance }) => instance === wish.instance);
       const flip = report?.flip;
       const isOver = flip?.id === wish.id && flip.state !== "flipping";
-      if (!isOver && (isThere || report !== undefined)) continue;
+      if (!isOver && (card !== undefined || report !== undefined)) continue;
       if (!mayAct()) return ended;
       const removed = await registry.remove(key);
       if (!removed.ok) return ended;
       // The watch says so later; the same wish is not to end twice.
       if (key !== keys(namespace).desired(wish.instance)) continue;
+      const model = card?.name ?? (report && view.names.get(report.model));
       ended.push({
+        ...(model === undefined ? {} : { model }),
         ...{ instance: wish.instance, order: wish.id, to: wish.role, at },
         state: isOver ? flip.state : "worker gone",
         ...(isOver && flip.reason !== undefined ? { reason: flip.reason } : {}),
@@ -92,4 +105,18 @@ export class Mover {
     }
     return ended;
   }
+}
+
+/** An actuator that fails in an unforeseen way does not keep the others, and other models, from theirs. */
+async function applied(actuator: Actuator, order: ActOrder): Promise<Result<void>> {
+  try {
+    return await actuator.apply(order);
+  } catch (error) {
+    return fail("internal", `Cannot ask ${actuator.name}: ${(error as Error).message}`);
+  }
+}
+
+/** Why a decision moves something, in one line. */
+function whyOf({ moves, bound }: PlanRecord): string {
+  return [moves[0]?.reason ?? "", bound].filter((text) => text !== "").join("; ");
 }

@@ -1,4 +1,4 @@
-import { flippingTo, keys } from "@pixii/wire";
+import { flippingTo, keys, missingRoles } from "@pixii/wire";
 import type { DemandReport, InstanceId, ModelCard, ModelHash, ScaleRecord } from "@pixii/wire";
 import { DemandWindow } from "./core/demand_window.ts";
 import type { Demand } from "./core/demand_window.ts";
@@ -74,10 +74,8 @@ export class Observer {
     return [...view.names].sort(([, a], [, b]) => a < b ? -1 : 1).map(([hash, model]) => {
       const cards = [...view.cards.values()].filter((card) => card.hash === hash);
       const mine = all.filter(({ report }) => report.model === hash);
-      const workers = [
-        ...mine.map((one) => this.#workerOf(one, hash)),
-        ...this.#starting(cards, hash, nowMs),
-      ];
+      const there = mine.map((one) => this.#workerOf(one, hash));
+      const workers = [...there, ...this.#starting(there, { cards, hash, nowMs })];
       const [card] = cards;
       return {
         ...{ model, workers, demand: this.#seenDemand(hash, mine, nowMs) },
@@ -92,10 +90,11 @@ export class Observer {
     const { instance, dpRank, running, waiting, activeBlocks, cachedBlocks, totalBlocks } = report;
     const wished = this.#wishOf(report);
     const going = this.#scaleOf(hash)?.stop.includes(instance) ?? false;
-    const state: WorkerState = stale
-      ? "stale"
-      : report.draining || going
+    // One that was told to go is no longer heard of at its end: it does not come back.
+    const state: WorkerState = report.draining || going
       ? "draining"
+      : stale
+      ? "stale"
       : wished !== undefined
       ? "flipping"
       : "live";
@@ -123,17 +122,26 @@ export class Observer {
   }
 
   /** Workers that were asked for and are not there yet. */
-  #starting(cards: readonly ModelCard[], hash: ModelHash, nowMs: number): readonly SeenWorker[] {
+  #starting(
+    workers: readonly SeenWorker[],
+    at: { readonly cards: readonly ModelCard[]; readonly hash: ModelHash; readonly nowMs: number },
+  ): readonly SeenWorker[] {
+    const { cards, hash, nowMs } = at;
     const scale = this.#scaleOf(hash);
     if (scale === undefined) return [];
     const known = this.#scaled.get(hash);
     const first = known?.id === scale.id ? known : { id: scale.id, atMs: nowMs };
     this.#scaled.set(hash, first);
     if (nowMs - first.atMs > this.#parts.startTimeoutMs) return [];
-    const there = cards.filter(({ instance }) => !scale.stop.includes(instance)).length;
-    return Array.from({ length: Math.max(0, scale.workers - there) }, (_, at): SeenWorker => ({
-      rank: { instance: at.toString(16).padStart(16, "0") as InstanceId, dpRank: 0 },
-      ...{ role: scale.startRole, state: "starting", running: 0, waiting: 0 },
+    // A worker's first report and its card come in any order.
+    const there = workers.filter(({ state }) => state !== "draining");
+    const ids = new Set(there.map(({ rank }) => rank.instance));
+    for (const { instance } of cards) if (!scale.stop.includes(instance)) ids.add(instance);
+    const count = Math.max(0, scale.workers - ids.size);
+    const roles = missingRoles(scale, { there: there.map(({ role }) => role), count });
+    return roles.map((role, i): SeenWorker => ({
+      rank: { instance: i.toString(16).padStart(16, "0") as InstanceId, dpRank: 0 },
+      ...{ role, state: "starting", running: 0, waiting: 0 },
       ...{ activeBlocks: 0, cachedBlocks: 0, totalBlocks: 0 },
     }));
   }

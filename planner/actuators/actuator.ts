@@ -13,6 +13,10 @@ export interface ActOrder {
   /** Workers that there are, those on their way counted. */
   readonly have: Counts;
   readonly moves: readonly PlanMove[];
+  /** Workers that there will be once the whole decision was followed, the moves that others make too. */
+  readonly after: Counts;
+  /** Why, for people. */
+  readonly why: string;
 }
 
 /**
@@ -32,4 +36,21 @@ export function workersAfter({ have, moves }: ActOrder): number {
   const starts = moves.filter(({ kind }) => kind === "start").length;
   const stops = moves.filter(({ kind }) => kind === "stop").length;
   return Math.max(0, sizeOf(have) + starts - stops);
+}
+
+/** Workers by role once moves were made. */
+export function countsAfter(have: Counts, moves: readonly PlanMove[]): Counts {
+  const after = { ...have };
+  const add = (role: keyof Counts, by: number) => {
+    after[role] = Math.max(0, after[role] + by);
+  };
+  for (const move of moves) {
+    if (move.kind === "start") add(move.role, 1);
+    else if (move.kind === "stop") add(move.role, -1);
+    else {
+      add(move.from, -1);
+      add(move.to, 1);
+    }
+  }
+  return after;
 }

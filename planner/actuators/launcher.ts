@@ -4,6 +4,9 @@ import type { Registry } from "@pixii/runtime";
 import { workersAfter } from "./actuator.ts";
 import type { ActOrder, Actuator } from "./actuator.ts";
 
+/** Longest reason in the record. */
+const mostReasonChars = 256;
+
 /** Tells `deno task dev` how many workers of a model there are to be, by a key in the registry. */
 export class LauncherScale implements Actuator {
   readonly name = "launcher";
@@ -17,15 +20,16 @@ export class LauncherScale implements Actuator {
   }
 
   apply(order: ActOrder): Promise<Result<void>> {
-    const { id, by, model, moves } = order;
+    const { id, by, model, moves, after: roles, why } = order;
     const start = moves.find((move) => move.kind === "start");
     const stop = moves.flatMap((move) => move.kind === "stop" ? [move.rank.instance] : []);
     return this.#registry.put(
       keys(this.#namespace).scale(model.hash),
       encodeRecord("scale", {
         ...{ id, by, model: model.name, workers: workersAfter(order), stop: stop.slice(0, 64) },
+        roles,
         startRole: start?.kind === "start" ? start.role : "both",
-        reason: moves[0]?.reason ?? "",
+        reason: why.slice(0, mostReasonChars),
       }),
     );
   }
