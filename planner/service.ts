@@ -41,6 +41,8 @@ export interface ModelView {
 
 /** What `/plan` answers. */
 export interface PlanView {
+  /** The planner. */
+  readonly by: string;
   /** False: it says what it would do and moves nothing. */
   readonly acts: boolean;
   /** Of several planners that act this is the one. */
@@ -108,7 +110,8 @@ class Planner implements Service {
     const workers = window.workers(nowMs);
     const sums = roles.map((role) => [role, sumLoads(workers, role)] as const);
     return {
-      ...{ acts: config.mode === "act", leads: loop.leads, problems: loop.problems },
+      ...{ by: context.instance, acts: config.mode === "act", leads: loop.leads },
+      problems: loop.problems,
       ...{ windowSeconds: Math.round(config.window / 1000), budgetGpus: loop.budgetGpus },
       orders: [...view.orders.values()],
       models: this.#models(workers, nowMs),
