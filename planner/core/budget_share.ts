@@ -1,22 +1,28 @@
-import { bestSplit, rateOf, sizeOf } from "./capacity/need.ts";
+import { bestSplit, noWorkers, rateOf, sizeOf } from "./capacity/need.ts";
 import type { Counts } from "./capacity/need.ts";
 import type { ModelWish } from "./model_planner.ts";
+import type { Rest } from "./nap.ts";
 import type { ModelRules } from "./rules.ts";
 
 /** One model's wish with its rules. */
 export interface Wisher {
   readonly rules: ModelRules;
   readonly wish: ModelWish;
+  /** Of a model that may sleep: none of its GPUs is its own. */
+  readonly rest?: Rest;
 }
 
 /**
  * Counts of every model within the budget. Everybody has the least it must have; what is left goes GPU by GPU to the model
  * with the largest priority that still wants one, among equals to the one that serves the smallest share of its requests.
+ * Of models that may sleep, one that is idle comes behind all that are asked for; those that are asked for alike take turns.
  */
 export function shareBudget(wishers: readonly Wisher[], budgetGpus: number): readonly Counts[] {
   const wanted = wishers.reduce((sum, { wish }) => sum + sizeOf(wish.want), 0);
   if (wanted <= budgetGpus) return wishers.map(({ wish }) => wish.want);
-  const given = wishers.map(({ rules, wish }) => Math.min(sizeOf(wish.want), sizeOf(rules.least)));
+  const given = wishers.map(({ rules, wish, rest }) =>
+    rest === undefined ? Math.min(sizeOf(wish.want), sizeOf(rules.least)) : 0
+  );
   let left = budgetGpus - given.reduce((sum, one) => sum + one, 0);
   while (left > 0) {
     let next: number | undefined;
@@ -28,7 +34,11 @@ export function shareBudget(wishers: readonly Wisher[], budgetGpus: number): rea
     given[next] += 1;
     left -= 1;
   }
-  return wishers.map((wisher, i) => countsWith(wisher, given[i]));
+  return wishers.map((wisher, i) => {
+    // Half of what serves anything is of use to nobody.
+    const isTooFew = wisher.rest !== undefined && given[i] < wisher.rest.fewest;
+    return isTooFew ? noWorkers : countsWith(wisher, given[i]);
+  });
 }
 
 function comesBefore(
@@ -37,13 +47,21 @@ function comesBefore(
   a: number,
   b: number,
 ): boolean {
-  const { priority } = wishers[a].rules;
-  if (priority !== wishers[b].rules.priority) return priority > wishers[b].rules.priority;
-  return servedShare(wishers[a], given[a]) < servedShare(wishers[b], given[b]);
+  const { rules, rest } = wishers[a];
+  const other = wishers[b];
+  const isIdle = rest?.isIdle ?? false;
+  if (isIdle !== (other.rest?.isIdle ?? false)) return !isIdle;
+  if (rules.priority !== other.rules.priority) return rules.priority > other.rules.priority;
+  const [mine, theirs] = [servedShare(wishers[a], given[a]), servedShare(other, given[b])];
+  if (mine !== theirs) return mine < theirs;
+  if (rest === undefined || other.rest === undefined) return false;
+  if (rest.turn !== other.rest.turn) return rest.turn < other.rest.turn;
+  return rest.rankMs < other.rest.rankMs;
 }
 
 function servedShare(wisher: Wisher, gpus: number): number {
-  const { wish } = wisher;
+  const { wish, rest } = wisher;
+  if (rest !== undefined && !rest.isIdle && gpus < rest.fewest) return 0;
   if (wish.capacity === undefined || wish.planned === undefined || wish.planned.rate === 0) {
     return 1;
   }

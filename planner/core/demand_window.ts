@@ -11,7 +11,7 @@ export interface Demand {
 }
 
 /** What one report told of the model. */
-export type DemandCounts = Omit<ModelDemand, "model" | "served">;
+export type DemandCounts = Omit<ModelDemand, "model" | "served" | "waiting">;
 
 /** Reports tell of about this long before they come, in ms. */
 const reportSpanMs = 1_000;

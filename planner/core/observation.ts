@@ -33,7 +33,7 @@ export interface SeenDemand {
   readonly isl: number | undefined;
   readonly newTokens: number | undefined;
   readonly osl: number | undefined;
-  /** Requests that wait anywhere: at routers and at workers. */
+  /** Requests that wait anywhere: at frontends for a worker, at routers and at workers. */
   readonly waiting: number;
   /** 95th percentiles, queue included, where any request had one. */
   readonly ttftP95Ms?: number;
@@ -50,6 +50,8 @@ export interface SeenModel {
   readonly demand: SeenDemand | undefined;
   /** Measured times of one worker; without them nothing can be planned. */
   readonly times: WorkerTimes | undefined;
+  /** Since when nobody asked for it and nothing of it was computed, ms; absent where that is not known. */
+  readonly idleMs?: number;
   readonly maxSeqs: number;
   readonly kvTokens: number;
 }
@@ -59,4 +61,6 @@ export interface Observation {
   /** Of a clock that never runs backwards; where it does the observation is passed over. */
   readonly nowMs: number;
   readonly models: readonly SeenModel[];
+  /** A look between two steps: models wake, sleep or give way to others, nothing else is planned. */
+  readonly isEarly?: boolean;
 }

@@ -23,6 +23,8 @@ export type InputLine =
     readonly kind: "step";
     readonly by: string;
     readonly nowMs: number;
+    /** See `Observation.isEarly`. */
+    readonly isEarly?: boolean;
     readonly models: readonly StepModel[];
     readonly overrides: readonly Override[];
   };
@@ -57,7 +59,9 @@ export class InputWriter {
       if (times === undefined) return model;
       return { ...model, profile: this.#numberOf(times.profile, lines) };
     });
-    lines.push({ kind: "step", by, nowMs: seen.nowMs, models, overrides });
+    const { nowMs, isEarly } = seen;
+    const early = isEarly === true ? { isEarly } : {};
+    lines.push({ kind: "step", by, nowMs, ...early, models, overrides });
     return lines;
   }
 

@@ -70,7 +70,8 @@ export class PlanReplay {
     }
     again.core ??= new PlannerCore(again.rules);
     this.steps += 1;
-    const seen = { nowMs: line.nowMs, models: line.models.map((one) => seenOf(one, again.times)) };
+    const models = line.models.map((one) => seenOf(one, again.times));
+    const seen = { nowMs: line.nowMs, models, ...(line.isEarly === true ? { isEarly: true } : {}) };
     try {
       const outcomes = again.core.outcomes(seen);
       return [...outcomes, ...again.core.step(seen, line.overrides)];

@@ -5,17 +5,25 @@ import type { Counts } from "./capacity/need.ts";
 import { ModelPlanner } from "./model_planner.ts";
 import type { ModelWish } from "./model_planner.ts";
 import { countsOf, movesTo } from "./moves.ts";
+import { Nap } from "./nap.ts";
+import type { NapWish } from "./nap.ts";
 import type { Observation, SeenModel } from "./observation.ts";
 import type { PlanCandidate, PlanMove, PlanRecord } from "./plan_record.ts";
 import { countsText } from "./plan_words.ts";
 import type { ModelRules, Override, PlannerRules } from "./rules.ts";
+import { startRooms, withinRoom } from "./start_room.ts";
 import { Vetoes } from "./vetoes.ts";
+
+const noRoom = "it waits for a GPU: one that was told to end holds it until it is gone";
 
 /** Records whose outcome is still waited for, at most. */
 const mostOpen = 256;
 
 interface ModelState {
   readonly planner: ModelPlanner;
+  readonly nap: Nap;
+  /** Of the last step that was not an early one. */
+  wish: ModelWish | undefined;
   movedMs: number;
 }
 
@@ -52,13 +60,21 @@ export class PlannerCore {
     const wishers = this.#rules.models.flatMap((rules) => {
       const model = seen.models.find((one) => one.model === rules.model);
       if (model === undefined) return [];
-      const wish = this.#stateOf(rules).planner.step(model, seen.nowMs);
-      return [{ rules, model, wish: pinned(wish, rules, overrides) }];
+      const wish = this.#wishOf(rules, { seen, model });
+      return [{ rules, model, ...pinned(wish, rules, overrides) }];
     });
     const shares = shareBudget(wishers as readonly Wisher[], this.#rules.budgetGpus);
-    return wishers.map(({ rules, model, wish }, i) =>
-      this.#decide({ rules, model, wish, want: shares[i], nowMs: seen.nowMs, overrides })
-    );
+    const starters = wishers.map(({ model, rest }, i) => ({
+      ...{ have: countsOf(model.workers), want: shares[i], wakes: rest?.wakes ?? false },
+    }));
+    const taken = seen.models.reduce((sum, { workers }) => sum + workers.length, 0);
+    const rooms = startRooms(starters, this.#rules.budgetGpus - taken);
+    const waking = wishers.filter((_, i) => starters[i].wakes && sizeOf(shares[i]) > 0)
+      .map(({ rules }) => rules.model);
+    return wishers.map(({ rules, model, wish, why }, i) => {
+      const at = { rules, model, wish, why, want: shares[i], room: rooms[i], waking };
+      return this.#decide({ ...at, nowMs: seen.nowMs, overrides });
+    });
   }
 
   /** Records whose moves have had their time, with what came of them; each once. */
@@ -83,11 +99,26 @@ export class PlannerCore {
     }
   }
 
+  /** What a model wants; in a look between two steps it keeps what it has, unless it wakes or goes to sleep. */
+  #wishOf(
+    rules: ModelRules,
+    { seen, model }: { readonly seen: Observation; readonly model: SeenModel },
+  ): NapWish {
+    const state = this.#stateOf(rules);
+    const { isEarly = false, nowMs } = seen;
+    const want = countsOf(model.workers);
+    const base: ModelWish = isEarly && state.wish !== undefined
+      ? { ...state.wish, want, loop: "reactive", isPressed: false }
+      : state.wish = state.planner.step(model, nowMs);
+    return state.nap.wish(base, model, nowMs);
+  }
+
   #stateOf(rules: ModelRules): ModelState {
     const known = this.#models.get(rules.model);
     if (known !== undefined) return known;
     const planner = new ModelPlanner(rules, this.#rules);
-    const made: ModelState = { planner, movedMs: -Infinity };
+    const nap = new Nap(rules, this.#rules);
+    const made: ModelState = { planner, nap, wish: undefined, movedMs: -Infinity };
     this.#models.set(rules.model, made);
     return made;
   }
@@ -98,12 +129,13 @@ export class PlannerCore {
     const have = countsOf(model.workers);
     const candidates = candidatesOf(wish, have, want);
     const halted = this.#halted(at, have, candidates);
-    const reason = `${wish.loop}: ${countsText(have)} -> ${countsText(want)} for ${
-      wish.planned === undefined ? "?" : wish.planned.rate.toFixed(2)
-    } requests/s`;
+    const reason = this.#givesWay(at) ?? at.why ??
+      `${wish.loop}: ${countsText(have)} -> ${countsText(want)} for ${
+        wish.planned === undefined ? "?" : wish.planned.rate.toFixed(2)
+      } requests/s`;
     const vetoes = new Vetoes(at.overrides, rules.model);
     const vetoed = (move: PlanMove["kind"]) => vetoes.ofKind(move) !== undefined;
-    const moves = halted !== undefined ? [] : movesTo(want, model.workers, {
+    const all = halted !== undefined ? [] : movesTo(want, model.workers, {
       model: rules.model,
       reason,
       limits: {
@@ -113,9 +145,11 @@ export class PlannerCore {
         mayTake: (kind, instance) => vetoes.ofWorker(kind, instance) === undefined,
       },
     });
+    const moves = this.#rules.elastic ? withinRoom(all, at.room) : all;
     if (moves.length > 0) state.movedMs = nowMs;
     const isStill = moves.length === 0 && !isEqual(have, want);
-    const bound = halted ?? (isStill ? vetoes.why : undefined) ?? boundOf(wish, want, moves);
+    const bound = halted ?? (moves.length < all.length ? noRoom : undefined) ??
+      (isStill ? vetoes.why : undefined) ?? boundOf(wish, want, moves);
     const record: PlanRecord = {
       ...{ id: this.#nextId++, atMs: nowMs, model: rules.model, loop: wish.loop, now: wish.now },
       ...{ planned: wish.planned, forecast: wish.forecast, have, want, candidates, bound, moves },
@@ -130,12 +164,19 @@ export class PlannerCore {
     return record;
   }
 
+  /** That it gives GPUs to models that wake, in words; `undefined` where it does not. */
+  #givesWay({ wish, want, waking }: Deciding): string | undefined {
+    if (waking.length === 0 || sizeOf(want) >= sizeOf(wish.want)) return undefined;
+    return `gives way: requests wait for ${waking.join(", ")}`;
+  }
+
   /** Why nothing may be moved now; `undefined` where it may. */
   #halted(
-    { rules, model, wish, want, nowMs, overrides }: Deciding,
+    at: Deciding,
     have: Counts,
     candidates: readonly PlanCandidate[],
   ): string | undefined {
+    const { rules, model, wish, want, nowMs, overrides } = at;
     const paused = overrides.find((one) =>
       one.kind === "pause" && (one.model ?? rules.model) === rules.model
     );
@@ -153,6 +194,7 @@ export class PlannerCore {
     const { coolDownMs, hysteresis } = this.#rules;
     const state = this.#models.get(rules.model)!;
     const isCooling = nowMs - state.movedMs < coolDownMs;
+    if (this.#givesWay(at) !== undefined) return undefined;
     if (isCooling && !isGrowing && !wish.isPressed) return "cooling down after the last move";
     if (isGrowing || sizeOf(want) < sizeOf(have)) return undefined;
     // Only roles change: that has to be worth a drain.
@@ -172,14 +214,20 @@ interface Deciding {
   readonly model: SeenModel;
   readonly wish: ModelWish;
   readonly want: Counts;
+  readonly why: string | undefined;
+  /** Workers that it may start now. */
+  readonly room: number;
+  /** Models that wake in this step. */
+  readonly waking: readonly string[];
   readonly nowMs: number;
   readonly overrides: readonly Override[];
 }
 
-function pinned(wish: ModelWish, rules: ModelRules, overrides: readonly Override[]): ModelWish {
+function pinned(nap: NapWish, rules: ModelRules, overrides: readonly Override[]): NapWish {
   const pin = overrides.find((one) => one.kind === "pin" && one.model === rules.model);
-  if (pin?.kind !== "pin") return wish;
-  return { ...wish, want: pin.counts, bound: `pinned by an operator: ${pin.reason}` };
+  if (pin?.kind !== "pin") return nap;
+  const bound = `pinned by an operator: ${pin.reason}`;
+  return { wish: { ...nap.wish, want: pin.counts, bound }, why: bound };
 }
 
 function candidatesOf(wish: ModelWish, have: Counts, want: Counts): readonly PlanCandidate[] {

@@ -10,6 +10,8 @@ export interface ModelRules {
   readonly least: Counts;
   /** Of two models that want the same GPU the one with the larger number gets it. */
   readonly priority: number;
+  /** A model that nobody asked for this long has no workers until it is asked for; never without it. */
+  readonly sleepAfterMs?: number;
 }
 
 /** What an operator asked for by hand: it expires by itself. */
@@ -78,7 +80,8 @@ export function rulesProblems(rules: PlannerRules): string[] {
   if (!(Number.isInteger(rules.budgetGpus) && rules.budgetGpus >= 1)) {
     problems.push(`The GPU budget must be 1 or more, got ${rules.budgetGpus}: raise --gpus`);
   }
-  const least = rules.models.reduce((sum, { least: { prefill, decode, both } }) => {
+  const least = rules.models.reduce((sum, { least: { prefill, decode, both }, sleepAfterMs }) => {
+    if (sleepAfterMs !== undefined) return sum;
     return sum + prefill + decode + both;
   }, 0);
   if (least > rules.budgetGpus) {
