@@ -71,6 +71,19 @@ export const plannerSchema = {
     max: 4096,
     help: "workers of a model that is not split that are always kept",
   }),
+  "sleep-after": option.list({
+    fallback: [] as readonly string[],
+    placeholder: "[MODEL=]TIME",
+    help:
+      "a model that nobody asked for this long has no workers until somebody asks for it again (needs --scale); one time for all models, or MODEL=TIME, MODEL=never for one; never without it",
+    item: option.text({
+      fallback: "",
+      placeholder: "[MODEL=]TIME",
+      help: "",
+      pattern: /^(.+=)?([1-9]\d*(s|m|h|d)|never)$/,
+      rule: "must be a time of whole s, m, h or d, MODEL=TIME or MODEL=never",
+    }),
+  }),
   "priority": option.list({
     fallback: [] as readonly string[],
     placeholder: "MODEL=N",

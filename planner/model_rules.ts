@@ -1,4 +1,5 @@
 import type { ModelCard } from "@pixii/wire";
+import { parseDuration } from "@pixii/runtime";
 import type { PlannerConfig } from "./config.ts";
 import { usualRules } from "./core/rules.ts";
 import type { ModelRules, PlannerRules } from "./core/rules.ts";
@@ -18,12 +19,18 @@ export class LiveRules {
   readonly #models: Open<ModelRules>[] = [];
   readonly #open: Open<PlannerRules>;
   readonly #priorities: ReadonlyMap<string, number>;
+  /** By model; the empty name is all others. */
+  readonly #sleeps: ReadonlyMap<string, number | undefined>;
 
   constructor(config: PlannerConfig) {
     this.#config = config;
     this.#priorities = new Map(config.priority.map((text) => {
       const at = text.lastIndexOf("=");
       return [text.slice(0, at), Number(text.slice(at + 1))];
+    }));
+    this.#sleeps = new Map(config["sleep-after"].map((text) => {
+      const at = text.lastIndexOf("=");
+      return [text.slice(0, Math.max(0, at)), parseDuration(text.slice(at + 1))];
     }));
     this.rules = this.#open = {
       ...usualRules,
@@ -41,10 +48,22 @@ export class LiveRules {
     };
   }
 
-  /** Takes what is there: new models, roles that make a model a split one, more workers than ever. */
-  look(cards: readonly ModelCard[]): void {
+  /** What is wrong with the options, in words that say what to do. */
+  get problems(): readonly string[] {
+    if (this.#sleeps.size === 0 || this.rules.elastic) return [];
+    return [
+      "No model goes to sleep: --sleep-after needs somebody who starts and stops workers, see --scale",
+    ];
+  }
+
+  /**
+   * Takes what is there: new models, roles that make a model a split one, more workers than ever. `asleep`: cards of models
+   * that have no worker now.
+   */
+  look(live: readonly ModelCard[], asleep: readonly ModelCard[] = []): void {
+    const cards = [...live, ...asleep];
     if (this.#config.gpus === undefined) {
-      const ranks = cards.reduce((sum, { dpSize }) => sum + dpSize, 0);
+      const ranks = live.reduce((sum, { dpSize }) => sum + dpSize, 0);
       this.#open.budgetGpus = Math.max(this.#open.budgetGpus, ranks);
     }
     for (const name of new Set(cards.map((card) => card.name))) {
@@ -60,7 +79,11 @@ export class LiveRules {
   #made(model: string): Open<ModelRules> {
     const goal = { ttftMs: this.#config["goal.ttft"], itlMs: this.#config["goal.itl"] };
     const priority = this.#priorities.get(model) ?? 0;
-    return { model, goal, layout: "both", least: this.#least("both"), priority };
+    const sleepAfterMs = this.#sleeps.has(model) ? this.#sleeps.get(model) : this.#sleeps.get("");
+    return {
+      ...{ model, goal, layout: "both", least: this.#least("both"), priority },
+      ...(sleepAfterMs === undefined || !this.rules.elastic ? {} : { sleepAfterMs }),
+    };
   }
 
   #least(layout: ModelRules["layout"]): ModelRules["least"] {

@@ -1,5 +1,5 @@
 import { fail, keys, modelHashOf } from "@pixii/wire";
-import type { InstanceId, LoadReport, Result } from "@pixii/wire";
+import type { InstanceId, LoadReport, ModelCard, ModelHash, Result } from "@pixii/wire";
 import type { Clock, Log, Registry } from "@pixii/runtime";
 import { countsAfter } from "./actuators/actuator.ts";
 import type { ActOrder, Actuator } from "./actuators/actuator.ts";
@@ -40,6 +40,7 @@ export class Mover {
     const model = { name: record.model, hash: modelHashOf(record.model) };
     const after = countsAfter(record.have, record.moves);
     const why = whyOf(record);
+    const card = this.#cardOf(model.hash);
     const notes: ActNote[] = [];
     for (const actuator of actuators) {
       const moves = record.moves.filter(({ kind }) => actuator.kinds.includes(kind));
@@ -56,7 +57,7 @@ export class Mover {
         have: record.have,
         moves,
         after,
-        why,
+        ...{ why, card },
       });
       for (const { kind } of moves) {
         metrics.moves.add(1, { kind, result: done.ok ? "asked" : "failed" });
@@ -73,6 +74,12 @@ export class Mover {
       }
     }
     return notes;
+  }
+
+  /** Of a worker that takes answers, where one does. */
+  #cardOf(hash: ModelHash): ModelCard | undefined {
+    const cards = this.#parts.view.cardsOf(hash);
+    return cards.find(({ role }) => role !== "prefill") ?? cards[0];
   }
 
   /**

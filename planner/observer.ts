@@ -1,4 +1,4 @@
-import { flippingTo, keys, missingRoles } from "@pixii/wire";
+import { flippingTo, keys, limits, missingRoles } from "@pixii/wire";
 import type { DemandReport, InstanceId, ModelCard, ModelHash, ScaleRecord } from "@pixii/wire";
 import { DemandWindow } from "./core/demand_window.ts";
 import type { Demand } from "./core/demand_window.ts";
@@ -12,6 +12,8 @@ import type { RegistryView } from "./registry_view.ts";
 const mostModels = 1024;
 /** Tails are looked at over so many steps of the reactive loop. */
 const tailSteps = 3;
+/** Frontends repeat every second how many requests wait; a silent one's are forgotten after this. */
+const waitsKeepMs = 3 * limits.demandEveryMs;
 /** No word of a model for so many windows: its demand is not known. */
 const silentWindows = 3;
 
@@ -21,6 +23,8 @@ interface Asked {
   readonly window: DemandWindow;
   readonly served: ServedWindow;
   heardMs: number;
+  /** Requests that wait at each frontend for a worker of the model, as it said last. */
+  readonly waits: Map<InstanceId, { readonly waiting: number; readonly heardMs: number }>;
 }
 
 /** What an observer looks at. */
@@ -42,6 +46,9 @@ export class Observer {
   /** When each model's scale record was first seen. */
   readonly #scaled = new Map<ModelHash, { readonly id: string; readonly atMs: number }>();
 
+  /** When each model was last asked for, or seen at work. */
+  readonly #usedMs = new Map<ModelHash, number>();
+
   constructor(parts: ObserverParts) {
     this.#parts = parts;
   }
@@ -51,15 +58,22 @@ export class Observer {
     return this.#asked.keys();
   }
 
-  /** Takes a frontend's report. */
-  demand(report: DemandReport, nowMs: number): void {
+  /** Takes a frontend's report. True where requests wait for a model that sleeps: it is to be woken now. */
+  demand(report: DemandReport, nowMs: number): boolean {
+    let calls = false;
     for (const one of report.models) {
       const asked = this.#askedOf(one.model);
       asked.heardMs = nowMs;
       asked.step.add(one, nowMs);
       asked.window.add(one, nowMs);
       if (one.served !== undefined) asked.served.add(one.served, nowMs);
+      const waiting = one.waiting ?? 0;
+      if (waiting === 0) asked.waits.delete(report.frontend);
+      else asked.waits.set(report.frontend, { waiting, heardMs: nowMs });
+      this.#usedMs.set(one.model, nowMs);
+      calls ||= waiting > 0 && this.#scaleOf(one.model)?.workers === 0;
     }
+    return calls;
   }
 
   /** What was asked of a model over the window. */
@@ -67,7 +81,7 @@ export class Observer {
     return (this.#asked.get(model)?.window ?? new DemandWindow(1)).demand(nowMs);
   }
 
-  /** Every model with a worker, as the core wants it. */
+  /** Every model, those that sleep too, as the core wants it. */
   models(nowMs: number): readonly SeenModel[] {
     const { view, load, profiles } = this.#parts;
     const all = load.workers(nowMs);
@@ -76,14 +90,24 @@ export class Observer {
       const mine = all.filter(({ report }) => report.model === hash);
       const there = mine.map((one) => this.#workerOf(one, hash));
       const workers = [...there, ...this.#starting(there, { cards, hash, nowMs })];
-      const [card] = cards;
+      const known = view.cardsOf(hash);
+      const [card] = known;
       return {
         ...{ model, workers, demand: this.#seenDemand(hash, mine, nowMs) },
-        times: profiles.timesOf(cards),
+        ...{ times: profiles.timesOf(known), idleMs: this.#idleMs(hash, mine, nowMs) },
         maxSeqs: card.maxSeqs,
         kvTokens: card.totalBlocks * card.blockSize,
       };
     });
+  }
+
+  /** Since when nothing was asked of a model; one that is new here counts as asked for now. */
+  #idleMs(hash: ModelHash, workers: readonly WorkerLoad[], nowMs: number): number {
+    const isBusy = workers.some(({ report }) => report.running + report.waiting > 0);
+    const usedMs = isBusy ? nowMs : this.#usedMs.get(hash) ?? nowMs;
+    this.#usedMs.set(hash, usedMs);
+    if (this.#usedMs.size > mostModels) this.#usedMs.delete(this.#usedMs.keys().next().value!);
+    return nowMs - usedMs;
   }
 
   #workerOf({ report, stale }: WorkerLoad, hash: ModelHash): SeenWorker {
@@ -159,7 +183,11 @@ export class Observer {
     const { requestRate, prefillTokenRate } = asked.step.demand(nowMs);
     const mix = asked.served.mix(nowMs);
     const tail = asked.served.mix(nowMs, tailSteps * reactiveMs);
-    const waiting = workers.reduce((sum, one) => sum + (one.stale ? 0 : one.report.waiting), 0);
+    for (const [frontend, { heardMs }] of asked.waits) {
+      if (nowMs - heardMs > waitsKeepMs) asked.waits.delete(frontend);
+    }
+    const atWorkers = workers.reduce((sum, one) => sum + (one.stale ? 0 : one.report.waiting), 0);
+    const waiting = [...asked.waits.values()].reduce((sum, one) => sum + one.waiting, atWorkers);
     return {
       ...{ windowMs: reactiveMs, rate: requestRate, waiting },
       isl: mix?.promptTokens,
@@ -181,6 +209,7 @@ export class Observer {
       window: new DemandWindow(Math.max(1, Math.round(windowMs / 1000))),
       served: new ServedWindow(windowMs),
       heardMs: 0,
+      waits: new Map(),
     };
     this.#asked.set(model, made);
     return made;

@@ -1,3 +1,4 @@
+import { modelHashOf } from "@pixii/wire";
 import type { ServiceContext } from "@pixii/runtime";
 import type { Actuator } from "./actuators/actuator.ts";
 import type { PlannerConfig } from "./config.ts";
@@ -6,6 +7,7 @@ import type { StepInput } from "./core/plan_input.ts";
 import type { PlanRecord } from "./core/plan_record.ts";
 import { PlannerCore } from "./core/planner_core.ts";
 import { rulesProblems } from "./core/rules.ts";
+import { noRoom } from "./core/start_room.ts";
 import { Leader } from "./leader.ts";
 import type { PlannerMetrics } from "./metrics.ts";
 import { LiveRules } from "./model_rules.ts";
@@ -17,6 +19,8 @@ import type { PlanInputs } from "./plan_inputs.ts";
 import type { ProfileShelf } from "./profile_shelf.ts";
 import type { RegistryView } from "./registry_view.ts";
 
+/** Looks between two steps are at least this far apart. */
+const soonMs = 1_000;
 /** Decisions whose outcome is still to be told, at most. */
 const mostOpen = 256;
 
@@ -57,6 +61,8 @@ export class PlanLoop implements AsyncDisposable {
   /** Decisions that were carried out. */
   readonly #done = new Set<number>();
   #timer: Disposable | undefined;
+  #soon: Disposable | undefined;
+  #lookedMs = -Infinity;
   #step: Promise<void> | undefined;
   #problems: readonly string[] = [];
 
@@ -115,18 +121,28 @@ export class PlanLoop implements AsyncDisposable {
 
   /** One step; a second call waits for the first. */
   step(): Promise<void> {
-    return this.#step ??= this.#run().finally(() => this.#step = undefined);
+    return this.#step ??= this.#run(false).finally(() => this.#step = undefined);
+  }
+
+  /** A look before the next step is due: requests wait for a model that sleeps, or for a GPU. Too soon, it is left out. */
+  soon(): void {
+    const nowMs = this.#parts.context.clock.nowMs();
+    if (nowMs - this.#lookedMs < soonMs || this.#timer === undefined) return;
+    this.#lookedMs = nowMs;
+    this.#step ??= this.#run(true).finally(() => this.#step = undefined);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#timer?.[Symbol.dispose]();
+    this.#timer = undefined;
+    this.#soon?.[Symbol.dispose]();
     await this.#step;
     await this.#leader?.[Symbol.asyncDispose]();
   }
 
-  async #run(): Promise<void> {
+  async #run(isEarly: boolean): Promise<void> {
     try {
-      await this.#plan();
+      await this.#plan(isEarly);
     } catch (error) {
       this.#say([
         `A step of the planner failed, the last plan stands: ${(error as Error).message}`,
@@ -135,23 +151,24 @@ export class PlanLoop implements AsyncDisposable {
     }
   }
 
-  async #plan(): Promise<void> {
+  async #plan(isEarly: boolean): Promise<void> {
     const { context, observer, view, window, history, metrics } = this.#parts;
     const nowMs = context.clock.nowMs();
     window.forgetDead(nowMs);
     const cards = [...view.cards.values()];
-    if (cards.length === 0) return;
+    if (view.names.size === 0) return;
     // First: a new wish for the same worker would cover what became of the last one.
     if (this.leads) {
       const reports = window.workers(nowMs).map(({ report }) => report);
       for (const ended of await this.#mover.tidy(reports)) history.flip(ended);
     }
-    this.#rules.look(cards);
+    this.#rules.look(cards, [...view.sleepers.values()]);
     const models = observer.models(nowMs);
     const wrong = rulesProblems(this.#rules.rules);
-    this.#say([...wrong, ...this.#parts.profiles.problems, ...this.#unknown(models)]);
+    const options = this.#rules.problems;
+    this.#say([...wrong, ...options, ...this.#parts.profiles.problems, ...this.#unknown(models)]);
     if (wrong.length > 0) return;
-    const seen = { nowMs, models };
+    const seen = { nowMs, models, ...(isEarly ? { isEarly } : {}) };
     const by = context.instance;
     const at = new Date(context.clock.wallMs()).toISOString();
     const overrides = overridesOf(view.orders.values());
@@ -167,7 +184,14 @@ export class PlanLoop implements AsyncDisposable {
       const plan = { record, mode, acts } as const;
       this.#plans.set(record.model, plan);
       history.plan({ ...plan, by, at });
+      if (record.bound === noRoom && mode === "act") this.#lookSoon();
     }
+  }
+
+  /** A start waits for a GPU: it is looked again before the next step. */
+  #lookSoon(): void {
+    this.#soon?.[Symbol.dispose]();
+    this.#soon = this.#parts.context.clock.timer(soonMs, () => this.soon());
   }
 
   /** Remembers that a decision was carried out, until its outcome is told. */
@@ -181,7 +205,7 @@ export class PlanLoop implements AsyncDisposable {
   #unknown(models: ReturnType<Observer["models"]>): readonly string[] {
     const { view, profiles } = this.#parts;
     return models.filter(({ times }) => times === undefined).map(({ model }) =>
-      profiles.whyNone([...view.cards.values()].filter(({ name }) => name === model))
+      profiles.whyNone(view.cardsOf(modelHashOf(model)))
     );
   }
 

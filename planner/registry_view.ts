@@ -17,8 +17,12 @@ export interface RegistryView extends Disposable {
   readonly desired: ReadonlyMap<string, DesiredRecord>;
   readonly orders: ReadonlyMap<string, PlanOrder>;
   readonly scales: ReadonlyMap<string, ScaleRecord>;
-  /** Instance ids of the planners and others that run, by key. */
+  /** Served names of all models, those that have no worker now too. */
   readonly names: ReadonlyMap<ModelHash, string>;
+  /** What the workers of models announced that have none now. */
+  readonly sleepers: ReadonlyMap<ModelHash, ModelCard>;
+  /** Cards of a model's workers; where it has none what they announced last. */
+  cardsOf(model: ModelHash): readonly ModelCard[];
 }
 
 /** Follows the registry; fails where it does at the start. */
@@ -49,12 +53,26 @@ export async function openRegistryView(
     }
     stack.use(watched.value);
   }
+  const sleepersOf = () => {
+    const live = new Set([...view.cards.values()].map(({ hash }) => hash));
+    const cards = [...view.scales.values()].flatMap(({ card }) => card === undefined ? [] : [card]);
+    return new Map(cards.filter(({ hash }) => !live.has(hash)).map((card) => [card.hash, card]));
+  };
   return {
     ok: true,
     value: {
       ...view,
       get names() {
-        return new Map([...view.cards.values()].map(({ hash, name }) => [hash, name]));
+        const all = [...sleepersOf().values(), ...view.cards.values()];
+        return new Map(all.map(({ hash, name }) => [hash, name]));
+      },
+      get sleepers() {
+        return sleepersOf();
+      },
+      cardsOf: (model) => {
+        const live = [...view.cards.values()].filter(({ hash }) => hash === model);
+        const last = sleepersOf().get(model);
+        return live.length > 0 || last === undefined ? live : [last];
       },
       [Symbol.dispose]: () => stack.dispose(),
     },

@@ -42,6 +42,7 @@ function world(roles: readonly Role[], scale: Partial<ScaleRecord>) {
       ...{ cards, desired: new Map(), orders: new Map() },
       scales: new Map([[names.scale(hash), record]]),
       names: new Map([[hash, "m"]]),
+      ...{ sleepers: new Map(), cardsOf: () => [...cards.values()] },
       [Symbol.dispose]: () => {},
     },
     ...{ profiles: new ProfileShelf([]), namespace: "default", windowMs: 60_000 },

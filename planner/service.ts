@@ -208,7 +208,7 @@ class Planner implements Service {
       context.log.debug("demand report passed over", { reason: report.error.message });
       return;
     }
-    observer.demand(report.value, context.clock.nowMs());
+    if (observer.demand(report.value, context.clock.nowMs())) this.#parts.loop.soon();
   }
 
   #measure(): void {

@@ -1,4 +1,4 @@
-import type { ModelHash, Result } from "@pixii/wire";
+import type { ModelCard, ModelHash, Result } from "@pixii/wire";
 import { sizeOf } from "../core/capacity/need.ts";
 import type { Counts } from "../core/capacity/need.ts";
 import type { PlanMove } from "../core/plan_record.ts";
@@ -17,6 +17,8 @@ export interface ActOrder {
   readonly after: Counts;
   /** Why, for people. */
   readonly why: string;
+  /** What its workers announce: with it a model that sleeps stays known. */
+  readonly card?: ModelCard;
 }
 
 /**

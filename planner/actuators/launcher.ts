@@ -7,7 +7,10 @@ import type { ActOrder, Actuator } from "./actuator.ts";
 /** Longest reason in the record. */
 const mostReasonChars = 256;
 
-/** Tells `deno task dev` how many workers of a model there are to be, by a key in the registry. */
+/**
+ * Says how many workers of a model there are to be, by a key in the registry: `deno task dev` follows it, and beside
+ * Kubernetes it keeps what was asked for, for whoever counts workers on their way.
+ */
 export class LauncherScale implements Actuator {
   readonly name = "launcher";
   readonly kinds = ["start", "stop"] as const;
@@ -20,14 +23,14 @@ export class LauncherScale implements Actuator {
   }
 
   apply(order: ActOrder): Promise<Result<void>> {
-    const { id, by, model, moves, after: roles, why } = order;
+    const { id, by, model, moves, after: roles, why, card } = order;
     const start = moves.find((move) => move.kind === "start");
     const stop = moves.flatMap((move) => move.kind === "stop" ? [move.rank.instance] : []);
     return this.#registry.put(
       keys(this.#namespace).scale(model.hash),
       encodeRecord("scale", {
         ...{ id, by, model: model.name, workers: workersAfter(order), stop: stop.slice(0, 64) },
-        roles,
+        ...{ roles, card },
         startRole: start?.kind === "start" ? start.role : "both",
         reason: why.slice(0, mostReasonChars),
       }),

@@ -11,10 +11,8 @@ import type { Observation, SeenModel } from "./observation.ts";
 import type { PlanCandidate, PlanMove, PlanRecord } from "./plan_record.ts";
 import { countsText } from "./plan_words.ts";
 import type { ModelRules, Override, PlannerRules } from "./rules.ts";
-import { startRooms, withinRoom } from "./start_room.ts";
+import { noRoom, startRooms, withinRoom } from "./start_room.ts";
 import { Vetoes } from "./vetoes.ts";
-
-const noRoom = "it waits for a GPU: one that was told to end holds it until it is gone";
 
 /** Records whose outcome is still waited for, at most. */
 const mostOpen = 256;

@@ -2,6 +2,9 @@ import { sizeOf } from "./capacity/need.ts";
 import type { Counts } from "./capacity/need.ts";
 import type { PlanMove } from "./plan_record.ts";
 
+/** Why a start is left out for now, in words. */
+export const noRoom = "it waits for a GPU: one that was told to end holds it until it is gone";
+
 /** A model that may start workers. */
 export interface Starter {
   readonly have: Counts;
