@@ -41,11 +41,17 @@ function freePort(): number {
 
 type Member = "frontend" | "router" | "planner" | "workers" | "kvbm";
 
-function startProgram(member: Member, flags: readonly string[]): Program {
+/** Starts one program by hand, with its usual permissions and `more` of them. */
+export function startProgram(
+  member: Member,
+  flags: readonly string[],
+  { more = [] }: { readonly more?: readonly string[] } = {},
+): Program {
   const child = new Deno.Command(Deno.execPath(), {
     args: [
       "run",
       ...standaloneFlags(member === "workers" ? "worker" : member),
+      ...more,
       "--no-check",
       "--quiet",
       new URL(`${member}/main.ts`, root).pathname,

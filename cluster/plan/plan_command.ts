@@ -144,34 +144,45 @@ async function lookAt(
       (plan) => config.json ? [JSON.stringify(plan)] : nowLines(plan, config.model),
     );
   }
+  if (kind === "replay") return await replayAt(admin, config, io);
+  const plan = await askPlanner(admin, { path: "/plan", io });
+  if (!plan.ok) return plan;
+  for (const problem of plan.value.problems) io.warn(problem);
   const inputs = await askPlanner(admin, { path: "/plan/inputs", io });
   if (!inputs.ok) return inputs;
-  const { by, now } = inputs.value;
-  const lines = inputs.value.lines?.map((text): InputLine => JSON.parse(text));
-  if (kind === "dry-run") {
-    const plan = await askPlanner(admin, { path: "/plan", io });
-    if (!plan.ok) return plan;
-    for (const problem of plan.value.problems) io.warn(problem);
-    const records = wouldDecide(lines ?? [begin(by)], now).filter(({ model }) =>
-      config.model === "" || model === config.model
-    );
-    const isExact = lines !== undefined;
-    if (config.json) {
-      for (const record of records) io.say(JSON.stringify({ by, isExact, record }));
-    } else for (const line of dryRunLines(records, { by, isExact })) io.say(line);
-    return ok(codes.done);
-  }
-  if (lines === undefined) {
+  const { by, now, lines } = inputs.value;
+  const before = lines?.map((text): InputLine => JSON.parse(text)) ?? [begin(by)];
+  const records = wouldDecide(before, now).filter(({ model }) =>
+    config.model === "" || model === config.model
+  );
+  const isExact = lines !== null;
+  return said(
+    ok(records),
+    io,
+    () =>
+      config.json
+        ? records.map((record) => JSON.stringify({ by, isExact, record }))
+        : dryRunLines(records, { by, isExact }),
+  );
+}
+
+/** Makes again what one planner keeps. */
+async function replayAt(admin: string, config: PlanConfig, io: PlanIo): Promise<Result<number>> {
+  // First: what a step is made from is kept before what it decides.
+  const history = await askPlanner(admin, { path: "/plan/history", io });
+  if (!history.ok) return history;
+  const inputs = await askPlanner(admin, { path: "/plan/inputs", io });
+  if (!inputs.ok) return inputs;
+  const { by, lines } = inputs.value;
+  if (lines === null) {
     return fail(
       "internal",
       `The planner at ${admin} no longer has all that its decisions were made from: more than --history-replay; --history-file PATH keeps it on disk`,
     );
   }
-  const history = await askPlanner(admin, { path: "/plan/history", io });
-  if (!history.ok) return history;
-  return ok(
-    replayed(replayPlans(lines, recordsOf(history.value.lines, config)), { by, config, io }),
-  );
+  const given = lines.map((text): InputLine => JSON.parse(text));
+  const result = replayPlans(given, recordsOf(history.value.lines, config));
+  return ok(replayed(result, { by, config, io }));
 }
 
 function begin(by: string): InputLine {

@@ -1,6 +1,13 @@
 import assert from "node:assert/strict";
-import { parseConfig, recordingLog, seededChance, startService, systemClock } from "@pixii/runtime";
-import { AdminServer } from "@pixii/runtime";
+import type { PlanOrder } from "@pixii/wire";
+import {
+  AdminServer,
+  parseConfig,
+  recordingLog,
+  seededChance,
+  startService,
+  systemClock,
+} from "@pixii/runtime";
 import { testHost } from "@pixii/runtime/testing";
 import { plannerSchema, plannerSpec } from "@pixii/planner";
 import type { PlanView } from "@pixii/planner";
@@ -84,11 +91,12 @@ Deno.test("plan asks a running planner: now, history, replay and dry run, before
 });
 
 Deno.test("nowLines(), orderText() and replayLines() say what an operator wants to know", () => {
-  const order = {
-    ...{ id: "o1", kind: "pin", reason: "debugging", by: "alice", model: "m" },
+  const order: PlanOrder = {
+    kind: "pin",
+    ...{ id: "o1", reason: "debugging", by: "alice", model: "m" },
     counts: { prefill: 1, decode: 3, both: 0 },
     ...{ givenAt: "2026-01-01T12:00:00.000Z", forMs: 600_000 },
-  } as const;
+  };
   const end = "until 2026-01-01T12:10:00.000Z (10m)";
   assert.equal(orderText(order), `pin of m to 1 prefill + 3 decode ${end}: debugging (alice)`);
   const base = { ...order, model: undefined, counts: undefined };
