@@ -30,9 +30,10 @@ export class BodyReader {
   async #readBytes(request: Request): Promise<Result<Uint8Array>> {
     const length = request.headers.get("content-length");
     if (length !== null && Number(length) > this.#mostBytes) return this.#tooLarge();
-    if (request.body === null) return ok(new Uint8Array());
-    // The server sees to it that no more comes than was announced.
+    // The server sees to it that no more comes than was announced. `request.body` is not looked at: it makes a stream,
+    // and then each read takes a buffer of 64 KiB.
     if (length !== null) return await this.#within(wholeBody(request), () => {});
+    if (request.body === null) return ok(new Uint8Array());
     const reader = request.body.getReader();
     return await this.#within(this.#counted(reader), () => drop(reader));
   }
