@@ -2,7 +2,7 @@ import { readDiskPlan } from "@pixii/kvbm";
 import type { Role, ServiceName } from "@pixii/wire";
 import { isLoopback } from "./address.ts";
 import type { DevPlan, ModelPlan } from "./dev_config.ts";
-import { routerFiles } from "./router_files.ts";
+import { plannerFiles, routerFiles } from "./program_files.ts";
 
 /** What every service of one cluster is told. */
 export interface Wiring {
@@ -76,7 +76,12 @@ export function programsOf(
       read: routerFiles(passed.router),
       write: routerFiles(passed.router),
     },
-    { service: "planner", label: "planner", args: plannerArgs(plan) },
+    {
+      service: "planner",
+      label: "planner",
+      args: plannerArgs(plan),
+      ...plannerFiles(passed.planner),
+    },
     {
       service: "frontend",
       label: "frontend",
