@@ -2,12 +2,13 @@ import { decodeRecord, encode, encodeRecord, keys, modelHashOf, subjects } from 
 import type { InstanceId, LoadReport, ModelCard, Role, RoleFlip } from "@pixii/wire";
 import type { Bus, Clock, Registry } from "@pixii/runtime";
 
-/** The model of these tests. */
+/** The model of these tests, where a card names no other. */
 export const modelName = "m";
 
 /** A worker that follows wishes as a real one does, and takes `drainMs` for each. */
 export class FakeWorker implements Disposable {
   readonly instance: InstanceId;
+  readonly model: string;
   role: Role;
   flip: RoleFlip | undefined;
   /** Every change of role that it made. */
@@ -19,11 +20,11 @@ export class FakeWorker implements Disposable {
   readonly #open: Disposable[] = [];
 
   private constructor(
-    instance: InstanceId,
-    role: Role,
+    { instance, name, role }: ModelCard,
     parts: { bus: Bus; registry: Registry; clock: Clock; drainMs: number },
   ) {
     this.instance = instance;
+    this.model = name;
     this.role = role;
     this.#parts = parts;
   }
@@ -36,13 +37,12 @@ export class FakeWorker implements Disposable {
     card: Partial<ModelCard> = {},
   ): Promise<FakeWorker> {
     const instance = number.toString(16).padStart(16, "0") as InstanceId;
-    const worker = new FakeWorker(instance, role, parts);
+    const full = { ...cardOf(instance, role), ...card };
+    full.hash = modelHashOf(full.name);
+    const worker = new FakeWorker(full, parts);
     const { registry, clock } = parts;
     const names = keys("default");
-    await registry.put(
-      names.model(modelHashOf(modelName), instance),
-      encodeRecord("model", { ...cardOf(instance, role), ...card }),
-    );
+    await registry.put(names.model(full.hash, instance), encodeRecord("model", full));
     const key = names.desired(instance);
     const watched = await registry.watch(key, {
       snapshot: (entries) => entries.forEach(({ value }) => worker.#wish(value)),
@@ -54,6 +54,16 @@ export class FakeWorker implements Disposable {
     worker.#open.push(clock.every(250, () => worker.#report()));
     worker.#report();
     return worker;
+  }
+
+  /** Says that it drains, and is gone after its time. */
+  async leave(): Promise<void> {
+    const { registry, clock, drainMs } = this.#parts;
+    this.load = { ...this.load, draining: true };
+    this.#report();
+    await clock.sleep(drainMs);
+    await registry.remove(keys("default").model(modelHashOf(this.model), this.instance));
+    this[Symbol.dispose]();
   }
 
   [Symbol.dispose](): void {
@@ -83,7 +93,7 @@ export class FakeWorker implements Disposable {
   #report(): void {
     const { bus } = this.#parts;
     const report: LoadReport = {
-      ...{ instance: this.instance, dpRank: 0, model: modelHashOf(modelName), role: this.role },
+      ...{ instance: this.instance, dpRank: 0, model: modelHashOf(this.model), role: this.role },
       ...{ flip: this.flip, draining: false, running: 0, waiting: 0, maxSeqs: 8 },
       ...{ prefillTokens: 0, activeBlocks: 0, cachedBlocks: 0, totalBlocks: 128, stepCount: 0 },
       ...{ stepAgeMs: 0, kvEventNumber: 0, activeStreams: 0, activeDigestHi: 0 },

@@ -169,7 +169,11 @@ class Planner implements Service {
   #models(workers: readonly WorkerLoad[], nowMs: number): Readonly<Record<string, ModelView>> {
     const { observer, view, loop } = this.#parts;
     const { names } = view;
-    const hashes = new Set([...observer.asked, ...workers.map((one) => one.report.model)]);
+    const hashes = new Set([
+      ...view.sleepers.keys(),
+      ...observer.asked,
+      ...workers.map((one) => one.report.model),
+    ]);
     const views = [...hashes].sort().map((hash: ModelHash): [string, ModelView] => {
       const mine = workers.filter((one) => one.report.model === hash);
       const name = names.get(hash);
