@@ -4,7 +4,16 @@ import type { SeenDemand } from "./observation.ts";
 /** Beyond these nobody is believed. */
 const most = { rate: 1e6, tokens: 1e7 };
 /** One window's value moves what is believed of lengths by this share. */
-const share = 0.025;
+const share = 0.05;
+
+/** What is believed of a model's requests. */
+export interface BelievedDemand {
+  /** Lengths as they were of late. */
+  readonly mix: Mix;
+  /** Prompt tokens to compute, and answer tokens, that are asked per second now. */
+  readonly promptRate: number;
+  readonly answerRate: number;
+}
 
 /**
  * What is believed of a model's requests. Rates are taken as they come once they are numbers at all; lengths move slowly,
@@ -17,22 +26,27 @@ export class CleanDemand {
   /** Observations that were passed over, whole or in part. */
   rejected = 0;
 
-  /** The mix as believed; `undefined` while lengths are not known. Pure but for what it remembers. */
-  take(demand: SeenDemand): Mix | undefined {
+  /** The demand as believed; `undefined` while lengths are not known. Pure but for what it remembers. */
+  take(demand: SeenDemand): BelievedDemand | undefined {
     const rate = this.#fit(demand.rate, most.rate);
-    this.#isl = this.#smooth(this.#isl, demand.isl);
-    this.#newTokens = this.#smooth(this.#newTokens, demand.newTokens);
-    this.#osl = this.#smooth(this.#osl, demand.osl);
+    const isl = this.#tokens(demand.isl);
+    const newTokens = this.#tokens(demand.newTokens);
+    const osl = this.#tokens(demand.osl);
+    this.#newTokens = smooth(this.#newTokens, newTokens);
+    this.#isl = smooth(this.#isl, isl ?? (this.#isl === undefined ? newTokens : undefined));
+    this.#osl = smooth(this.#osl, osl);
     if (rate === undefined || this.#isl === undefined || this.#osl === undefined) return undefined;
-    const newTokens = Math.min(this.#isl, this.#newTokens ?? this.#isl);
-    return { rate, isl: this.#isl, newTokens, osl: this.#osl };
+    const computed = this.#newTokens ?? this.#isl;
+    return {
+      // Prompts are known when they come, whole requests when they end: lengths that rise are seen in the former first.
+      mix: { rate, isl: Math.max(this.#isl, computed), newTokens: computed, osl: this.#osl },
+      promptRate: rate * (newTokens ?? computed),
+      answerRate: rate * (osl ?? this.#osl),
+    };
   }
 
-  #smooth(known: number | undefined, seen: number | undefined): number | undefined {
-    if (seen === undefined) return known;
-    const fit = this.#fit(seen, most.tokens);
-    if (fit === undefined) return known;
-    return known === undefined ? fit : known + share * (fit - known);
+  #tokens(seen: number | undefined): number | undefined {
+    return seen === undefined ? undefined : this.#fit(seen, most.tokens);
   }
 
   #fit(value: number, limit: number): number | undefined {
@@ -40,4 +54,9 @@ export class CleanDemand {
     this.rejected += 1;
     return undefined;
   }
+}
+
+function smooth(known: number | undefined, seen: number | undefined): number | undefined {
+  if (seen === undefined) return known;
+  return known === undefined ? seen : known + share * (seen - known);
 }

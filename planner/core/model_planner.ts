@@ -1,21 +1,19 @@
-import { bestSplit, needOf, noWorkers, rateOf } from "./capacity/need.ts";
+import { bestSplit, needOf, noWorkers } from "./capacity/need.ts";
 import type { Counts } from "./capacity/need.ts";
 import { PhaseCapacity } from "./capacity/phase_capacity.ts";
 import type { Mix } from "./capacity/service_goal.ts";
 import { CleanDemand } from "./clean_demand.ts";
-import { ForecastChoice } from "./forecast/forecast_choice.ts";
+import { DemandTracks } from "./demand_tracks.ts";
+import type { ExpectedDemand, ServedRates } from "./demand_tracks.ts";
 import { countsOf } from "./moves.ts";
 import type { SeenModel } from "./observation.ts";
 import type { PlanRecord } from "./plan_record.ts";
 import type { ModelRules, PlannerRules } from "./rules.ts";
 
-/** Windows of the reactive loop, in its own steps: the first that is surely above what is served counts. */
-const windows = [3, 6, 12] as const;
-/** How surely a window's rate must be above what is served, in deviations. */
-const sureDeviations = 2;
-/** Waiting requests are to be gone within so many times the goal for the first token, but not faster than in so many ms. */
-const drainGoals = 4;
-const leastDrainMs = 10_000;
+/** Room for forecasts that are wrong, in their usual errors: to grow, and to shrink, which is to be surer. */
+const errorsToGrow = 1;
+/** Prompts that wait longer than this share of the goal press. */
+const pressedShare = 0.5;
 
 /** What a model wants, before the budget is shared out. */
 export interface ModelWish {
@@ -32,33 +30,37 @@ export interface ModelWish {
   readonly bound: string;
 }
 
+interface Seen {
+  readonly have: Counts;
+  readonly now: Mix;
+  readonly capacity: PhaseCapacity;
+  readonly nowMs: number;
+  readonly loop: PlanRecord["loop"];
+}
+
 /**
- * One model's demand over time and what it calls for. The predictive loop foretells the rate for the time by which a worker
- * asked for now would serve, and sets the floor; the reactive loop adds what the last seconds surely ask for above it.
- * Workers are given up only where fewer were enough for the whole hold time.
+ * One model's demand over time and what it calls for. The predictive loop foretells loads for the time by which a worker
+ * asked for now would serve, and sets the floor; the reactive loop adds what the last seconds surely ask for above it, and
+ * what waits and would not be gone by then. Workers are given up only where fewer were surely enough for the hold time.
  */
 export class ModelPlanner {
   readonly #rules: ModelRules;
   readonly #planner: PlannerRules;
-  readonly #choice: ForecastChoice;
+  readonly #tracks: DemandTracks;
   readonly #clean = new CleanDemand();
-  readonly #rates: number[] = [];
-  /** Wants of late, to hold on to the largest. */
-  #wants: { readonly atMs: number; readonly counts: Counts }[] = [];
-  #floor: Mix | undefined;
-  #forecast: PlanRecord["forecast"];
-  #minuteSum = 0;
-  #minuteCount = 0;
-  #minuteEndMs: number | undefined;
+  /** What was surely enough of late, to hold on to the largest. */
+  #enough: { readonly atMs: number; readonly counts: Counts }[] = [];
+  #intervalEndMs: number | undefined;
+  #firstMs: number | undefined;
 
   constructor(rules: ModelRules, planner: PlannerRules) {
     this.#rules = rules;
     this.#planner = planner;
-    const { predictiveMs, startMs, flipMs, elastic, dayMs } = planner;
-    const ahead = (elastic ? startMs : flipMs) + predictiveMs;
-    this.#choice = new ForecastChoice({
-      steps: Math.max(1, Math.round(ahead / predictiveMs)),
+    const { predictiveMs, reactiveMs, dayMs } = planner;
+    this.#tracks = new DemandTracks({
+      steps: Math.max(1, Math.round(this.#aheadMs / predictiveMs)),
       season: Math.max(2, Math.round(dayMs / predictiveMs)),
+      stepsPerInterval: Math.max(1, Math.round(predictiveMs / reactiveMs)),
     });
   }
 
@@ -67,62 +69,76 @@ export class ModelPlanner {
     return this.#clean.rejected;
   }
 
+  /** How long a move takes that is asked for at the next look. */
+  get #moveMs(): number {
+    const { elastic, startMs, flipMs } = this.#planner;
+    return elastic ? startMs : flipMs;
+  }
+
+  get #aheadMs(): number {
+    return this.#moveMs + this.#planner.predictiveMs;
+  }
+
   /** Takes what is seen now and says what is wanted. Once per reactive step, in the order of time. */
   step(seen: SeenModel, nowMs: number): ModelWish {
     const have = countsOf(seen.workers);
-    const mix = seen.demand && this.#clean.take(seen.demand);
-    const isMinuteOver = this.#count(mix?.rate, nowMs);
-    const loop = isMinuteOver ? "predictive" : "reactive";
-    const none = { loop, now: mix, planned: undefined, forecast: this.#forecast } as const;
+    const believed = seen.demand && this.#clean.take(seen.demand);
+    if (believed !== undefined) this.#tracks.take(believed, madeRate(seen, believed.mix));
+    const isIntervalOver = this.#isIntervalOver(nowMs);
+    if (isIntervalOver) this.#tracks.endInterval();
+    const loop: PlanRecord["loop"] = isIntervalOver ? "predictive" : "reactive";
+    const none = {
+      ...{ loop, now: believed?.mix, planned: undefined, want: have, isPressed: false },
+      forecast: this.#tracks.forecast(this.#aheadMs),
+    } as const;
     if (seen.times === undefined) {
       const bound = "no measured profile of the model's workers: nothing can be planned";
-      return { ...none, want: have, capacity: undefined, isPressed: false, bound };
+      return { ...none, capacity: undefined, bound };
     }
     const capacity = new PhaseCapacity(seen.times, {
       room: { maxSeqs: seen.maxSeqs, kvTokens: seen.kvTokens },
       goal: this.#rules.goal,
     });
-    if (mix === undefined) {
+    if (believed === undefined) {
       const bound = "no word of demand lately: the last plan stands";
-      return { ...none, want: have, capacity, isPressed: false, bound };
+      return { ...none, capacity, bound };
     }
-    if (isMinuteOver || this.#floor === undefined) this.#foretell(mix);
-    return this.#wish(seen, { have, mix, capacity, nowMs, loop });
+    return this.#wish(seen, { have, now: believed.mix, capacity, nowMs, loop });
   }
 
-  #wish(
-    seen: SeenModel,
-    at: {
-      readonly have: Counts;
-      readonly mix: Mix;
-      readonly capacity: PhaseCapacity;
-      readonly nowMs: number;
-      readonly loop: PlanRecord["loop"];
-    },
-  ): ModelWish {
-    const { have, mix, capacity, nowMs, loop } = at;
-    const { goal, layout } = this.#rules;
-    const serves = rateOf(capacity, have, mix);
-    const floor: Mix = { ...mix, rate: (1 + this.#planner.headroom) * this.#floor!.rate };
-    const surely = this.#surely(serves);
-    const drainSeconds = Math.max(leastDrainMs, drainGoals * goal.ttftMs) / 1000;
-    const demand = seen.demand!;
-    const isLate = (demand.ttftP95Ms ?? 0) > goal.ttftMs || (demand.itlP95Ms ?? 0) > goal.itlMs;
-    const backlog = isLate ? demand.waiting / drainSeconds : 0;
-    const isPressed = surely !== undefined || (isLate && demand.waiting > 0);
-    const rate = Math.max(floor.rate, (surely ?? 0) + (isPressed ? backlog : 0));
-    const planned: Mix = { ...floor, rate };
-    const most = this.#planner.budgetGpus;
+  #wish(seen: SeenModel, at: Seen): ModelWish {
+    const { have, now, capacity, nowMs, loop } = at;
+    const served = servedBy(capacity, have, now);
+    const expected = this.#tracks.expected(served)!;
+    const { extra, isLate } = this.#backlog(seen, expected, served);
+    const isPressed = expected.isRising || isLate;
+    const { headroom, hysteresis } = this.#planner;
+    const planned = withRoom(expected, extra, { headroom, errors: errorsToGrow });
+    const sure = withRoom(expected, extra, {
+      headroom: headroom + hysteresis,
+      errors: errorsToGrow,
+    });
     const feasible = capacity.feasible(planned);
-    const need = needOf(capacity, planned, { layout, most });
     const want = this.#planner.elastic
-      ? this.#held(need, nowMs)
+      ? this.#grown({ capacity, planned, sure, have, nowMs, isPressed })
       : this.#split(capacity, planned, have);
     const bound = feasible.possible ? "" : `the goal is out of reach: ${feasible.why}`;
     return {
-      ...{ want: atLeast(want, this.#rules.least), loop, now: mix, planned, capacity },
-      ...{ forecast: this.#forecast, isPressed, bound },
+      ...{ want: atLeast(want, this.#rules.least), loop, now, planned, capacity },
+      ...{ forecast: this.#tracks.forecast(this.#aheadMs), isPressed, bound },
     };
+  }
+
+  /** Prompt tokens per second that what waits asks for on top, where it would not be gone by the time a move helps. */
+  #backlog(seen: SeenModel, { mix }: ExpectedDemand, served: ServedRates) {
+    const waiting = Number.isFinite(seen.demand!.waiting) ? Math.max(0, seen.demand!.waiting) : 0;
+    const tokens = waiting * mix.newTokens;
+    const goalSeconds = this.#rules.goal.ttftMs / 1000;
+    const horizonSeconds = this.#moveMs / 1000 + goalSeconds;
+    const isLate = tokens > pressedShare * goalSeconds * served.prompts;
+    const spare = Math.max(0, served.prompts - mix.rate * mix.newTokens);
+    const extra = isLate && tokens > spare * horizonSeconds ? tokens / horizonSeconds : 0;
+    return { extra, isLate };
   }
 
   /** Where nothing starts or stops: the split of what there is. */
@@ -134,55 +150,80 @@ export class ModelPlanner {
     return { ...bestSplit(capacity, planned, { gpus: prefill + decode, least }), both: have.both };
   }
 
-  /** The most that was wanted of each job within the hold time. */
-  #held(need: Counts, nowMs: number): Counts {
-    this.#wants = this.#wants.filter(({ atMs }) => atMs > nowMs - this.#planner.holdMs);
-    this.#wants.push({ atMs: nowMs, counts: need });
-    return this.#wants.reduce((all, { counts }) => atLeast(all, counts), noWorkers);
+  /** As many as are needed, and no fewer than were surely enough at all times of late, up to what is there. */
+  #grown({ capacity, planned, sure, have, nowMs, isPressed }: {
+    readonly capacity: PhaseCapacity;
+    readonly planned: Mix;
+    readonly sure: Mix;
+    readonly have: Counts;
+    readonly nowMs: number;
+    readonly isPressed: boolean;
+  }): Counts {
+    const options = { layout: this.#rules.layout, most: this.#planner.budgetGpus };
+    const need = needOf(capacity, planned, options);
+    this.#enough = this.#enough.filter(({ atMs }) => atMs > nowMs - this.#planner.holdMs);
+    this.#enough.push({ atMs: nowMs, counts: needOf(capacity, sure, options) });
+    this.#firstMs ??= nowMs;
+    const watchedMs = nowMs - this.#firstMs;
+    // At first only the shortest answers have ended: what is there stays until a whole hold time was seen.
+    const held = watchedMs < this.#planner.holdMs
+      ? have
+      : this.#enough.reduce((all, { counts }) => atLeast(all, counts), noWorkers);
+    const want = atLeast(need, atMost(held, have));
+    const mayLend = isPressed && watchedMs >= this.#planner.predictiveMs;
+    if (!mayLend || options.layout === "both") return want;
+    // What one job lacks and the other can spare changes hands at once: that is faster than a start.
+    const spare = (job: "prefill" | "decode", other: "prefill" | "decode") =>
+      Math.max(need[job], want[job] - Math.max(0, need[other] - have[other]));
+    return { ...want, prefill: spare("prefill", "decode"), decode: spare("decode", "prefill") };
   }
 
-  /** Adds a value to the minute; true where it is over. */
-  #count(rate: number | undefined, nowMs: number): boolean {
-    this.#minuteEndMs ??= nowMs + this.#planner.predictiveMs;
-    if (rate !== undefined) {
-      this.#minuteSum += rate;
-      this.#minuteCount += 1;
-      this.#rates.push(rate);
-      if (this.#rates.length > windows[windows.length - 1]) this.#rates.shift();
-    }
-    if (nowMs < this.#minuteEndMs) return false;
-    // After a gap the next minute begins now, not long ago.
-    this.#minuteEndMs = Math.max(this.#minuteEndMs + this.#planner.predictiveMs, nowMs);
-    if (this.#minuteCount > 0) this.#choice.observe(this.#minuteSum / this.#minuteCount);
-    this.#minuteSum = this.#minuteCount = 0;
+  #isIntervalOver(nowMs: number): boolean {
+    const { predictiveMs } = this.#planner;
+    this.#intervalEndMs ??= nowMs + predictiveMs;
+    if (nowMs < this.#intervalEndMs) return false;
+    // After a gap the next interval begins now, not long ago.
+    this.#intervalEndMs = Math.max(this.#intervalEndMs + predictiveMs, nowMs);
     return true;
   }
+}
 
-  #foretell(mix: Mix): void {
-    const said = this.#choice.forecast();
-    const { elastic, startMs, flipMs, predictiveMs } = this.#planner;
-    const aheadMs = (elastic ? startMs : flipMs) + predictiveMs;
-    if (said === undefined) {
-      this.#floor = mix;
-      return;
-    }
-    const { name, value: rate, error } = said;
-    this.#forecast = { name, rate, error, aheadMs };
-    this.#floor = { ...mix, rate };
-  }
+/** What is expected with room above it: `headroom` and so many usual errors of each load. */
+function withRoom(
+  { mix, spread }: ExpectedDemand,
+  extraPrompts: number,
+  { headroom, errors }: { readonly headroom: number; readonly errors: number },
+): Mix {
+  const room = (of: number) => 1 + headroom + errors * of;
+  return {
+    rate: mix.rate,
+    isl: mix.isl,
+    newTokens: room(spread.prompts) * mix.newTokens + extraPrompts / Math.max(mix.rate, 1e-9),
+    osl: room(spread.answers) * mix.osl,
+  };
+}
 
-  /** The rate that the last seconds surely show above `serves`; `undefined` where they do not. */
-  #surely(serves: number): number | undefined {
-    const stepSeconds = this.#planner.reactiveMs / 1000;
-    for (const steps of windows) {
-      if (this.#rates.length < steps) return undefined;
-      const recent = this.#rates.slice(-steps);
-      const rate = recent.reduce((sum, one) => sum + one, 0) / steps;
-      const deviation = Math.sqrt(rate / (steps * stepSeconds));
-      if (rate - sureDeviations * deviation > serves) return rate;
-    }
-    return undefined;
-  }
+/** What workers serve within the goal, per second. */
+function servedBy(capacity: PhaseCapacity, have: Counts, mix: Mix): ServedRates {
+  const both = have.both === 0 ? 0 : capacity.bothRate(have.both, mix);
+  const prefill = both + capacity.prefillRate(have.prefill, mix);
+  const decode = both + capacity.decodeRate(have.decode, mix);
+  const times = (rate: number, tokens: number) => tokens === 0 ? Infinity : rate * tokens;
+  return {
+    requests: Math.min(prefill, decode),
+    prompts: times(prefill, mix.newTokens),
+    answers: times(decode, mix.osl),
+  };
+}
+
+/** Answer tokens per second that decode workers make now, from how many answers each has. */
+function madeRate({ workers, times }: SeenModel, mix: Mix): number {
+  if (times === undefined) return 0;
+  const context = mix.isl + mix.osl / 2;
+  return workers.reduce((sum, { role, state, running }) => {
+    if (role !== "decode" || state === "stale" || !(running > 0)) return sum;
+    return sum + running * 1000 / times.decodeStepMs(running, running * context);
+  }, 0);
 }
 
 /** The larger of both, job by job. */
@@ -191,5 +232,13 @@ export function atLeast(a: Counts, b: Counts): Counts {
     prefill: Math.max(a.prefill, b.prefill),
     decode: Math.max(a.decode, b.decode),
     both: Math.max(a.both, b.both),
+  };
+}
+
+function atMost(a: Counts, b: Counts): Counts {
+  return {
+    prefill: Math.min(a.prefill, b.prefill),
+    decode: Math.min(a.decode, b.decode),
+    both: Math.min(a.both, b.both),
   };
 }

@@ -17,6 +17,8 @@ export interface Forecast {
   readonly value: number;
   /** Mean of |foretold - came| over mean of what came, for this forecaster at this distance; absent before any came. */
   readonly error: number | undefined;
+  /** Root of the mean square of the same, not reported but planned with. */
+  readonly spread: number | undefined;
 }
 
 interface Rival {
@@ -24,6 +26,7 @@ interface Rival {
   /** What it foretold, by the interval it was for. */
   readonly said: Map<number, number>;
   errorSum: number;
+  squareSum: number;
   weight: number;
 }
 
@@ -52,6 +55,7 @@ export class ForecastChoice {
       forecaster: made[name],
       said: new Map(),
       errorSum: 0,
+      squareSum: 0,
       weight: 0,
     }));
     this.#chosen = this.#rivals[0];
@@ -76,7 +80,10 @@ export class ForecastChoice {
     const { forecaster } = this.#chosen;
     const value = forecaster.forecast(this.#steps);
     if (value === undefined) return undefined;
-    return { name: forecaster.name, value, error: this.#errorOf(this.#chosen) };
+    const { squareSum, weight } = this.#chosen;
+    const mean = this.#sum / this.#weight;
+    const spread = weight === 0 || mean === 0 ? undefined : Math.sqrt(squareSum / weight) / mean;
+    return { name: forecaster.name, value, error: this.#errorOf(this.#chosen), spread };
   }
 
   /** Errors of all, for people; those that said nothing yet are left out. */
@@ -92,6 +99,7 @@ export class ForecastChoice {
     if (said === undefined) return;
     rival.said.delete(this.#count);
     rival.errorSum = memory * rival.errorSum + Math.abs(said - value);
+    rival.squareSum = memory * rival.squareSum + (said - value) ** 2;
     rival.weight = memory * rival.weight + 1;
   }
 

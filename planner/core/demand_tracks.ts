@@ -1,0 +1,99 @@
+import type { Mix } from "./capacity/service_goal.ts";
+import type { BelievedDemand } from "./clean_demand.ts";
+import { LoadTrack } from "./load_track.ts";
+import type { PlanRecord } from "./plan_record.ts";
+
+/** What the workers could serve, per second: requests, prompt tokens, answer tokens. */
+export interface ServedRates {
+  readonly requests: number;
+  readonly prompts: number;
+  readonly answers: number;
+}
+
+/** What a model's workers are to be ready for. */
+export interface ExpectedDemand {
+  readonly mix: Mix;
+  /** How wrong that may be, as a share, for prompts and for answers. */
+  readonly spread: { readonly prompts: number; readonly answers: number };
+  /** The last seconds surely ask for more than is served. */
+  readonly isRising: boolean;
+}
+
+/**
+ * A model's demand over time as three loads that go their own ways: requests, prompt tokens, answer tokens; and the answer
+ * tokens that its workers are seen to make, which tell of longer answers before the first of them ends.
+ */
+export class DemandTracks {
+  readonly #requests: LoadTrack;
+  readonly #prompts: LoadTrack;
+  readonly #answers: LoadTrack;
+  readonly #made: LoadTrack;
+  readonly #stepsPerInterval: number;
+  #mix: Mix | undefined;
+
+  /** `steps`, `season`: as forecasters want them, in intervals of `stepsPerInterval` values. */
+  constructor(options: {
+    readonly steps: number;
+    readonly season: number;
+    readonly stepsPerInterval: number;
+  }) {
+    this.#stepsPerInterval = options.stepsPerInterval;
+    this.#requests = new LoadTrack(options);
+    this.#prompts = new LoadTrack(options);
+    this.#answers = new LoadTrack(options);
+    this.#made = new LoadTrack(options);
+  }
+
+  /** Takes a step's demand, and the answer tokens per second that workers make now. */
+  take(seen: BelievedDemand, madeRate: number): void {
+    this.#mix = seen.mix;
+    this.#requests.take(seen.mix.rate);
+    this.#prompts.take(seen.promptRate);
+    this.#answers.take(seen.answerRate);
+    this.#made.take(madeRate);
+  }
+
+  /** Ends an interval: forecasts are made anew. */
+  endInterval(): void {
+    for (const track of [this.#requests, this.#prompts, this.#answers, this.#made]) {
+      track.endInterval();
+    }
+  }
+
+  /** The forecast of requests, for the record; absent before there is one. */
+  forecast(aheadMs: number): PlanRecord["forecast"] {
+    const said = this.#requests.said;
+    if (said === undefined) return undefined;
+    return { name: said.name, rate: said.value, error: said.error, aheadMs };
+  }
+
+  /** What to be ready for, given what is served now; `undefined` before anything was seen. */
+  expected(served: ServedRates): ExpectedDemand | undefined {
+    const mix = this.#mix;
+    if (mix === undefined) return undefined;
+    const requests = over(this.#requests, served.requests);
+    const prompts = over(this.#prompts, served.prompts);
+    const answers = over(this.#answers, served.answers);
+    const made = over(this.#made, served.answers);
+    const rate = Math.max(requests.level, 1e-9);
+    const newTokens = prompts.level / rate;
+    const osl = Math.max(answers.level, made.level) / rate;
+    const spread = (track: LoadTrack) => track.spread(this.#stepsPerInterval);
+    return {
+      mix: {
+        rate: requests.level,
+        newTokens,
+        isl: newTokens + Math.max(0, mix.isl - mix.newTokens),
+        osl,
+      },
+      spread: { prompts: spread(this.#prompts), answers: spread(this.#answers) },
+      isRising: prompts.isRising || answers.isRising || made.isRising,
+    };
+  }
+}
+
+function over(track: LoadTrack, served: number) {
+  const level = track.level ?? 0;
+  const surely = track.surely(Math.max(level, served));
+  return { level: Math.max(level, surely ?? 0), isRising: surely !== undefined };
+}

@@ -1,0 +1,93 @@
+import { ForecastChoice } from "./forecast/forecast_choice.ts";
+import type { Forecast } from "./forecast/forecast_choice.ts";
+
+/** Windows of the reactive loop, in its own steps: the first that is surely above what is served counts. */
+const windows = [1, 2, 3, 6, 12] as const;
+const mostRecent = windows[windows.length - 1];
+/** How surely a window's mean must be above what is served, in deviations. */
+const sureDeviations = 3;
+/** Share of an older square that is left after each step: about the last ten minutes of steps of 5 s count. */
+const memory = 0.99;
+/** A forecast that is wrong by more than this share is no better planned for with more workers. */
+const mostSpread = 0.3;
+/** Steps before the deviation is believed; until then it is taken as large as the mean. */
+const fewestSteps = 6;
+
+/**
+ * One load over time, in units per second: a value a step, whose means over longer intervals are foretold. It knows how much
+ * single values scatter, so that it can tell chance from change. Pure: no time of its own.
+ */
+export class LoadTrack {
+  readonly #choice: ForecastChoice;
+  #recent: number[] = [];
+  #last: number | undefined;
+  #squares = 0;
+  #weight = 0;
+  #sum = 0;
+  #count = 0;
+  #said: Forecast | undefined;
+  #first: number | undefined;
+
+  /** `steps`: how far ahead is foretold, in intervals; `season`: intervals of a day. */
+  constructor(options: { readonly steps: number; readonly season: number }) {
+    this.#choice = new ForecastChoice(options);
+  }
+
+  /** Takes a step's value: finite, at least 0. */
+  take(value: number): void {
+    if (this.#last !== undefined) {
+      // Half the square of a difference is the variance, wherever the mean drifts to.
+      this.#squares = memory * this.#squares + (value - this.#last) ** 2 / 2;
+      this.#weight = memory * this.#weight + 1;
+    }
+    this.#last = value;
+    this.#first ??= value;
+    this.#recent.push(value);
+    if (this.#recent.length > mostRecent) this.#recent.shift();
+    this.#sum += value;
+    this.#count += 1;
+  }
+
+  /** Ends an interval: its mean goes to the forecasters. */
+  endInterval(): void {
+    if (this.#count > 0) this.#choice.observe(this.#sum / this.#count);
+    this.#sum = this.#count = 0;
+    this.#said = this.#choice.forecast();
+  }
+
+  /** What was foretold at the last interval's end; absent before. */
+  get said(): Forecast | undefined {
+    return this.#said;
+  }
+
+  /** What is expected: the forecast, before there is one the mean of what came. */
+  get level(): number | undefined {
+    if (this.#said !== undefined) return this.#said.value;
+    return this.#count === 0 ? this.#first : this.#sum / this.#count;
+  }
+
+  /** How wrong forecasts of the mean are, as a share of it: the chance of single intervals taken out. */
+  spread(stepsPerInterval: number): number {
+    const { level } = this;
+    const error = this.#said?.spread;
+    if (level === undefined || level === 0 || error === undefined) return 0;
+    const chance = this.#deviation(stepsPerInterval) / level;
+    return Math.min(mostSpread, Math.sqrt(Math.max(0, error ** 2 - chance ** 2)));
+  }
+
+  /** The mean that the last steps surely show above `served`; `undefined` where they do not. */
+  surely(served: number): number | undefined {
+    for (const steps of windows) {
+      if (this.#recent.length < steps) return undefined;
+      const mean = this.#recent.slice(-steps).reduce((sum, one) => sum + one, 0) / steps;
+      if (mean - sureDeviations * this.#deviation(steps) > served) return mean;
+    }
+    return undefined;
+  }
+
+  /** Of a mean over so many steps. */
+  #deviation(steps: number): number {
+    if (this.#weight < fewestSteps) return (this.#last ?? 0) / Math.sqrt(steps);
+    return Math.sqrt(this.#squares / this.#weight / steps);
+  }
+}
