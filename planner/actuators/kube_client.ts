@@ -1,11 +1,21 @@
 import { fail, ok } from "@pixii/wire";
-import type { Result } from "@pixii/wire";
+import type { ErrorCode, Result } from "@pixii/wire";
 import type { Clock } from "@pixii/runtime";
 
 /** Longest wait for an answer. */
 const answerMs = 10_000;
 /** Longest part of an answer that is shown. */
 const shownChars = 300;
+
+/** What a refusal is here, and what to do about it. */
+const refusals: ReadonlyMap<number, { readonly code: ErrorCode; readonly hint: string }> = new Map([
+  [401, { code: "unauthorized", hint: "; is the token in --kube-account of this cluster?" }],
+  [403, {
+    code: "unauthorized",
+    hint: "; deploy/kubernetes/planner-role.yaml is what the planner needs",
+  }],
+  [404, { code: "not_found", hint: "; --kube-target and --kube-namespace say what is looked for" }],
+]);
 
 /** Where the API server is and who asks. */
 export interface KubeAccess {
@@ -76,25 +86,34 @@ export class KubeClient implements Disposable {
       });
       const text = await answer.text();
       if (answer.ok) return ok(JSON.parse(text));
-      const code = answer.status === 404 ? "not_found" : "internal";
-      return fail(code, `Cannot ${what}: Kubernetes says ${answer.status} ${clean(said(text))}`);
+      const { code, hint } = refusals.get(answer.status) ?? { code: "internal", hint: "" };
+      return fail(
+        code,
+        `Cannot ${what}: Kubernetes says ${answer.status} ${clean(said(text))}${hint}`,
+      );
     } catch (error) {
-      const why = deadline.signal.aborted ? `no answer in ${answerMs} ms` : String(error);
-      return fail("timeout", `Cannot ${what}: ${clean(why)}; is ${url} right?`);
+      const isLate = deadline.signal.aborted;
+      const why = isLate ? `no answer in ${answerMs} ms` : whyOf(error as Error);
+      return fail(
+        isLate ? "timeout" : "internal",
+        `Cannot ${what}: ${clean(why)}; is --kube-url ${url} right?`,
+      );
     }
   }
 
   async #file(name: string): Promise<Result<string>> {
     const path = `${this.#access.account}/${name}`;
+    let why = "it is empty";
     try {
-      return ok(await Deno.readTextFile(path));
+      const text = await Deno.readTextFile(path);
+      if (text.trim() !== "") return ok(text);
     } catch (error) {
-      const why = error instanceof Deno.errors.NotFound ? "it is not there" : (error as Error).name;
-      return fail(
-        "not_found",
-        `Cannot read ${path}: ${why}; the planner needs a service account (--kube-account)`,
-      );
+      why = error instanceof Deno.errors.NotFound ? "it is not there" : (error as Error).name;
     }
+    return fail(
+      "not_found",
+      `Cannot read ${path}: ${why}; the planner needs a service account (--kube-account)`,
+    );
   }
 
   /** A client that trusts the cluster's own authority; none is needed where the server speaks plain HTTP. */
@@ -119,4 +138,9 @@ function said(text: string): string {
     // Something in between answered, not Kubernetes.
     return text;
   }
+}
+
+/** What went wrong below: a failed connection is told by the cause. */
+function whyOf({ message, cause }: Error): string {
+  return cause instanceof Error ? `${message}: ${cause.message}` : message;
 }

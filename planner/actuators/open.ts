@@ -4,7 +4,8 @@ import type { ServiceContext } from "@pixii/runtime";
 import type { PlannerConfig } from "../config.ts";
 import type { Actuator } from "./actuator.ts";
 import { KubeClient } from "./kube_client.ts";
-import { KubernetesScale, readKubeTarget } from "./kubernetes.ts";
+import { readKubeTarget } from "./kube_target.ts";
+import { KubernetesScale } from "./kubernetes.ts";
 import { LauncherScale } from "./launcher.ts";
 import { PodNames } from "./pod_names.ts";
 import { RoleKeys } from "./role_keys.ts";
@@ -20,7 +21,8 @@ export function openActuators(
   const flips = new RoleKeys({ registry, namespace, boundMs: config["flip-timeout"] });
   if (config.scale === "off") return ok([flips]);
   if (config.scale === "virtual") return ok([flips, new VirtualActuator(["start", "stop"])]);
-  if (config.scale === "launcher") return ok([flips, new LauncherScale({ registry, namespace })]);
+  const records = new LauncherScale({ registry, namespace });
+  if (config.scale === "launcher") return ok([flips, records]);
   const targets = config["kube.target"].map(readKubeTarget);
   if (targets.length === 0) {
     return fail(
@@ -33,6 +35,5 @@ export function openActuators(
     ...{ url: config["kube.url"], account: config["kube.account"], clock },
     namespace: config["kube.namespace"],
   });
-  const podOf = (instance: string) => pods.of(instance);
-  return ok([flips, new KubernetesScale({ client, targets, podOf, log })]);
+  return ok([flips, new KubernetesScale({ client, targets, pods, log, note: records })]);
 }

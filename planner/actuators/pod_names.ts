@@ -2,8 +2,9 @@ import { decodeRecord, keys } from "@pixii/wire";
 import type { Log, Registry } from "@pixii/runtime";
 
 /** In which pod each instance runs: a pod's host name is its own name. */
-export class PodNames {
+export class PodNames implements Disposable {
   readonly #hosts = new Map<string, string>();
+  readonly #open = new DisposableStack();
 
   /** Follows the registry; where it refuses, no name is known. */
   constructor(
@@ -25,11 +26,22 @@ export class PodNames {
       },
     }).then((watched) => {
       if (!watched.ok) log.warn("names of pods are not known", { reason: watched.error.message });
+      else if (this.#open.disposed) watched.value[Symbol.dispose]();
+      else this.#open.use(watched.value);
     });
   }
 
   /** The pod of an instance, where that is known. */
   of(instance: string): string | undefined {
     return this.#hosts.get(instance);
+  }
+
+  /** All pods that workers run in, each once. */
+  all(): readonly string[] {
+    return [...new Set(this.#hosts.values())];
+  }
+
+  [Symbol.dispose](): void {
+    this.#open.dispose();
   }
 }
