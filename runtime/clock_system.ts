@@ -1,6 +1,7 @@
 import { clearImmediate, setImmediate } from "node:timers";
 import type { Clock } from "./clock.ts";
 import { TimerGroups } from "./timer_groups.ts";
+import type { NativeTimer } from "./timer_groups.ts";
 
 /** Longest delay one native timer takes; longer waits are armed again. */
 const longestTimerMs = 2_147_483_647;
@@ -50,8 +51,9 @@ class SystemClock implements Clock {
   }
 }
 
-function nativeTimer(ms: number, callback: () => void): Disposable {
+function nativeTimer(ms: number, callback: () => void): NativeTimer {
   let left = Math.max(0, ms);
+  let isKept = true;
   let id: ReturnType<typeof setTimeout> | undefined;
   const arm = () => {
     const step = Math.min(left, longestTimerMs);
@@ -61,9 +63,18 @@ function nativeTimer(ms: number, callback: () => void): Disposable {
       id = undefined;
       callback();
     }, step);
+    if (!isKept) Deno.unrefTimer(id);
   };
   arm();
-  return { [Symbol.dispose]: () => clearTimeout(id) };
+  return {
+    keep: (asked) => {
+      isKept = asked;
+      if (id === undefined) return;
+      if (asked) Deno.refTimer(id);
+      else Deno.unrefTimer(id);
+    },
+    [Symbol.dispose]: () => clearTimeout(id),
+  };
 }
 
 /** `Clock.sleep` in terms of `Clock.timer`: rejects with the signal's reason, leaves no timer and no listener behind. */

@@ -5,11 +5,17 @@ const groupsPerWait = 16;
 /** Waits above this power of two, in ms, share groups as if they were this long. */
 const longestPower = 40;
 
+/** A timer below. */
+export interface NativeTimer extends Disposable {
+  /** Whether the program stays up for it, as it does at first. */
+  keep(isKept: boolean): void;
+}
+
 /** The timers below: the runtime's own, or a test's. */
 export interface NativeTimers {
   nowMs(): number;
   /** Runs `callback` once after `ms`; not before. */
-  set(ms: number, callback: () => void): Disposable;
+  set(ms: number, callback: () => void): NativeTimer;
 }
 
 /** One that waits. */
@@ -18,17 +24,18 @@ interface Waiting {
   readonly callback: () => void;
 }
 
-/** Those that end in one stretch of time, and the timer for the first of them. */
+/** Those that end in one stretch of time, and the timer for the first of them; none while they are called. */
 interface Group {
   readonly waiting: ChurnMap<number, Waiting>;
   dueMs: number;
-  timer: Disposable;
+  timer: NativeTimer | undefined;
 }
 
 /**
  * Many waits over few native timers: one per stretch of time, because most waits are dropped long before their end and a
- * native timer costs some microseconds to make and to drop. Each callback runs at its own time all the same. O(1) to
- * add and to drop; a timer that fires looks at the members of its group.
+ * native timer costs some microseconds to make and to drop. Each callback runs at its own time all the same. A group
+ * that nobody waits in any more keeps its timer until that fires, as the next wait may be of the same stretch, but
+ * does not keep the program up. O(1) to add and to drop; a timer that fires looks at the members of its group.
  */
 export class TimerGroups {
   readonly #native: NativeTimers;
@@ -57,33 +64,31 @@ export class TimerGroups {
   }
 
   #group(key: number, ms: number, dueMs: number): Group {
-    const known = this.#groups.get(key);
-    if (known === undefined) {
-      const waiting = new ChurnMap<number, Waiting>();
-      const group = { waiting, dueMs, timer: this.#native.set(ms, () => this.#fire(key)) };
+    let group = this.#groups.get(key);
+    if (group === undefined) {
+      group = { waiting: new ChurnMap<number, Waiting>(), dueMs, timer: undefined };
       this.#groups.set(key, group);
-      return group;
     }
-    if (dueMs < known.dueMs) this.#arm(key, known, dueMs, ms);
-    return known;
+    if (group.timer === undefined || dueMs < group.dueMs) this.#arm(key, group, dueMs, ms);
+    else if (group.waiting.size === 0) group.timer.keep(true);
+    return group;
   }
 
   #arm(key: number, group: Group, dueMs: number, ms: number): void {
-    group.timer[Symbol.dispose]();
+    group.timer?.[Symbol.dispose]();
     group.dueMs = dueMs;
     group.timer = this.#native.set(ms, () => this.#fire(key));
   }
 
-  /** A group without members has no timer: it would keep a program alive for nothing. */
   #drop(key: number, id: number): void {
     const group = this.#groups.get(key);
     if (group === undefined || !group.waiting.delete(id) || group.waiting.size > 0) return;
-    group.timer[Symbol.dispose]();
-    this.#groups.delete(key);
+    group.timer?.keep(false);
   }
 
   #fire(key: number): void {
     const group = this.#groups.get(key)!;
+    group.timer = undefined;
     const nowMs = this.#native.nowMs();
     const due: [number, Waiting][] = [];
     let nextMs = Infinity;
@@ -105,5 +110,6 @@ export class TimerGroups {
         });
       }
     }
+    if (group.timer === undefined) this.#groups.delete(key);
   }
 }
