@@ -4,8 +4,22 @@
  */
 import { missingParts } from "./parts.ts";
 
+interface Counts {
+  readonly passed: number;
+  readonly failed: number;
+  readonly skipped: number;
+}
+
+/** Tests that compute with a whole core or start a cluster: one file after another. */
+const alone = ["tests", "workers/llama"];
+/** All others: as many files at a time as there are cores. */
+const together = [
+  ...["wire", "runtime", "frontend", "router", "planner", "workers", "kvbm", "cluster", "bench"],
+  `--ignore=${alone.join(",")}`,
+];
+
 /** Counts of `deno test`'s closing line, or nothing where the run never got there. */
-function countsOf(output: string): { passed: number; failed: number; skipped: number } | undefined {
+function countsOf(output: string): Counts | undefined {
   const line = output.split("\n").filter((one) => /^(ok|FAILED) \| \d+ passed/.test(one)).at(
     -1,
   );
@@ -14,10 +28,10 @@ function countsOf(output: string): { passed: number; failed: number; skipped: nu
   return { passed: count("passed"), failed: count("failed"), skipped: count("ignored") };
 }
 
-async function main(): Promise<number> {
-  const paths = Deno.args.length > 0 ? Deno.args : [];
+/** One run of `deno test`; what it says goes on to stdout. A run that fails without a failed test counts as one. */
+async function runTests(args: readonly string[]): Promise<Counts> {
   const child = new Deno.Command(Deno.execPath(), {
-    args: ["test", "-A", "--no-check", ...paths],
+    args: ["test", "-A", "--no-check", ...args],
     stdout: "piped",
     stderr: "inherit",
     env: { NO_COLOR: "1" },
@@ -30,16 +44,27 @@ async function main(): Promise<number> {
   }
   const status = await child.status;
   const counts = countsOf(output) ?? { passed: 0, failed: 1, skipped: 0 };
+  return counts.failed === 0 && !status.success ? { ...counts, failed: 1 } : counts;
+}
+
+async function main(): Promise<number> {
+  const runs = Deno.args.length > 0 ? [Deno.args] : [["--parallel", ...together], alone];
+  let [passed, failed, skipped] = [0, 0, 0];
+  for (const args of runs) {
+    const counts = await runTests(args);
+    passed += counts.passed;
+    failed += counts.failed;
+    skipped += counts.skipped;
+  }
   const missing = await missingParts();
   for (const part of missing) console.log(`skipped for want of ${part.name}: ${part.how}`);
   const inCi = Deno.env.get("CI") === "true";
-  if (inCi && counts.skipped > 0) {
-    console.log(`${counts.skipped} tests were skipped, and in CI nothing may be`);
+  if (inCi && skipped > 0) {
+    console.log(`${skipped} tests were skipped, and in CI nothing may be`);
   }
-  const failed = counts.failed === 0 && !status.success ? 1 : counts.failed;
-  const tail = counts.skipped > 0 ? `, ${counts.skipped} skipped` : "";
-  console.log(`${counts.passed} passed, ${failed} failed${tail}`);
-  return failed > 0 || (inCi && counts.skipped > 0) ? 1 : 0;
+  const tail = skipped > 0 ? `, ${skipped} skipped` : "";
+  console.log(`${passed} passed, ${failed} failed${tail}`);
+  return failed > 0 || (inCi && skipped > 0) ? 1 : 0;
 }
 
 Deno.exit(await main());
