@@ -16,17 +16,26 @@ export function chat(url: string, body: Record<string, unknown>): Promise<ChatTi
   return timedStream(`${url}/v1/chat/completions`, body);
 }
 
-/** As `chat`, for a text completion. */
-export function complete(url: string, body: Record<string, unknown>): Promise<ChatTiming> {
-  return timedStream(`${url}/v1/completions`, body);
+/** As `chat`, for a text completion; `signal` ends it. */
+export function complete(
+  url: string,
+  body: Record<string, unknown>,
+  options: { readonly signal?: AbortSignal } = {},
+): Promise<ChatTiming> {
+  return timedStream(`${url}/v1/completions`, body, options);
 }
 
-async function timedStream(url: string, body: Record<string, unknown>): Promise<ChatTiming> {
+async function timedStream(
+  url: string,
+  body: Record<string, unknown>,
+  { signal }: { readonly signal?: AbortSignal } = {},
+): Promise<ChatTiming> {
   const started = performance.now();
   const response = await fetch(url, {
     method: "POST",
     headers: { "content-type": "application/json", "x-pixii-debug": "1" },
     body: JSON.stringify({ ...body, stream: true, stream_options: { include_usage: true } }),
+    signal,
   });
   if (!response.ok) throw new Error(`${response.status}: ${await response.text()}`);
   let ttftMs = 0;

@@ -11,6 +11,7 @@ import { errorsOf, mediansOf, runOver, runVirtually } from "./fidelity_run.ts";
 import type { Felt } from "./fidelity_run.ts";
 import { printFigure, printMachine } from "./figure.ts";
 import { benchFlags, jsonFlag } from "./flags.ts";
+import { measureProfile } from "./measured_profile.ts";
 
 const values = benchFlags({
   task: "bench:fidelity",
@@ -43,28 +44,6 @@ function simArgs(profile: string): string[] {
     ...["--sim-profile", profile, "--sim-block-size", "64", "--sim-blocks", "128"],
     ...["--sim-chunk-tokens", "64", "--sim-max-prefills", "1"],
   ];
-}
-
-async function measureProfile(path: string): Promise<void> {
-  const main = new URL("../cluster/profile/main.ts", import.meta.url).pathname;
-  const { success } = await new Deno.Command(Deno.execPath(), {
-    args: [
-      "run",
-      "-A",
-      "--no-check",
-      main,
-      "--model",
-      values.model,
-      "--out",
-      path,
-      "--no-plot",
-      "--grid",
-      values.grid,
-    ],
-    stdout: "null",
-    stderr: "inherit",
-  }).output();
-  if (!success) throw new Error("the profile could not be measured");
 }
 
 /** Where the model's file is. */
@@ -161,7 +140,9 @@ try {
   const profile = values.profile === ""
     ? `${folder}/profile.json`
     : await Deno.realPath(values.profile);
-  if (values.profile === "") await measureProfile(profile);
+  if (values.profile === "") {
+    await measureProfile(profile, { model: values.model, grid: values.grid });
+  }
   print(await runAll(profile));
 } finally {
   await Deno.remove(folder, { recursive: true });
