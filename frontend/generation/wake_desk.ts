@@ -27,6 +27,9 @@ export interface WakePatience {
   readonly mostMs?: number;
 }
 
+/** Routers hear of the first worker as frontends do: a moment later they place requests at it. */
+const settleMs = 100;
+
 /** A model that is waited for. */
 interface Wanted {
   readonly name: string;
@@ -121,6 +124,7 @@ export class WakeDesk implements Disposable {
     signal.addEventListener("abort", leave, { once: true });
     using _late = clock.timer(timeoutMs, () => ended.resolve("timeout"));
     const how = await ended.promise;
+    if (how === "woken") await clock.sleep(settleMs, signal).catch(() => undefined);
     signal.removeEventListener("abort", leave);
     this.#waits.delete(id);
     demand.waits(model.hash, -1);

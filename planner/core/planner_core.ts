@@ -6,7 +6,7 @@ import { ModelPlanner } from "./model_planner.ts";
 import type { ModelWish } from "./model_planner.ts";
 import { countsOf, movesTo } from "./moves.ts";
 import { Nap } from "./nap.ts";
-import type { NapWish } from "./nap.ts";
+import type { NapWish, Rest } from "./nap.ts";
 import type { Observation, SeenModel } from "./observation.ts";
 import type { PlanCandidate, PlanMove, PlanRecord } from "./plan_record.ts";
 import { countsText } from "./plan_words.ts";
@@ -69,8 +69,8 @@ export class PlannerCore {
     const rooms = startRooms(starters, this.#rules.budgetGpus - taken);
     const waking = wishers.filter((_, i) => starters[i].wakes && sizeOf(shares[i]) > 0)
       .map(({ rules }) => rules.model);
-    return wishers.map(({ rules, model, wish, why }, i) => {
-      const at = { rules, model, wish, why, want: shares[i], room: rooms[i], waking };
+    return wishers.map(({ rules, model, wish, why, rest }, i) => {
+      const at = { rules, model, wish, why, rest, want: shares[i], room: rooms[i], waking };
       return this.#decide({ ...at, nowMs: seen.nowMs, overrides });
     });
   }
@@ -162,10 +162,11 @@ export class PlannerCore {
     return record;
   }
 
-  /** That it gives GPUs to models that wake, in words; `undefined` where it does not. */
-  #givesWay({ wish, want, waking }: Deciding): string | undefined {
-    if (waking.length === 0 || sizeOf(want) >= sizeOf(wish.want)) return undefined;
-    return `gives way: requests wait for ${waking.join(", ")}`;
+  /** That a model that may sleep gives GPUs to others, in words; `undefined` where it does not. */
+  #givesWay({ wish, want, waking, rest }: Deciding): string | undefined {
+    if (sizeOf(want) >= sizeOf(wish.want)) return undefined;
+    if (waking.length > 0) return `gives way: requests wait for ${waking.join(", ")}`;
+    return rest === undefined || sizeOf(want) > 0 ? undefined : "gives way: others come first";
   }
 
   /** Why nothing may be moved now; `undefined` where it may. */
@@ -192,7 +193,7 @@ export class PlannerCore {
     const { coolDownMs, hysteresis } = this.#rules;
     const state = this.#models.get(rules.model)!;
     const isCooling = nowMs - state.movedMs < coolDownMs;
-    if (this.#givesWay(at) !== undefined) return undefined;
+    if (at.waking.length > 0 && this.#givesWay(at) !== undefined) return undefined;
     if (isCooling && !isGrowing && !wish.isPressed) return "cooling down after the last move";
     if (isGrowing || sizeOf(want) < sizeOf(have)) return undefined;
     // Only roles change: that has to be worth a drain.
@@ -213,6 +214,7 @@ interface Deciding {
   readonly wish: ModelWish;
   readonly want: Counts;
   readonly why: string | undefined;
+  readonly rest: Rest | undefined;
   /** Workers that it may start now. */
   readonly room: number;
   /** Models that wake in this step. */
