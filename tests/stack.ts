@@ -105,8 +105,9 @@ export async function startStack(
     kvbmFlags?: readonly string[];
   } = {},
 ): Promise<Stack> {
-  const nats = await startNats();
-  const etcd = await startEtcd();
+  await using servers = new AsyncDisposableStack();
+  const nats = servers.use(await startNats());
+  const etcd = servers.use(await startEtcd());
   const shared = ["--nats", nats.url, "--etcd", etcd.url, "--namespace", "test"];
   const port = freePort();
   const url = `http://127.0.0.1:${port}`;
@@ -118,7 +119,9 @@ export async function startStack(
   ];
   const said = () =>
     programs.map((one) => `${one.name}:\n  ${one.lines.slice(-12).join("\n  ")}`).join("\n");
-  const stack: Stack = {
+  // From here on the stack ends them.
+  const held = servers.move();
+  return {
     url,
     nats,
     etcd,
@@ -151,9 +154,7 @@ export async function startStack(
       // A kvbm that is killed leaves its pool in memory until the next one starts.
       const signalOf = (name: string) => name === "kvbm" ? "SIGTERM" : "SIGKILL";
       await Promise.all(programs.map((one) => one.end(signalOf(one.name))));
-      await nats[Symbol.asyncDispose]();
-      await etcd[Symbol.asyncDispose]();
+      await held.disposeAsync();
     },
   };
-  return stack;
 }
