@@ -6,6 +6,7 @@ export interface ReadyFacts {
   readonly topology: string;
   readonly pid: number;
   readonly namespace: string;
+  readonly etcd: string;
   readonly models: readonly string[];
   readonly processes: readonly {
     readonly service: string;

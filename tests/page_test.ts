@@ -1,5 +1,7 @@
 import assert from "node:assert/strict";
 import { chromium } from "playwright-core";
+import { runPlan } from "@pixii/cluster/plan";
+import { recordingLog, seededChance, systemClock } from "@pixii/runtime";
 import { chromiumPath } from "./parts.ts";
 import { startDev } from "./dev.ts";
 
@@ -10,7 +12,9 @@ Deno.test({
     "the page in Chromium: chat, workers, a decision in words, the planner; no error on its console",
   ignore: executablePath === undefined,
   async fn() {
-    await using dev = await startDev(["--topology", "one", "--model", "tiny"]);
+    await using dev = await startDev([
+      ...["--topology", "one", "--model", "tiny", "--planner.reactive=250ms"],
+    ]);
     assert.match(dev.stdout(), /Open it in a browser/);
     const browser = await chromium.launch({
       executablePath,
@@ -43,7 +47,31 @@ Deno.test({
       await page.locator("#why", { hasText: "What came of it" }).waitFor();
 
       await page.click("#tab-planner");
-      await page.locator("#planner .card").first().waitFor();
+      await page.locator("#planner .card", { hasText: "planned for" }).or(
+        page.locator("#planner .card", { hasText: "bound by" }),
+      ).first().waitFor();
+      await page.locator("#planner svg.timeline rect.both").first().waitFor();
+      // What an operator orders is on the page, and what the planner would do about it.
+      const { etcd, namespace } = dev.facts;
+      const complaint: string[] = [];
+      const pinned = await runPlan(
+        [
+          ...["pin", "--model", "tiny", "--decode", "1", "--reason", "a drill"],
+          ...["--etcd", etcd, "--namespace", namespace],
+        ],
+        {
+          ...{ env: {}, clock: systemClock(), chance: seededChance(1), log: recordingLog() },
+          ...{ signal: new AbortController().signal, say: () => {} },
+          warn: (line) => complaint.push(line),
+        },
+      );
+      assert.deepEqual([pinned, complaint], [0, []]);
+      await page.locator("#plan-state td", { hasText: "a drill" }).waitFor();
+      await page.locator("#planner svg.timeline circle.would").first().waitFor();
+      await page.locator("#planner tr.row").first().focus();
+      await page.keyboard.press("Enter");
+      const words = page.locator("#plan-words", { hasText: "done: nothing, the planner watches" });
+      await words.filter({ hasText: /flip \w{16}\.0 from both to decode/ }).waitFor();
       assert.deepEqual(complaints, []);
     } finally {
       await browser.close();

@@ -11,6 +11,8 @@ const mostAsked = 32;
 /** Decisions shown, and candidates of each. */
 const mostDecisions = 60;
 const mostCandidates = 4;
+/** Lines of the planner's history shown. */
+const mostPlanLines = 300;
 /** Largest answer of a program that is read, in bytes. */
 const mostAnswerBytes = 16 * 1024 * 1024;
 
@@ -21,7 +23,7 @@ const questions: Readonly<Partial<Record<ServiceName, Readonly<Record<string, st
     queues: "/queue",
     decisions: `/v1/pixii/decisions?limit=${mostDecisions}`,
   },
-  planner: { plan: "/plan", history: "/plan/history" },
+  planner: { plan: "/plan", history: `/plan/history?words=1&last=${mostPlanLines}` },
   kvbm: { pool: "/pool" },
 };
 
@@ -89,8 +91,7 @@ export class ClusterView {
       decisions: of("router", "decisions").flatMap(rowsOf).sort((a, b) =>
         (b.wallMs ?? 0) - (a.wallMs ?? 0)
       ).slice(0, mostDecisions),
-      plan: of("planner", "plan").find((one) => one !== undefined) ?? null,
-      history: of("planner", "history").find((one) => one !== undefined) ?? null,
+      ...planOf(all.filter(({ record }) => record.service === "planner")),
       pools: all.filter(({ record }) => record.service === "kvbm").map(({ record, said }) => ({
         ...{ instance: record.instance, host: record.host, pool: said.pool ?? null },
       })),
@@ -127,6 +128,54 @@ export class ClusterView {
       return undefined;
     }
   }
+}
+
+/** What the planner that acts says, or the first that says anything. */
+function planOf(planners: readonly Answers[]) {
+  const telling = planners.filter(({ said }) => said.plan !== undefined);
+  const leader = telling.find(({ said }) =>
+    (said.plan as { readonly leads?: boolean } | null)?.leads === true
+  );
+  const { plan = null, history } = (leader ?? telling[0])?.said ?? {};
+  const lines = (history as { readonly lines?: unknown } | undefined)?.lines;
+  return { plan, history: Array.isArray(lines) ? { lines: lines.map(planLineOf) } : null };
+}
+
+/** A line of a planner's history as far as it is shown; words only where something was done. */
+function planLineOf(line: PlanLine) {
+  const { kind, at, by, mode, record, words = [] } = line;
+  const model = record?.model ?? line.model;
+  const isDone = kind !== "plan" || (record?.moves ?? []).length > 0;
+  const told = isDone ? { words, title: titleOf(line) } : {};
+  if (kind !== "plan" || record === undefined) return { kind, at, by, model, ...told };
+  const { id, have, want, now, expectedRate: expected } = record;
+  return { kind, at, by, mode, model, id, have, want, rate: now?.rate, expected, ...told };
+}
+
+function titleOf({ kind, record, words = [] }: PlanLine): string {
+  if (kind === "outcome") return words.at(-1) ?? "";
+  if (kind === "flip") return words[0] ?? "";
+  const moves = record?.moves?.map((move) => move.kind) ?? [];
+  return `decision ${record?.id}: ${moves.join(", ")}`;
+}
+
+/** What a planner of any version may have said. */
+interface PlanLine {
+  readonly kind?: string;
+  readonly at?: string;
+  readonly by?: string;
+  readonly mode?: string;
+  readonly model?: string;
+  readonly words?: readonly string[];
+  readonly record?: {
+    readonly id?: number;
+    readonly model?: string;
+    readonly have?: unknown;
+    readonly want?: unknown;
+    readonly now?: { readonly rate?: number };
+    readonly expectedRate?: number;
+    readonly moves?: readonly { readonly kind: string }[];
+  };
 }
 
 /** A JSON document of an admin port; throws where there is none. */

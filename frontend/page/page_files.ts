@@ -7,6 +7,7 @@ const types = {
   "chat.js": "text/javascript; charset=utf-8",
   "cluster.js": "text/javascript; charset=utf-8",
   "decisions.js": "text/javascript; charset=utf-8",
+  "timeline.js": "text/javascript; charset=utf-8",
   "planner.js": "text/javascript; charset=utf-8",
   "dom.js": "text/javascript; charset=utf-8",
 } as const;

@@ -72,6 +72,45 @@ Deno.test("ClusterView.read() gathers what programs say, and names those that sa
   await registry[Symbol.asyncDispose]();
 });
 
+Deno.test("ClusterView.read() shows the planner that acts, and its history with words where something was done", async () => {
+  const record = {
+    ...{ id: 7, model: "m", have: { both: 2 }, want: { both: 3 }, now: { rate: 2.5 } },
+    ...{ expectedRate: 4, bound: "the GPU budget", candidates: [1, 2, 3] },
+  };
+  const lines = [
+    {
+      kind: "plan",
+      at: "t1",
+      by: "b",
+      mode: "act",
+      record: { ...record, moves: [] },
+      words: ["no"],
+    },
+    {
+      ...{ kind: "plan", at: "t2", by: "b", mode: "act", words: ["because"] },
+      record: { ...record, id: 8, moves: [{ kind: "start" }] },
+    },
+    { kind: "flip", at: "t3", model: "m", words: ["is prefill now"] },
+  ];
+  const { view, registry } = await viewOf(["planner", "planner"], (url) => {
+    if (url.endsWith("1000/plan")) return { leads: false };
+    if (url.endsWith("1001/plan")) return { leads: true, models: {} };
+    return url.includes("1001/plan/history?words=1&last=") ? { lines } : { lines: [] };
+  });
+  const { plan, history } = JSON.parse(await view.read());
+  assert.equal(plan.leads, true);
+  const facts = { by: "b", mode: "act", model: "m", have: { both: 2 }, want: { both: 3 } };
+  assert.deepEqual(history.lines, [
+    { kind: "plan", at: "t1", ...facts, id: 7, rate: 2.5, expected: 4 },
+    {
+      ...{ kind: "plan", at: "t2", ...facts, id: 8, rate: 2.5, expected: 4 },
+      ...{ words: ["because"], title: "decision 8: start" },
+    },
+    { kind: "flip", at: "t3", model: "m", words: ["is prefill now"], title: "is prefill now" },
+  ]);
+  await registry[Symbol.asyncDispose]();
+});
+
 Deno.test("the page is there where it is on: files, cluster and words, and nothing else changes", async () => {
   const { view, registry } = await viewOf(
     ["router"],
