@@ -100,24 +100,3 @@ async function fioSpeed(
     throw error;
   }
 }
-
-if (import.meta.main) {
-  const { benchFlags, jsonFlag } = await import("./flags.ts");
-  const { printFigure, printMachine } = await import("./figure.ts");
-  const flags = benchFlags({
-    task: "bench:kv:disk",
-    summary: "The disk tier beside fio.",
-    specs: {
-      folder: { kind: "text", help: "folder on the disk to measure", fallback: "/tmp" },
-      slot: { kind: "number", help: "bytes of a block's slot", fallback: 1_478_656, min: 4096 },
-      blocks: { kind: "number", help: "blocks that one round moves", fallback: 360 },
-      rounds: { kind: "number", help: "rounds", fallback: 5 },
-      json: jsonFlag,
-    },
-  });
-  await printMachine();
-  const { folder, slot: slotBytes, blocks, rounds } = flags;
-  for (const figure of await kvDiskFigures({ folder, slotBytes, blocks, rounds })) {
-    printFigure(figure, flags.json);
-  }
-}

@@ -1,12 +1,11 @@
 /**
- * `deno task bench:handover`: what splitting prefill from decode costs and what it gives, on a real model and the same two
+ * Rows of `bench:kv`: what splitting prefill from decode costs and what it gives, on a real model and the same two
  * cores. Two clusters of two workers each, one split and one not, take turns.
  */
 import { startDev } from "./child.ts";
 import type { Dev } from "./child.ts";
-import { median, printFigure, printMachine, quantile } from "./figure.ts";
+import { median, quantile } from "./figure.ts";
 import type { Figure } from "./figure.ts";
-import { benchFlags, jsonFlag } from "./flags.ts";
 import { seededPrompt, streamTimes } from "./stream_times.ts";
 
 /** Served names of the two clusters. */
@@ -16,6 +15,8 @@ type Name = keyof typeof names;
 /** Prompts of a hand-over, in tokens. */
 const lengths = [512, 2048, 4096] as const;
 const decodeTokens = 24;
+/** K and V of a token of SmolLM2 in f16. */
+const bytesPerToken = 23_040;
 /** Streams that decode beside long prompts, and how long those are. */
 const besideStreams = 4;
 const besideTokens = 2048;
@@ -53,7 +54,7 @@ function copyBandwidth(): number {
 /** Milliseconds between the first two tokens beyond the ordinary gap, by prompt length: what a hand-over adds. */
 async function penalties(
   dev: Dev,
-  { runs, bytesPerToken, longest }: Pick<HandoverOptions, "runs" | "bytesPerToken" | "longest">,
+  { runs, longest }: Pick<HandoverOptions, "runs" | "longest">,
 ): Promise<Figure[]> {
   const bandwidth = copyBandwidth();
   const figures: Figure[] = [];
@@ -171,7 +172,6 @@ export interface HandoverOptions {
   readonly runs: number;
   /** Of each of four turns with streams that decode beside long prompts. */
   readonly seconds: number;
-  readonly bytesPerToken: number;
   /** Longest prompt, in tokens. */
   readonly longest: number;
   /** One part of it: hand-overs alone, or streams beside long prompts. */
@@ -186,27 +186,4 @@ export async function handoverFigures(options: HandoverOptions): Promise<Figure[
     ...only === "beside" ? [] : await penalties(dev, options),
     ...only === "alone" ? [] : await besideFigures(dev, options),
   ];
-}
-
-if (import.meta.main) {
-  const values = benchFlags({
-    task: "bench:handover",
-    summary: "Split against whole workers: what a hand-over adds, and streams beside long prompts.",
-    specs: {
-      model: { kind: "text", help: "A model as deno task dev takes it.", fallback: "smollm2" },
-      runs: { kind: "number", help: "Prompts of each length.", fallback: 5 },
-      seconds: { kind: "number", help: "Seconds of each of four turns.", fallback: 12 },
-      "bytes-per-token": { kind: "number", help: "K and V of a token.", fallback: 23_040 },
-      only: { kind: "text", help: "alone or beside; all if left out.", fallback: "" },
-      longest: { kind: "number", help: "Longest prompt, in tokens.", fallback: 4096 },
-      json: jsonFlag,
-    },
-  });
-  await printMachine();
-  const bytesPerToken = values["bytes-per-token"];
-  const { model, runs, seconds, longest } = values;
-  const only = (["alone", "beside"] as const).find((one) => one === values.only);
-  const options: HandoverOptions = { model, runs, seconds, bytesPerToken, longest, only };
-  const figures = await handoverFigures(options);
-  for (const figure of figures) printFigure(figure, values.json);
 }

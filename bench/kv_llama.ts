@@ -73,27 +73,3 @@ export async function kvLlamaFigures(options: KvLlamaOptions): Promise<readonly 
   );
   return figures;
 }
-
-if (import.meta.main) {
-  const { benchFlags, jsonFlag } = await import("./flags.ts");
-  const { printFigure, printMachine } = await import("./figure.ts");
-  const { smollm2Path } = await import("@pixii/workers/testing");
-  const values = benchFlags({
-    task: "bench:kv:llama",
-    summary: "Blocks between a real llama.cpp's cache and shared memory.",
-    specs: {
-      json: jsonFlag,
-      model: { kind: "text", help: "GGUF file; SmolLM2 if left out.", fallback: "" },
-      tokens: { kind: "number", help: "Tokens of the prompt, a multiple of 128.", fallback: 2048 },
-      rounds: { kind: "number", help: "Interleaved rounds.", fallback: 9 },
-    },
-  });
-  const model = values.model || smollm2Path();
-  if (model === undefined) {
-    console.error("Cannot measure: SmolLM2 is not here; deno task models pull smollm2");
-    Deno.exit(3);
-  }
-  await printMachine();
-  const { tokens, rounds } = values;
-  for (const one of await kvLlamaFigures({ model, tokens, rounds })) printFigure(one, values.json);
-}

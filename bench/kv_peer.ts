@@ -1,12 +1,7 @@
-/**
- * Blocks pulled from another host's block manager, beside a bare copy over the same loopback: rows of `bench:kv`, and by
- * themselves `deno run -A bench/kv_peer.ts`.
- */
 import { recordingLog, splitAddress } from "@pixii/runtime";
 import { PeerTrial } from "@pixii/kvbm/testing";
-import { median, printFigure, printMachine } from "./figure.ts";
+import { median } from "./figure.ts";
 import type { Figure } from "./figure.ts";
-import { benchFlags, jsonFlag } from "./flags.ts";
 
 /** What the rows of peers are measured on. */
 export interface KvPeerOptions {
@@ -107,28 +102,4 @@ function figuresOf(
       ...{ anchor: "memcpy, GB/s", anchorValue: copied, ratio: ours / copied, runs: pull },
     },
   ];
-}
-
-if (import.meta.main) {
-  const values = benchFlags({
-    task: "bench:kv:peer",
-    summary:
-      "Blocks pulled from another block manager over TCP, beside a bare TCP copy and memcpy.",
-    specs: {
-      json: jsonFlag,
-      "slot-bytes": {
-        kind: "number",
-        help: "Bytes of a slot, whole pages.",
-        fallback: 790_528,
-        min: 4_096,
-      },
-      blocks: { kind: "number", help: "Blocks of a round.", fallback: 128 },
-      rounds: { kind: "number", help: "Rounds, interleaved.", fallback: 9 },
-    },
-  });
-  await printMachine();
-  const { "slot-bytes": slotBytes, blocks, rounds } = values;
-  for (const figure of await kvPeerFigures({ slotBytes, blocks, rounds })) {
-    printFigure(figure, values.json);
-  }
 }

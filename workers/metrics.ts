@@ -50,6 +50,11 @@ export function hostTierMetrics(metrics: Metrics, totals: Readonly<HostTotals>):
     "Time of the engine's thread that moving blocks took",
     ["direction"],
   );
+  const steps = metrics.counter(
+    "pixii_worker_host_step_seconds_total",
+    "Time of the engine's steps beside a host tier, and what of it went into blocks",
+    ["part"],
+  );
   const told: HostTotals = { ...totals };
   metrics.onCollect(() => {
     for (const event of ["offloaded", "dropped", "onboarded", "unusable", "damaged"] as const) {
@@ -57,6 +62,8 @@ export function hostTierMetrics(metrics: Metrics, totals: Readonly<HostTotals>):
     }
     seconds.add((totals.offloadMs - told.offloadMs) / 1000, { direction: "offload" });
     seconds.add((totals.onboardMs - told.onboardMs) / 1000, { direction: "onboard" });
+    steps.add((totals.stepMs - told.stepMs) / 1000, { part: "all" });
+    steps.add((totals.blocksMs - told.blocksMs) / 1000, { part: "blocks" });
     Object.assign(told, totals);
   });
 }

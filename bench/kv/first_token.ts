@@ -8,13 +8,16 @@ export interface FirstToken {
 /** Sends a request and reads its whole answer; the first token is the first event whose data `isFirst` takes. */
 export async function firstToken(
   url: string,
-  body: Readonly<Record<string, unknown>>,
-  isFirst: (data: string) => boolean,
+  { body, headers = {}, isFirst }: {
+    readonly body: Readonly<Record<string, unknown>>;
+    readonly headers?: Readonly<Record<string, string>>;
+    readonly isFirst: (data: string) => boolean;
+  },
 ): Promise<FirstToken> {
   const startedMs = performance.now();
   const response = await fetch(url, {
     method: "POST",
-    headers: { "content-type": "application/json", "x-pixii-debug": "1" },
+    headers: { "content-type": "application/json", "x-pixii-debug": "1", ...headers },
     body: JSON.stringify(body),
   });
   if (!response.ok) throw new Error(`${response.status}: ${await response.text()}`);
@@ -30,9 +33,9 @@ export async function firstToken(
     }
   }
   if (ttftMs === undefined) throw new Error("no token came");
-  const header = response.headers.get("x-pixii-cached-tokens") ?? "";
+  const cached = response.headers.get("x-pixii-cached-tokens") ?? "";
   const tiers = Object.fromEntries(
-    header.split(",").filter((pair) => pair !== "").map((pair) => {
+    cached.split(",").filter((pair) => pair !== "").map((pair) => {
       const [tier, count] = pair.split("=");
       return [tier, Number(count)];
     }),

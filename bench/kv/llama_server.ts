@@ -28,9 +28,9 @@ export async function startLlamaServer(
   return {
     async ttft(prompt) {
       const body = { prompt, n_predict: 4, temperature: 0, stream: true, cache_prompt: true };
-      const { ttftMs } = await firstToken(`${url}/completion`, { ...body, id_slot: 0 }, (data) => {
-        return data.includes('"content":"') || data.includes('"tokens":[');
-      });
+      const isFirst = (data: string) => data.includes('"content":"') || data.includes('"tokens":[');
+      const asked = { body: { ...body, id_slot: 0 }, isFirst };
+      const { ttftMs } = await firstToken(`${url}/completion`, asked);
       return ttftMs;
     },
     async slot(action, name) {

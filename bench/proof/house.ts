@@ -1,6 +1,7 @@
 import { bundledModel, smollm2Path } from "@pixii/workers/testing";
 import { startDev } from "../child.ts";
 import type { Dev } from "../child.ts";
+import { metricOf, until, untilKvbm } from "../dev_admin.ts";
 import { askOnce } from "./ask.ts";
 import type { ProofAnswer } from "./ask.ts";
 import type { ProofPrompt } from "./prompts.ts";
@@ -17,8 +18,6 @@ export interface HouseOptions {
 
 /** Name that the model is served under. */
 const served = "proof";
-/** Longest wait for a state of the house. */
-const stateMs = 60_000;
 
 /** File of a model that the catalog knows by name. */
 function modelPath(model: string): string {
@@ -78,13 +77,8 @@ export class House implements AsyncDisposable {
   }
 
   /** Waits until every worker uses a kvbm. */
-  async untilTier(): Promise<void> {
-    for (const { admin } of this.of("worker")) {
-      await this.until(`${admin} uses a host tier`, async () => {
-        const health = await (await fetch(`${admin}/health`)).json();
-        return (health.details?.kvbm ?? "none") !== "none";
-      });
-    }
+  untilTier(): Promise<void> {
+    return untilKvbm(this.dev);
   }
 
   /** Flags of one more worker of its model. */
@@ -99,7 +93,7 @@ export class House implements AsyncDisposable {
 
   /** Waits until the frontend counts so many workers. */
   async untilWorkers(count: number): Promise<void> {
-    await this.until(`${count} workers serve`, async () => {
+    await until(`${count} workers serve`, async () => {
       const health = await (await fetch(`${this.dev.url}/health`)).json();
       return (health.details?.models?.[served]?.workers ?? 0) >= count;
     });
@@ -111,23 +105,14 @@ export class House implements AsyncDisposable {
   }
 
   /** Sum of a metric over all processes of a service and all label sets that hold `label`. */
-  async metric(service: string, name: string, label = ""): Promise<number> {
-    let sum = 0;
-    for (const { admin } of this.of(service)) {
-      const text = await (await fetch(`${admin}/metrics`)).text();
-      for (const line of text.split("\n")) {
-        const isIt = (line.startsWith(`${name}{`) || line.startsWith(`${name} `)) &&
-          line.includes(label);
-        if (isIt) sum += Number(line.slice(line.lastIndexOf(" ") + 1));
-      }
-    }
-    return sum;
+  metric(service: string, name: string, label = ""): Promise<number> {
+    return metricOf(this.dev, service, { name, labels: [label] });
   }
 
   /** Waits until the disk tier has written what it is to write. */
   async untilWritten(): Promise<void> {
     let blocks = -1;
-    await this.until("the disk tier has written all", async () => {
+    await until("the disk tier has written all", async () => {
       const before = blocks;
       const queue = await this.metric("kvbm", "pixii_kvbm_tier_queue", 'direction="write"');
       blocks = await this.metric("kvbm", "pixii_kvbm_tier_used_bytes", 'tier="disk"');
@@ -139,21 +124,12 @@ export class House implements AsyncDisposable {
   /** Waits until prompts are split. */
   async untilSplit(): Promise<void> {
     let seed = 0;
-    await this.until("the router splits", async () => {
+    await until("the router splits", async () => {
       const prompt = Array.from({ length: 130 }, (_, i) => 20 + (i * 31 + 7 * seed) % 300);
       seed += 1;
       const ask = { model: served, prompt, maxTokens: 2, temperature: 0, seed: 0, isVoiced: false };
       return (await askOnce(this.dev.url, ask)).prefillWorker !== undefined;
     });
-  }
-
-  /** Waits until `check` holds, at most a minute. */
-  async until(what: string, check: () => Promise<boolean>): Promise<void> {
-    const endMs = performance.now() + stateMs;
-    while (!await check()) {
-      if (performance.now() > endMs) throw new Error(`not within ${stateMs} ms: ${what}`);
-      await new Promise((resolve) => setTimeout(resolve, 50));
-    }
   }
 
   [Symbol.asyncDispose](): PromiseLike<void> {

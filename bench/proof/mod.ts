@@ -7,4 +7,6 @@ export * from "./modes.ts";
 export * from "./prompts.ts";
 export * from "./proof.ts";
 export * from "./report.ts";
+export { startFarHost } from "./far_host.ts";
+export { House } from "./house.ts";
 export type { HouseOptions } from "./house.ts";

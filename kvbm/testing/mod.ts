@@ -6,3 +6,5 @@ export { DiskTrial } from "./disk_trial.ts";
 export type { DiskTrialOptions } from "./disk_trial.ts";
 export { PeerTrial, PeerTrialGiver } from "./peer_trial.ts";
 export type { PeerTrialOptions } from "./peer_trial.ts";
+export { startKvbmChild } from "./kvbm_child.ts";
+export type { KvbmChild } from "./kvbm_child.ts";

@@ -106,4 +106,7 @@ export interface HostTotals {
   damaged: number;
   offloadMs: number;
   onboardMs: number;
+  /** All of the engine's steps, and what of them went into blocks: moving them, and deciding which. */
+  stepMs: number;
+  blocksMs: number;
 }

@@ -48,6 +48,9 @@ export class EngineLoop implements Disposable {
   readonly #nowMs: () => number;
   readonly #host: HostBlocks;
   #isWaiting = false;
+  /** Milliseconds of this step that went into blocks, and how deep in that it is. */
+  #blocksMs = 0;
+  #blocksDepth = 0;
   #step = 0;
   #submits = 0;
   #failures = 0;
@@ -205,12 +208,15 @@ export class EngineLoop implements Disposable {
 
   /** One step: a decode call, then at most one prefill chunk. Throws when the engine cannot go on. */
   step(): StepMessage {
+    const startedMs = this.#nowMs();
+    this.#blocksMs = 0;
     this.#host.beginStep();
     this.#decode();
-    const hasRoom = this.#makeRoom();
-    if (hasRoom && this.#restore()) this.#prefill();
-    this.#give();
-    const isTrim = this.#trim();
+    const hasRoom = this.#inBlocks(() => this.#makeRoom());
+    if (hasRoom && this.#inBlocks(() => this.#restore())) this.#prefill();
+    this.#inBlocks(() => this.#give());
+    const isTrim = this.#inBlocks(() => this.#trim());
+    this.#host.endStep(this.#nowMs() - startedMs, this.#blocksMs);
     this.#isWaiting = !(hasRoom && isTrim) && this.#host.isOut && !this.#batcher.isDecoding ||
       this.#host.isShort && !this.#batcher.isComputing;
     return this.#report();
@@ -237,7 +243,22 @@ export class EngineLoop implements Disposable {
 
   #apply(): void {
     const ops = this.#batcher.kv.takeOps();
-    this.#context.apply(ops, (op) => this.#host.offload(this.#context, op));
+    if (ops.length === 0) return;
+    this.#inBlocks(() => {
+      this.#context.apply(ops, (op) => this.#host.offload(this.#context, op));
+    });
+  }
+
+  /** Does work whose time counts as that of blocks, once however deep it calls itself. */
+  #inBlocks<Answer>(work: () => Answer): Answer {
+    const startedMs = this.#nowMs();
+    this.#blocksDepth += 1;
+    try {
+      return work();
+    } finally {
+      this.#blocksDepth -= 1;
+      if (this.#blocksDepth === 0) this.#blocksMs += this.#nowMs() - startedMs;
+    }
   }
 
   /** Takes back what the host tier has of the next prompt. False where the step's time is over and there is more. */

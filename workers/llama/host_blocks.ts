@@ -57,7 +57,7 @@ export interface HostReport {
 function noCounts(): HostTotals {
   return {
     ...{ offloaded: 0, dropped: 0, onboarded: 0, unusable: 0, damaged: 0 },
-    ...{ offloadMs: 0, onboardMs: 0 },
+    ...{ offloadMs: 0, onboardMs: 0, stepMs: 0, blocksMs: 0 },
   };
 }
 
@@ -130,6 +130,12 @@ export class HostBlocks {
     this.#offloadLeftBytes = Math.max(offloadBytes, this.#opened?.payloadBytes ?? 0);
     this.#restoreLeftMs = restoreMs;
     this.#giveLeftMs = giveStepMs;
+  }
+
+  /** A step is over: what it took, and what of that went into blocks. Told with the next report. */
+  endStep(stepMs: number, blocksMs: number): void {
+    this.#counts.stepMs += stepMs;
+    this.#counts.blocksMs += blocksMs;
   }
 
   /** True while there are no slots for blocks that have to be handed over. */

@@ -6,6 +6,7 @@
 export { buildArtifact } from "../artifact/build_artifact.ts";
 export type { BuiltArtifact } from "../artifact/build_artifact.ts";
 export { BlockTrial, librariesFolder } from "../llama/block_trial_testing.ts";
+export { StoreLink } from "../kv_store/store_link.ts";
 export { LlamaTokenizer } from "../llama/tokenizer_testing.ts";
 export { bundledModel } from "./models.ts";
 export { smollm2Path } from "./smollm2_testing.ts";

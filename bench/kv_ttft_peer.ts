@@ -1,0 +1,70 @@
+import type { Figure } from "./figure.ts";
+import {
+  ask,
+  noTimes,
+  openHouse,
+  promptCells,
+  promptLengths,
+  restoreSpeed,
+  reusable,
+  rowsOf,
+  speedOf,
+  tierPrompts,
+  warmTimes,
+} from "./kv/tier_ttft.ts";
+import { House, startFarHost } from "./proof/mod.ts";
+
+/** What the first tokens of prompts that another host's kvbm holds are measured on. */
+export interface KvTtftPeerOptions {
+  /** GGUF file of a model with a context of 4,352 tokens or more. */
+  readonly model: string;
+  readonly rounds: number;
+}
+
+/**
+ * `kv.ttft_over_model.peer.*`: a worker of another host computed the prompts; ours is asked for them, its kvbm pulls them over
+ * TCP, and drops them again for the next round. Throws where less than all but one block came that way.
+ */
+export async function kvTtftPeerFigures(options: KvTtftPeerOptions): Promise<readonly Figure[]> {
+  const { model, rounds } = options;
+  const { blockBytes } = await restoreSpeed(model);
+  const warm = await (async () => {
+    await using dev = await openHouse(model, ["--worker.kvbm", "off"]);
+    return await warmTimes(dev, rounds);
+  })();
+  const house = { model, kvType: "f16", ctx: promptCells, kvHost: "1GiB" } as const;
+  await using near = await House.open(house, []);
+  const [{ instance }] = near.of("worker");
+  await using far = await startFarHost(near, "both");
+  await near.untilTier();
+  const times = noTimes();
+  const prompts = tierPrompts.slice(0, promptLengths.length);
+  const by = (worker: string) => ({ model: "proof", headers: { "x-pixii-worker": worker } });
+  for (const prompt of prompts) await ask(near.dev, prompt, by(far.worker));
+  const pulled = () => near.metric("kvbm", "pixii_kvbm_peer_blocks_total", 'way="in"');
+  for (let round = 0; round < rounds; round++) {
+    for (const [i, prompt] of prompts.entries()) {
+      const before = await pulled();
+      times[i].tier.push((await ask(near.dev, prompt, by(instance))).ttftMs);
+      const blocks = await pulled() - before;
+      if (blocks < reusable(prompt.length) / 64 - 1) {
+        throw new Error(`${blocks} blocks of a prompt of ${prompt.length} tokens were pulled`);
+      }
+    }
+    await dropAll(near);
+  }
+  const bytesPerSecond = await speedOf(near.dev, "peer");
+  return rowsOf("peer", { times, warm }, { blockBytes, bytesPerSecond });
+}
+
+/** The near host forgets all blocks. */
+async function dropAll(house: House): Promise<void> {
+  const [{ admin }] = house.of("kvbm");
+  const response = await fetch(`${admin}/kv/drop?all=1`, {
+    method: "POST",
+    headers: { "content-type": "application/json" },
+    body: "{}",
+  });
+  if (!response.ok) throw new Error(await response.text());
+  await response.body?.cancel();
+}
