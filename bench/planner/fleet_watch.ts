@@ -19,20 +19,24 @@ interface Ended {
 /** What a planner sees of a fleet: counts of the last seconds, as frontends report them: times when a stream has ended. */
 export class FleetWatch implements Watcher {
   readonly #now: () => number;
+  readonly #onEnded: Watcher["ended"] | undefined;
   #arrived: { readonly atMs: number; readonly isl: number }[] = [];
   #ended: Ended[] = [];
 
-  /** `now`: the fleet's time. */
-  constructor(now: () => number) {
+  /** `now`: the fleet's time; `onEnded` hears of ends too. */
+  constructor(now: () => number, onEnded?: Watcher["ended"]) {
     this.#now = now;
+    this.#onEnded = onEnded;
   }
 
   arrived(request: LoadRequest): void {
     this.#arrived.push({ atMs: this.#now(), isl: request.isl });
   }
 
-  ended({ isl, osl }: LoadRequest, times: { readonly ttftMs: number; readonly itlMs: number }) {
+  ended(request: LoadRequest, times: { readonly ttftMs: number; readonly itlMs: number }): void {
+    const { isl, osl } = request;
     this.#ended.push({ atMs: this.#now(), isl, osl, ...times });
+    this.#onEnded?.(request, times);
   }
 
   /** Demand and tails as of now; once per step. */

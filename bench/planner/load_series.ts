@@ -1,5 +1,6 @@
 import type { GovernedWorld } from "./governors.ts";
 import { LoadMeans } from "./load_means.ts";
+import { madeCurve } from "./made_load.ts";
 import { LoadCurve, requestsOf } from "./request_line.ts";
 import type { LoadPoint, LoadRequest } from "./request_line.ts";
 
@@ -39,21 +40,22 @@ export function seriesOf(
   return { name, requests, means: new LoadMeans(requests), hours, about };
 }
 
-/** All models of a file of ten-minute rates (`t_s`, `MODEL_req_per_s`, `MODEL_mean_in`, `MODEL_mean_out`). */
-export function rateSeries(csv: string, options: ExpandOptions): readonly LoadSeries[] {
-  const [head] = csv.split("\n", 1);
-  const models = head.trim().split(",").flatMap((name) =>
-    name.endsWith("_req_per_s") ? [name.slice(0, -"_req_per_s".length)] : []
-  );
-  return models.map((model) => {
-    const { curve, factor } = scaled(rateCurve(csv, model), options);
-    const { seed, cv } = options;
-    const requests = [...requestsOf(curve, { seed, cv, longest })];
-    const about = `rates x ${
-      factor.toPrecision(3)
-    }, gaps Gamma with CV ${cv}, lengths lognormal with CV 1`;
-    return seriesOf(model, requests, about);
-  });
+/** Models of a file of ten-minute rates (`t_s`, `MODEL_req_per_s`, `MODEL_mean_in`, `MODEL_mean_out`). */
+export function modelsOf(csv: string): readonly string[] {
+  const end = "_req_per_s";
+  return csv.split("\n", 1)[0].trim().split(",")
+    .filter((name) => name.endsWith(end)).map((name) => name.slice(0, -end.length));
+}
+
+/** A curve's requests. */
+export function curveSeries(name: string, means: LoadCurve, options: ExpandOptions): LoadSeries {
+  const { curve, factor } = scaled(means, options);
+  const { seed, cv } = options;
+  const requests = [...requestsOf(curve, { seed, cv, longest })];
+  const about = `rates x ${
+    factor.toPrecision(3)
+  }, gaps Gamma with CV ${cv}, lengths lognormal with CV 1`;
+  return seriesOf(name, requests, about);
 }
 
 /** One model's columns as a curve; a line without lengths keeps the last ones. */
@@ -110,4 +112,20 @@ export function traceSeries(csv: string, name: string): LoadSeries {
     osl: Math.max(1, Number(osl)),
   }));
   return seriesOf(name, requests, "its own times and lengths");
+}
+
+/** The loads of files, one after the other, so that only one is in memory; a made day where none is given. */
+export async function* readSeries(
+  paths: readonly string[],
+  options: ExpandOptions,
+): AsyncIterable<LoadSeries> {
+  if (paths.length === 0) yield curveSeries("made", madeCurve(options.days), options);
+  for (const path of paths) {
+    const text = await Deno.readTextFile(path);
+    const name = path.split("/").at(-1)!.split(/[._]/)[0];
+    if (!text.startsWith("t_s,")) yield traceSeries(text, name);
+    else {
+      for (const model of modelsOf(text)) yield curveSeries(model, rateCurve(text, model), options);
+    }
+  }
 }

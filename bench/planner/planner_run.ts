@@ -1,5 +1,5 @@
 import { PlannedFleet, sliceMs } from "./fleet.ts";
-import type { FleetCounts } from "./fleet.ts";
+import type { FleetCounts, Watcher } from "./fleet.ts";
 import { FleetWatch } from "./fleet_watch.ts";
 import { everyMs } from "./governors.ts";
 import type { GovernedWorld, Governor, Split } from "./governors.ts";
@@ -41,10 +41,11 @@ export function runPlanner(
     /** More breaches than this, and the run is given up. */
     readonly mostBreaches?: number;
     readonly onSlice?: (fleet: PlannedFleet) => void;
+    readonly onEnded?: Watcher["ended"];
   },
 ): PlannerRun {
-  const { world, governor, begin, mostBreaches = Infinity, onSlice } = options;
-  const watch = new FleetWatch(() => fleet.nowMs);
+  const { world, governor, begin, mostBreaches = Infinity, onSlice, onEnded } = options;
+  const watch = new FleetWatch(() => fleet.nowMs, onEnded);
   const fleet: PlannedFleet = new PlannedFleet(world, watch);
   for (let i = 0; i < begin.prefill; i++) fleet.start("prefill", 0);
   for (let i = 0; i < begin.decode; i++) fleet.start("decode", 0);

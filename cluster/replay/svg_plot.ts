@@ -36,33 +36,37 @@ export function barPlot(plot: {
   return framed(bottom + 24, `${plot.title} (${plot.unit})`, parts);
 }
 
-/** Lines over one another, y in logarithms. Points of one series rise in x; y above 0 is drawn. */
+/** Lines over one another, y in logarithms unless `linear`. Points of one series rise in x; in logarithms y above 0 is drawn. */
 export function linePlot(plot: {
   readonly title: string;
   readonly xUnit: string;
   readonly yUnit: string;
+  readonly linear?: boolean;
   readonly series: readonly {
     readonly name: string;
     readonly points: readonly { readonly x: number; readonly y: number }[];
   }[];
 }): string {
-  const { series } = plot;
+  const { series, linear = false } = plot;
   const height = 380;
   const [top, bottom, from] = [48, height - 40, 60];
   const ys = series.flatMap(({ points }) => points.map(({ y }) => y)).filter((y) => y > 0);
   const xs = series.flatMap(({ points }) => points.map(({ x }) => x));
-  const [low, high] = [Math.log10(Math.min(...ys, 1)), Math.log10(Math.max(...ys, 1) * 1.05)];
+  const scale = (value: number) => linear ? value : Math.log10(value);
+  const [low, high] = [linear ? 0 : scale(Math.min(...ys, 1)), scale(Math.max(...ys, 1) * 1.05)];
   const [least, most] = [Math.min(...xs, 0), Math.max(...xs, 1)];
   const x = (value: number) =>
     at(from + (width - from - 170) * (value - least) / Math.max(1e-9, most - least));
   const y = (value: number) =>
-    at(bottom - (bottom - top) * (Math.log10(value) - low) / Math.max(1e-9, high - low));
+    at(bottom - (bottom - top) * (scale(value) - low) / Math.max(1e-9, high - low));
   const parts: string[] = [];
-  for (let power = Math.ceil(low); power <= high; power++) {
-    const line = y(10 ** power);
+  const step = linear ? 10 ** Math.floor(Math.log10(high / 2)) : 1;
+  for (let mark = Math.ceil(low / step) * step; mark <= high; mark += step) {
+    const value = linear ? mark : 10 ** mark;
+    const line = y(value);
     parts.push(
       `<line x1="${from}" x2="${width - 170}" y1="${line}" y2="${line}" stroke="#e2e8f0"/>`,
-      `<text x="${from - 6}" y="${line}" text-anchor="end">${short(10 ** power)}</text>`,
+      `<text x="${from - 6}" y="${line}" text-anchor="end">${short(value)}</text>`,
     );
   }
   for (const tick of [least, (least + most) / 2, most]) {
@@ -72,7 +76,7 @@ export function linePlot(plot: {
   }
   series.forEach(({ name, points }, i) => {
     const colour = colours[i % colours.length];
-    const path = points.filter((point) => point.y > 0)
+    const path = points.filter((point) => linear || point.y > 0)
       .map((point) => `${x(point.x)},${y(point.y)}`).join(" ");
     parts.push(
       `<polyline points="${path}" fill="none" stroke="${colour}" stroke-width="2"/>`,
