@@ -32,20 +32,27 @@ export function movesTo(
   const lack = new Map(roles.map((role) => [role, want[role] - have[role]]));
   const moves: PlanMove[] = [];
   const taken = new Set<SeenWorker>();
-  const next = (role: Role, keepsCache: boolean) =>
-    victims(workers, { role, keepsCache }).find((one) =>
-      !taken.has(one) &&
-      (limits.mayTake?.(keepsCache ? "flip" : "stop", one.rank.instance) ?? true)
-    );
+  // A worker goes with all its ranks, or not at all: half of them would be more than was wanted, and come back.
+  const next = (role: Role, keepsCache: boolean, most: number): readonly SeenWorker[] => {
+    const free = victims(workers, { role, keepsCache }).filter((one) => !taken.has(one));
+    for (const { rank: { instance } } of free) {
+      const ranks = free.filter((one) => one.rank.instance === instance);
+      if (ranks.length > most) continue;
+      if (limits.mayTake?.(keepsCache ? "flip" : "stop", instance) ?? true) return ranks;
+    }
+    return [];
+  };
   for (const to of limits.mayFlip ? roles : []) {
     for (const from of roles) {
       while (lack.get(to)! > 0 && lack.get(from)! < 0) {
-        const worker = next(from, true);
-        if (worker === undefined) break;
-        taken.add(worker);
-        moves.push({ kind: "flip", model, rank: worker.rank, from, to, reason });
-        lack.set(to, lack.get(to)! - 1);
-        lack.set(from, lack.get(from)! + 1);
+        const ranks = next(from, true, Math.min(lack.get(to)!, -lack.get(from)!));
+        if (ranks.length === 0) break;
+        for (const worker of ranks) {
+          taken.add(worker);
+          moves.push({ kind: "flip", model, rank: worker.rank, from, to, reason });
+        }
+        lack.set(to, lack.get(to)! - ranks.length);
+        lack.set(from, lack.get(from)! + ranks.length);
       }
     }
   }
@@ -54,11 +61,14 @@ export function movesTo(
     for (let i = 0; i < wanted && limits.mayStart; i++) {
       moves.push({ kind: "start", model, role, reason });
     }
-    for (let i = 0; i < -wanted && limits.mayStop; i++) {
-      const worker = next(role, false);
-      if (worker === undefined) break;
-      taken.add(worker);
-      moves.push({ kind: "stop", model, rank: worker.rank, role, reason });
+    for (let left = -wanted; left > 0 && limits.mayStop;) {
+      const ranks = next(role, false, left);
+      if (ranks.length === 0) break;
+      left -= ranks.length;
+      for (const worker of ranks) {
+        taken.add(worker);
+        moves.push({ kind: "stop", model, rank: worker.rank, role, reason });
+      }
     }
   }
   return moves;

@@ -214,6 +214,10 @@ export class StreamBook {
     readonly extra: EntryExtra | undefined;
   } | undefined {
     const skip = fromIndex - record.firstIndex;
+    // The first token of a split stream came from who computed its prompt: its reader is ahead, and nothing is missing.
+    if (skip === 1 && record.tokens.length === 0 && record.end === undefined) {
+      return { firstIndex: fromIndex, tokens: [], extra: undefined };
+    }
     if (skip < 0 || skip > record.tokens.length) return undefined;
     const { cached, end } = record;
     const logprobs = record.logprobs?.slice(skip);

@@ -84,6 +84,16 @@ Deno.test("drop() and re-admission never leave a stale tag", () => {
   admitted(book, 1);
 });
 
+Deno.test("resume() has nothing to add for a reader who has the first token from who computed the prompt", () => {
+  const book = new StreamBook(limits);
+  const record = admitted(book, 1);
+  const nothing = { firstIndex: 1, tokens: [], extra: undefined };
+  assert.deepEqual(book.resume(record, 1), nothing);
+  assert.equal(book.resume(record, 2), undefined);
+  book.emit(say(record, 0, [7, 8]), 0);
+  assert.deepEqual(book.resume(record, 1)?.tokens, [8]);
+});
+
 Deno.test("resume() always continues exactly where the reader is, whatever was acknowledged", () => {
   fc.assert(fc.property(
     fc.array(

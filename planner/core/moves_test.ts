@@ -1,0 +1,35 @@
+import assert from "node:assert/strict";
+import type { InstanceId } from "@pixii/wire";
+import { countsOf, movesTo } from "./moves.ts";
+import type { SeenWorker } from "./observation.ts";
+
+/** Ranks 0 and 1 of worker `number`; the first one is the busier, so that other workers' first ranks come before it. */
+function twoRanks(number: number, role: SeenWorker["role"]): SeenWorker[] {
+  const instance = `${number}`.padStart(16, "0") as InstanceId;
+  return [0, 1].map((dpRank) => ({
+    ...{ rank: { instance, dpRank }, role, state: "live", running: dpRank, waiting: 0 },
+    ...{ activeBlocks: 0, cachedBlocks: 0, totalBlocks: 64 },
+  }));
+}
+
+const limits = { mayFlip: true, mayStart: true, mayStop: true };
+const options = { model: "m", reason: "a test", limits };
+
+Deno.test("movesTo() moves a worker with all its ranks", () => {
+  const workers = [1, 2, 3].flatMap((number) => twoRanks(number, "decode"));
+  assert.deepEqual(countsOf(workers), { prefill: 0, decode: 6, both: 0 });
+  const moves = movesTo({ prefill: 2, decode: 4, both: 0 }, workers, options);
+  const moved = moves.map((move) => move.kind === "flip" ? move.rank : undefined);
+  assert.deepEqual(moved, workers.slice(0, 2).map(({ rank }) => rank));
+  const stops = movesTo({ prefill: 0, decode: 2, both: 0 }, workers, options);
+  assert.deepEqual(stops.map((move) => move.kind), ["stop", "stop", "stop", "stop"]);
+  const gone = new Set(stops.map((move) => move.kind === "stop" ? move.rank.instance : ""));
+  assert.equal(gone.size, 2, "two workers whole, and not four halves");
+});
+
+Deno.test("movesTo() lets a worker be where a part of its ranks would have to go", () => {
+  const workers = [1, 2].flatMap((number) => twoRanks(number, "decode"));
+  const flipsOnly = { ...options, limits: { ...limits, mayStart: false, mayStop: false } };
+  assert.deepEqual(movesTo({ prefill: 1, decode: 3, both: 0 }, workers, flipsOnly), []);
+  assert.deepEqual(movesTo({ prefill: 0, decode: 3, both: 0 }, workers, options), []);
+});
