@@ -24,6 +24,8 @@ export interface RequestOptions {
   readonly timeoutMs: number;
   /** Gives up with `cancelled`. */
   readonly signal?: AbortSignal;
+  /** The payload is the bus's from now on: nobody writes to it again, so it need not be copied. */
+  readonly isOwned?: boolean;
 }
 
 /** Options of a publish. */

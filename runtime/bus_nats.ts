@@ -131,7 +131,10 @@ export class NatsBus implements Bus {
     return this.#pending.start(
       subject,
       options,
-      (id) => this.#send(subject, payload, { reply: `${this.#inbox}${id}` }),
+      (id) => {
+        const { isOwned } = options;
+        return this.#send(subject, payload, { reply: `${this.#inbox}${id}`, isOwned });
+      },
     );
   }
 
@@ -195,14 +198,20 @@ export class NatsBus implements Bus {
   #send(
     subject: string,
     payload: Uint8Array,
-    options: { reply?: string; failed?: boolean; isPatient?: boolean } = {},
+    options: {
+      readonly reply?: string;
+      readonly failed?: boolean;
+      readonly isPatient?: boolean;
+      readonly isOwned?: boolean | undefined;
+    } = {},
   ): Result<void> {
     if (this.status === "disconnected") return busDown(`send to ${subject}`);
     const fits = checkPayload(subject, payload);
     if (!fits.ok) return fits;
-    // The payload may be the caller's own buffer, used again for the next message.
-    const { reply, failed, isPatient } = options;
-    this.#outgoing.push({ subject, payload: payload.slice(), reply, failed });
+    const { reply, failed, isPatient, isOwned } = options;
+    // Else the payload may be the caller's own buffer, used again for the next message.
+    const kept = isOwned === true ? payload : payload.slice();
+    this.#outgoing.push({ subject, payload: kept, reply, failed });
     if (isPatient !== true) this.#turn ??= this.#clock.turn(() => this.#release());
     else if (this.#turn === undefined) {
       this.#patience ??= this.#clock.timer(patienceMs, () => this.#release());

@@ -1,19 +1,8 @@
-import {
-  decode,
-  decodeStepFrame,
-  encode,
-  encodeGenerateRequest,
-  fail,
-  isRetryable,
-  limits,
-  messageNameOf,
-  otherLeg,
-} from "@pixii/wire";
+import { fail, otherLeg } from "@pixii/wire";
 import type {
   EntryExtra,
   Failure,
   GenerateRequest,
-  Result,
   StepEntry,
   StreamKey,
   WorkerRank,
@@ -23,18 +12,13 @@ import type { Followed } from "./followed.ts";
 import { PrefillLeg } from "./prefill_leg.ts";
 import type { PrefillLegOwner } from "./prefill_leg.ts";
 import type { Placement } from "./route_client.ts";
+import { maySplit, takeFrom } from "./split_rule.ts";
 import type { StreamRequest } from "./stream.ts";
-import { over } from "./stream_parts.ts";
+import { over, settleRetryMs } from "./stream_parts.ts";
 import type { StreamParts } from "./stream_parts.ts";
-
-/** A resume request is answered within this or asked again. */
-const resumeMs = 1_000;
-/** Resume requests that fail, one after another; then the worker does not serve its streams. */
-const mostResumeTries = 5;
-/** Wait before a worker is asked again that may still be reconnecting. */
-const settleRetryMs = 100;
-/** Resumes in a row that bring nothing new: then the worker's numbers do not add up. */
-const mostFruitlessResumes = 5;
+import { StreamResume } from "./stream_resume.ts";
+import type { ResumeOwner } from "./stream_resume.ts";
+import { WorkerTalk } from "./worker_talk.ts";
 
 /** Longest time that is told to a worker. */
 const longestMs = 0xffff_ffff;
@@ -64,18 +48,18 @@ export interface AttemptOptions {
  * One try of a stream at one worker: booked, sent, followed; released exactly once on every path. With a prefill leg the
  * worker is told to wait for what another computes; whichever says an output index first says it to the client.
  */
-export class Attempt implements Followed, PrefillLegOwner {
+export class Attempt implements Followed, PrefillLegOwner, ResumeOwner {
   readonly tag: number;
   readonly worker: WorkerRank;
   readonly #parts: StreamParts;
   readonly #options: AttemptOptions;
   readonly #stop = new AbortController();
+  readonly #talk: WorkerTalk;
+  readonly #resume: StreamResume;
   readonly #over = Promise.withResolvers<Failure | undefined>();
   #isOver = false;
   #isAccepted = false;
   #hasTokens = false;
-  #isResuming = false;
-  #fruitlessResumes = 0;
   #heardMs: number;
   readonly #startMs: number;
   /** The output index at which the attempt began. */
@@ -92,8 +76,10 @@ export class Attempt implements Followed, PrefillLegOwner {
     this.#startMs = this.#heardMs = parts.clock.nowMs();
     this.#firstIndex = options.output.next;
     const { key, placement, request } = options;
+    this.#talk = new WorkerTalk(parts, { key, tag: this.tag, worker: this.worker });
+    this.#resume = new StreamResume(parts, this, { talk: this.#talk, signal: this.#stop.signal });
     const { prefillTokens, blocks } = placement;
-    const isSplit = placement.prefill !== undefined && this.#maySplit();
+    const isSplit = placement.prefill !== undefined && maySplit(request, this.#firstIndex);
     parts.inbox.open(this);
     parts.ledger.add({
       ...{ op: "book", ...key, model: request.model.hash, worker: this.worker },
@@ -111,6 +97,11 @@ export class Attempt implements Followed, PrefillLegOwner {
   /** The next output index the client needs. */
   get next(): number {
     return this.#options.output.next;
+  }
+
+  /** True once it ended, was lost or stopped. */
+  get isOver(): boolean {
+    return this.#isOver;
   }
 
   /** True once the worker took it. */
@@ -137,14 +128,14 @@ export class Attempt implements Followed, PrefillLegOwner {
 
   /** Like `lose`, and tells the worker, should it still be there. */
   abandon(failure: Failure): void {
-    if (!this.#isOver) this.#tellCancel();
+    if (!this.#isOver) this.#talk.cancel();
     this.lose(failure);
   }
 
   /** Ends the attempt and tells the worker. Idempotent. */
   stop(): void {
     if (!this.#release({ reason: "cancelled" })) return;
-    this.#tellCancel();
+    this.#talk.cancel();
     this.#over.resolve(undefined);
   }
 
@@ -169,7 +160,7 @@ export class Attempt implements Followed, PrefillLegOwner {
   legOver(how: Parameters<PrefillLegOwner["legOver"]>[0]): void {
     if (this.#isOver) return;
     if (typeof how !== "string") {
-      this.#tellCancel();
+      this.#talk.cancel();
       return this.#ended(how);
     }
     this.#word = how;
@@ -183,32 +174,23 @@ export class Attempt implements Followed, PrefillLegOwner {
 
   /** Asks the worker for everything from the next index on; one request at a time. */
   resume(cause: string): void {
-    if (this.#isResuming || this.#isOver) return;
-    this.#isResuming = true;
-    this.#parts.metrics.resumes.add(1, { cause });
-    this.#resume().catch((error) => this.broken(error));
+    if (!this.#isOver) this.#resume.start(cause);
   }
 
   async #ask(): Promise<void> {
-    const { bus, clock, subjects, link } = this.#parts;
-    const subject = subjects.generate(this.worker.instance);
+    const { clock, link } = this.#parts;
     const { signal } = this.#stop;
     while (!this.#isOver) {
-      const message = this.#message();
-      const timeoutMs = Math.min(limits.acceptMs, Math.max(1, message.remainingMs));
-      const reply = await bus.request(subject, encodeGenerateRequest(message), {
-        timeoutMs,
-        signal,
-      });
+      const answer = await this.#talk.generate(this.#message(), signal);
       if (this.#isOver) return;
-      if (reply.ok) return this.#answered(reply.value);
+      if (answer.kind === "entries") return this.#answered(answer.entries);
+      const { failure } = answer;
+      if (answer.kind === "refused") return this.#refused(failure);
       // Its frames overtook the reply, or the reply is what was lost.
       if (this.#isAccepted) return;
-      const { code } = reply.error;
-      const mayComeBack = code === "bus_unavailable" ||
-        (code === "no_responders" && link.isSettling);
-      if (!mayComeBack) return this.#refused(reply.error);
-      // The worker knows the stream by its key: sent twice it still runs once.
+      const mayComeBack = failure.code === "bus_unavailable" ||
+        (failure.code === "no_responders" && link.isSettling);
+      if (!mayComeBack) return this.#refused(failure);
       if (!await link.up(signal)) return;
       await clock.sleep(settleRetryMs, signal).catch(() => undefined);
     }
@@ -232,40 +214,24 @@ export class Attempt implements Followed, PrefillLegOwner {
       tenantSalt: request.tenantSalt,
       adapter: "",
       priority: request.hints.priority ?? 0,
-      ...(this.#prefill === undefined ? undefined : this.#take()),
+      ...(this.#prefill && takeFrom(request, this.#prefill.worker.instance)),
       remainingMs: Math.min(longestMs, Math.max(0, Math.floor(leftMs))),
     };
   }
 
-  #answered(payload: Uint8Array): void {
-    const entries = this.#entries(payload);
-    if (!entries.ok) return this.#refused(entries.error);
-    for (const entry of entries.value) this.take(entry, this.#parts.clock.nowMs());
-    if (!this.#isOver && !this.#isAccepted) {
-      this.#refused(
-        fail("decode_error", "Cannot run the stream: the worker's answer is not about it").error,
-      );
-    }
+  #answered(entries: readonly StepEntry[]): void {
+    for (const entry of entries) this.take(entry, this.#parts.clock.nowMs());
+    if (this.#isOver || this.#isAccepted) return;
+    const text = "Cannot run the stream: the worker's answer is not about it";
+    this.#refused(fail("decode_error", text).error);
   }
 
   #refused(failure: Failure): void {
     this.#parts.metrics.attempts.add(1, { result: failure.code });
     if (failure.code === "no_responders") this.#parts.workers.unreachable(this.worker.instance);
     // A request without an answer may still be run.
-    if (failure.code === "timeout") this.#tellCancel();
+    if (failure.code === "timeout") this.#talk.cancel();
     this.lose(failure);
-  }
-
-  /** This stream's entries in a reply, or the refusal in it. */
-  #entries(payload: Uint8Array): Result<StepEntry[]> {
-    this.#parts.workers.heard(this.worker.instance);
-    if (messageNameOf(payload) === "refusal") {
-      const refusal = decode("refusal", payload);
-      return refusal.ok ? { ok: false, error: refusal.value.error } : refusal;
-    }
-    const frame = decodeStepFrame(payload);
-    if (!frame.ok) return frame;
-    return { ok: true, value: frame.value.entries.filter((entry) => entry.tag === this.tag) };
   }
 
   #accept(): void {
@@ -279,7 +245,7 @@ export class Attempt implements Followed, PrefillLegOwner {
   /** New tokens, from either leg. */
   #taken(taken: TakenEntry, nowMs: number): void {
     const { output, owner, key, request } = this.#options;
-    this.#fruitlessResumes = 0;
+    this.#resume.progressed();
     if (!this.#hasTokens) {
       const { device, host, disk } = output.cached;
       const cachedTokens = device + host + disk;
@@ -290,26 +256,12 @@ export class Attempt implements Followed, PrefillLegOwner {
     owner.tokens(taken);
   }
 
-  /** The log-probability of the first token does not travel with the hand-over, and one token needs none. */
-  #maySplit(): boolean {
-    const { sampling, stop } = this.#options.request;
-    return sampling.logprobs < 0 && stop.maxTokens - this.#firstIndex > 1;
-  }
-
   #openLeg(): PrefillLeg {
     const { placement, request } = this.#options;
     return new PrefillLeg(this.#parts, this, {
       ...{ placement: placement.prefill!, message: this.#message() },
       model: request.model.hash,
     });
-  }
-
-  /** What tells the worker to wait for the other, with the block manager that the other writes to. */
-  #take(): Pick<GenerateRequest, "handover"> {
-    const { model } = this.#options.request;
-    const other = this.#prefill!.worker.instance;
-    const kvbm = model.cards.find(({ instance }) => instance === other)?.kvbm;
-    return { handover: kvbm === undefined ? { part: "take" } : { part: "take", kvbm } };
   }
 
   /**
@@ -329,12 +281,8 @@ export class Attempt implements Followed, PrefillLegOwner {
   }
 
   #tellWord(): void {
-    const word = this.#word;
-    if (word === undefined) return;
-    const { bus, subjects } = this.#parts;
-    const told = encode("control", { op: "handover", ...this.#options.key, word });
-    // Where this is lost the worker waits for its own limit.
-    bus.publish(subjects.control(this.worker.instance), told);
+    if (this.#word === undefined) return;
+    this.#talk.handover(this.#word);
     this.#word = undefined;
   }
 
@@ -348,57 +296,6 @@ export class Attempt implements Followed, PrefillLegOwner {
     // "cancelled" without our asking: the worker lost touch with us, or gave the stream up to shut down.
     const given = "Cannot finish the stream: its worker gave it up";
     this.lose(end.error ?? fail("worker_lost", given).error);
-  }
-
-  async #resume(): Promise<void> {
-    const { bus, clock, subjects, link, workers } = this.#parts;
-    const subject = subjects.control(this.worker.instance);
-    const { signal } = this.#stop;
-    for (let failures = 0; !this.#isOver;) {
-      const before = this.next;
-      const reply = await bus.request(
-        subject,
-        encode("control", { op: "resume", ...this.#options.key, fromIndex: before }),
-        { timeoutMs: resumeMs, signal },
-      );
-      if (this.#isOver) return;
-      if (reply.ok) return this.#resumed(reply.value, before);
-      const { code } = reply.error;
-      if (code === "bus_unavailable") {
-        if (!await link.up(signal)) return;
-      } else if (code === "no_responders") {
-        if (!link.isSettling) {
-          workers.unreachable(this.worker.instance);
-          return this.lose(reply.error);
-        }
-      } else if (!isRetryable(code) || ++failures === mostResumeTries) {
-        return this.abandon(reply.error);
-      }
-      await clock.sleep(settleRetryMs, signal).catch(() => undefined);
-    }
-  }
-
-  #resumed(payload: Uint8Array, before: number): void {
-    const entries = this.#entries(payload);
-    if (!entries.ok) return this.lose(entries.error);
-    const isBehind = entries.value.some((entry) =>
-      entry.firstIndex > before || (entry.extra?.end?.outputTokens ?? 0) > before
-    );
-    if (isBehind) this.#fruitlessResumes += 1;
-    this.#isResuming = false;
-    if (this.#fruitlessResumes > mostFruitlessResumes) {
-      return this.lose(
-        fail("worker_lost", "Cannot follow the stream: its worker has lost a part").error,
-      );
-    }
-    for (const entry of entries.value) this.take(entry, this.#parts.clock.nowMs());
-  }
-
-  #tellCancel(): void {
-    const { bus, subjects } = this.#parts;
-    const cancel = encode("control", { op: "cancel", ...this.#options.key });
-    // Where this is lost, the worker ends the stream for want of renewals.
-    bus.publish(subjects.control(this.worker.instance), cancel);
   }
 
   /** The one place where an attempt lets go; false where it has already. */

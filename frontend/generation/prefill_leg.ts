@@ -1,20 +1,10 @@
-import {
-  decode,
-  decodeStepFrame,
-  encode,
-  encodeGenerateRequest,
-  fail,
-  limits,
-  messageNameOf,
-  otherLeg,
-} from "@pixii/wire";
+import { fail, otherLeg } from "@pixii/wire";
 import type { EntryExtra, Failure, GenerateRequest, StepEntry, WorkerRank } from "@pixii/wire";
 import type { Followed } from "./followed.ts";
 import { over } from "./stream_parts.ts";
 import type { StreamParts } from "./stream_parts.ts";
-
-/** A resume request is answered within this; else the leg is lost. */
-const resumeMs = 1_000;
+import { WorkerTalk } from "./worker_talk.ts";
+import type { WorkerAnswer } from "./worker_talk.ts";
 
 /** Where a prompt is computed, and what that takes there. */
 export interface PrefillPlacement {
@@ -47,6 +37,7 @@ export class PrefillLeg implements Followed {
   readonly #owner: PrefillLegOwner;
   readonly #message: GenerateRequest;
   readonly #stop = new AbortController();
+  readonly #talk: WorkerTalk;
   #isOver = false;
   #isAccepted = false;
   #isResuming = false;
@@ -72,6 +63,7 @@ export class PrefillLeg implements Followed {
       ...message,
       ...{ tag: this.tag, dpRank, leg: otherLeg(message.leg), handover: { part: "give" } },
     };
+    this.#talk = new WorkerTalk(parts, { key: this.#key, tag: this.tag, worker: this.worker });
     this.#heardMs = parts.clock.nowMs();
     parts.inbox.open(this);
     const { prefillTokens, blocks } = placement;
@@ -144,11 +136,7 @@ export class PrefillLeg implements Followed {
 
   /** Ends the leg and tells the worker. Idempotent. */
   stop(): void {
-    if (!this.#release("cancelled")) return;
-    const { bus, subjects } = this.#parts;
-    const cancel = encode("control", { op: "cancel", ...this.#key });
-    // Where this is lost, the worker ends the stream for want of renewals.
-    bus.publish(subjects.control(this.worker.instance), cancel);
+    if (this.#release("cancelled")) this.#talk.cancel();
   }
 
   get #key() {
@@ -157,43 +145,27 @@ export class PrefillLeg implements Followed {
   }
 
   async #ask(): Promise<void> {
-    const { bus, subjects, workers } = this.#parts;
-    const message = this.#message;
-    const timeoutMs = Math.min(limits.acceptMs, Math.max(1, message.remainingMs));
-    const subject = subjects.generate(this.worker.instance);
-    const { signal } = this.#stop;
-    const reply = await bus.request(subject, encodeGenerateRequest(message), { timeoutMs, signal });
+    const answer = await this.#talk.generate(this.#message, this.#stop.signal);
     if (this.#isOver) return;
-    if (reply.ok) return this.#read(reply.value);
-    // Its frames overtook the reply, or the reply is what was lost.
-    if (this.#isAccepted) return;
-    if (reply.error.code === "no_responders") workers.unreachable(this.worker.instance);
-    this.#lose(reply.error);
+    if (answer.kind === "unheard") {
+      // Its frames overtook the reply, or the reply is what was lost.
+      if (this.#isAccepted) return;
+      if (answer.failure.code === "no_responders") {
+        this.#parts.workers.unreachable(this.worker.instance);
+      }
+    }
+    this.#answered(answer);
   }
 
   async #resume(): Promise<void> {
-    const { bus, subjects } = this.#parts;
-    const asked = encode("control", { op: "resume", ...this.#key, fromIndex: this.next });
-    const { signal } = this.#stop;
-    const subject = subjects.control(this.worker.instance);
-    const reply = await bus.request(subject, asked, { timeoutMs: resumeMs, signal });
+    const answer = await this.#talk.resume(this.next, this.#stop.signal);
     this.#isResuming = false;
-    if (this.#isOver) return;
-    if (reply.ok) this.#read(reply.value);
-    else this.#lose(reply.error);
+    if (!this.#isOver) this.#answered(answer);
   }
 
-  #read(payload: Uint8Array): void {
-    const { workers, clock } = this.#parts;
-    workers.heard(this.worker.instance);
-    if (messageNameOf(payload) === "refusal") {
-      const refusal = decode("refusal", payload);
-      return this.#lose(refusal.ok ? refusal.value.error : refusal.error);
-    }
-    const frame = decodeStepFrame(payload);
-    if (!frame.ok) return this.#lose(frame.error);
-    const mine = frame.value.entries.filter((entry) => entry.tag === this.tag);
-    for (const entry of mine) this.take(entry, clock.nowMs());
+  #answered(answer: WorkerAnswer): void {
+    if (answer.kind !== "entries") return this.#lose(answer.failure);
+    for (const entry of answer.entries) this.take(entry, this.#parts.clock.nowMs());
     if (this.#isOver || this.#isAccepted) return;
     const text = "Cannot split the request: the worker's answer is not about it";
     this.#lose(fail("decode_error", text).error);

@@ -107,7 +107,9 @@ export class RouteClient implements Disposable {
     if (startMs < this.#restUntilMs) return this.#fallback(ask, "resting", false);
     const payload = this.#payload(ask);
     const timeoutMs = Math.min(routeTimeoutMs, Math.max(1, ask.remainingMs));
-    const reply = await bus.request(subjects.route(ask.model.hash), payload, { timeoutMs, signal });
+    const reply = await bus.request(subjects.route(ask.model.hash), payload, {
+      ...{ timeoutMs, signal, isOwned: true },
+    });
     if (!reply.ok) {
       const { code } = reply.error;
       if (code === "no_responders") return this.#fallback(ask, code, false);

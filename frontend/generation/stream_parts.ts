@@ -27,5 +27,8 @@ export interface StreamParts {
   readonly wakes: WakeDesk;
 }
 
+/** Wait before a worker is asked again that may still be reconnecting. */
+export const settleRetryMs = 100;
+
 /** Why signals of a stream that is over abort: made once, since a fresh exception with its stack is dear. */
 export const over: Readonly<Error> = new DOMException("The stream is over", "AbortError");

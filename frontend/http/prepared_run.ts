@@ -6,6 +6,7 @@ import type { AnswerHead, AnswerKind } from "../openai/answer_head.ts";
 import { readChatRequest } from "../openai/chat_request.ts";
 import type { ChatRequest } from "../openai/chat_request.ts";
 import { readCompletionRequest } from "../openai/completion_request.ts";
+import type { CommonRequest } from "../openai/common_fields.ts";
 import type { CompletionRequest, Prompt } from "../openai/completion_request.ts";
 import { FieldError } from "../openai/field_reader.ts";
 import type { ApiParts, Call } from "./call.ts";
@@ -78,7 +79,7 @@ async function prepareAsked(
   if (parts.isDraining()) return draining();
   return ok({
     run: {
-      ...{ requestId, model, hints, timeoutMs, common: asked.request },
+      ...{ requestId, model, hints, timeoutMs, common: commonOf(asked.request) },
       ...{ vocabulary: vocabulary.value, prompts: prompts.value },
     },
     head: headOf(asked, model, { requestId, nowMs: clock.wallMs() }),
@@ -108,6 +109,16 @@ async function awakeModel(
 
 function draining() {
   return fail("draining", "This frontend is shutting down and takes no new work; try again");
+}
+
+/** What a run keeps of its request: not its texts, which may be long. */
+function commonOf(request: CommonRequest): CommonRequest {
+  const { model, n, stream, includeUsage, sampling, seed, maxTokens, minTokens } = request;
+  const { ignoreEos, stopTokenIds, stops, hints } = request;
+  return {
+    ...{ model, n, stream, includeUsage, sampling, seed, maxTokens, minTokens },
+    ...{ ignoreEos, stopTokenIds, stops, hints },
+  };
 }
 
 function headOf(
