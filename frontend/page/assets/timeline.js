@@ -86,9 +86,13 @@ function line(name, points, valueOf, { x, most, nowMs }) {
 
 /** Workers by role, one above the other, from each point to the next. */
 function stacks(points, { x, most, nowMs }) {
-  return points.flatMap(({ atMs, have }, i) => {
+  // One piece for as long as nothing changes: pieces side by side would show a seam.
+  const changes = points.filter(({ have }, i) =>
+    i === 0 || roles.some((role) => have[role] !== points[i - 1].have[role])
+  );
+  return changes.flatMap(({ atMs, have }, i) => {
     const from = x(atMs);
-    const to = x(points[i + 1]?.atMs ?? nowMs);
+    const to = x(changes[i + 1]?.atMs ?? nowMs);
     let bottom = workers.top + workers.height;
     return roles.filter((role) => have[role] > 0).map((role) => {
       const tall = workers.height * have[role] / most;
