@@ -1,6 +1,6 @@
 import type { InstanceId, LoadReport, WorkerRank } from "@pixii/wire";
 import type { EventSource } from "./core/event_source.ts";
-import type { StreamState } from "./core/event_stream.ts";
+import type { StreamState } from "./core/stream_change.ts";
 import type { Rank } from "./core/rank.ts";
 import type { RouterState } from "./core/router_state.ts";
 import { trustView } from "./truth_view.ts";

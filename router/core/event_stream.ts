@@ -3,29 +3,9 @@ import type { InstanceId, KvEventBatch, KvEventsHead } from "@pixii/wire";
 import { EventBuffer } from "./event_buffer.ts";
 import type { EventSource } from "./event_source.ts";
 import type { ApplyOutcome, OwnerSlot, PrefixIndex } from "./prefix_index.ts";
+import { SnapshotPace } from "./snapshot_pace.ts";
+import type { GapCause, StreamChange, StreamState } from "./stream_change.ts";
 import { streamLimits } from "./stream_limits.ts";
-
-/**
- * `new`: nothing was heard; `exact`: every batch up to `number` is applied; `behind`: something is missing, batches wait
- * and a snapshot is fetched while the old blocks still count; `degraded`: the blocks are given up (no room, or no
- * snapshot to be had) and count as none until a snapshot succeeds.
- */
-export type StreamState = "new" | "exact" | "behind" | "degraded";
-
-/** Why a snapshot is needed. */
-export type GapCause = "late-join" | "gap" | "lost-last" | "anomaly" | "asked";
-
-/** What became of a batch. */
-export type BatchResult = "applied" | "buffered" | "duplicate" | "old-epoch" | "skipped";
-
-/** What one input changed. */
-export interface StreamChange {
-  readonly result: BatchResult;
-  /** Set where it made the stream fall behind. */
-  readonly fell?: GapCause;
-  /** True where it found no room in the index. */
-  readonly isFull?: boolean;
-}
 
 /** What the next batch of an exact stream comes to, nearly always. */
 const applied: StreamChange = { result: "applied", fell: undefined };
@@ -46,10 +26,8 @@ export class EventStream {
   /** The highest number a report has told of. */
   #told = 0;
   #aheadMs: number | undefined;
-  #failures = 0;
-  #nextTryMs = -Infinity;
+  readonly #pace = new SnapshotPace();
   #swappedMs = -Infinity;
-  #isFetching = false;
   /** Only a snapshot makes it good: later batches alone never do. */
   #mustSwap = false;
 
@@ -155,39 +133,38 @@ export class EventStream {
 
   /** True where a snapshot should be fetched now. */
   isDue(nowMs: number): boolean {
-    return (this.#state === "behind" || this.#state === "degraded") && !this.#isFetching &&
-      nowMs >= this.#nextTryMs;
+    return (this.#state === "behind" || this.#state === "degraded") && this.#pace.isDue(nowMs);
   }
 
   /** A snapshot is being fetched; ends with `fetchFailed` or `swap`. */
   fetchBegan(): void {
-    this.#isFetching = true;
+    this.#pace.began();
   }
 
   /** No snapshot was to be had. */
   fetchFailed(nowMs: number): void {
-    this.#isFetching = false;
-    this.#later(nowMs);
-    if (this.#state === "behind" && this.#failures >= streamLimits.mostFailures) this.#degrade();
-    if (this.#state === "degraded") {
-      this.#nextTryMs = nowMs + streamLimits.failedRetryMs;
+    this.#pace.ended();
+    this.#pace.later(nowMs);
+    if (this.#state === "behind" && this.#pace.failures >= streamLimits.mostFailures) {
+      this.#degrade();
     }
+    if (this.#state === "degraded") this.#pace.waitUntil(nowMs + streamLimits.failedRetryMs);
   }
 
   /** The owner has no such source: nothing is missing until a batch says otherwise. */
   absent(): void {
     this.#degrade();
-    this.#isFetching = false;
+    this.#pace.ended();
+    this.#pace.good();
     this.#mustSwap = false;
     this.#told = 0;
-    this.#failures = 0;
     this.#state = "new";
   }
 
   /** A whole snapshot came: it takes the place of what is indexed, and what waited is applied after it. */
   swap(snapshot: KvEventBatch, nowMs: number): "swapped" | "needless" | "stale" | "full" {
     const isSameEpoch = snapshot.epoch === this.#epoch;
-    this.#isFetching = false;
+    this.#pace.ended();
     if (this.#state === "exact" && isSameEpoch && snapshot.number <= this.#number) {
       return "needless";
     }
@@ -210,7 +187,7 @@ export class EventStream {
     this.#aheadMs = undefined;
     this.#buffer.dropUpTo(snapshot.number);
     if (this.#drain(nowMs)) return "full";
-    if (!this.#isExact()) this.#later(nowMs);
+    if (!this.#isExact()) this.#pace.later(nowMs);
     return "swapped";
   }
 
@@ -251,12 +228,6 @@ export class EventStream {
     return cause;
   }
 
-  #later(nowMs: number): void {
-    const { backoffMs, longestBackoffMs } = streamLimits;
-    this.#nextTryMs = nowMs + Math.min(longestBackoffMs, backoffMs * 2 ** this.#failures);
-    this.#failures += 1;
-  }
-
   #degrade(): void {
     this.#state = "degraded";
     this.#index.clear(this.#slot);
@@ -267,7 +238,7 @@ export class EventStream {
 
   #giveUp(nowMs: number): void {
     this.#degrade();
-    this.#nextTryMs = nowMs + streamLimits.fullRetryMs;
+    this.#pace.waitUntil(nowMs + streamLimits.fullRetryMs);
   }
 
   #apply(batch: KvEventBatch): ApplyOutcome {
@@ -290,7 +261,7 @@ export class EventStream {
     this.#number = number;
     if (anomalies > 0) {
       this.#mustSwap = true;
-      this.#nextTryMs = Math.max(this.#nextTryMs, this.#swappedMs + streamLimits.anomalyEveryMs);
+      this.#pace.waitAtLeastUntil(this.#swappedMs + streamLimits.anomalyEveryMs);
     }
     return false;
   }
@@ -306,7 +277,7 @@ export class EventStream {
     }
     if (this.#buffer.size === 0 && this.#number >= this.#told && !this.#mustSwap) {
       this.#state = "exact";
-      this.#failures = 0;
+      this.#pace.good();
     }
     return false;
   }

@@ -2,7 +2,7 @@ import type { KvEventBatch, KvEventsHead, ModelHash } from "@pixii/wire";
 import { sourceKey } from "./event_source.ts";
 import type { EventSource } from "./event_source.ts";
 import { EventStream } from "./event_stream.ts";
-import type { GapCause, StreamChange } from "./event_stream.ts";
+import type { GapCause, StreamChange } from "./stream_change.ts";
 import { IndexBudget } from "./index_budget.ts";
 import type { OwnerSlot, PrefixIndex } from "./prefix_index.ts";
 import { SourceHeads } from "./source_heads.ts";

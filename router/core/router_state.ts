@@ -13,7 +13,7 @@ import type { PolicyWeights } from "./choose.ts";
 import { decide, hardSessionRank } from "./decide.ts";
 import type { Decision, DecisionGround, DecisionMoment } from "./decide.ts";
 import { DecisionLog } from "./decision_log.ts";
-import type { GapCause, StreamChange } from "./event_stream.ts";
+import type { GapCause, StreamChange } from "./stream_change.ts";
 import { sourceKey } from "./event_source.ts";
 import { EventStreams } from "./event_streams.ts";
 import { Fleet } from "./fleet.ts";
