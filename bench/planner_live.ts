@@ -6,7 +6,7 @@
  * Flags: see `--help`.
  */
 import { WorkerTimes } from "@pixii/wire";
-import { printFigure, printMachine } from "./figure.ts";
+import { printFigure, printMachine, quantile } from "./figure.ts";
 import { benchFlags, jsonFlag } from "./flags.ts";
 import { measureProfile, readProfile } from "./measured_profile.ts";
 import { liveRequests, liveShift, shareWithin } from "./planner_live_load.ts";
@@ -29,6 +29,11 @@ const values = benchFlags({
       help: "Profile of the model; measured first without it (deno task profile).",
       fallback: "",
     },
+    turns: {
+      kind: "text",
+      help: "Which clusters, in which order; the figures need all three.",
+      fallback: "2p1d,planner,1p2d",
+    },
     seed: { kind: "number", help: "Of the requests.", fallback: 1 },
   },
 });
@@ -40,6 +45,15 @@ const splits = ["planner", "2p1d", "1p2d"] as const;
 type Split = typeof splits[number];
 type Shares = Readonly<Record<typeof phases[number] | "all", number>>;
 
+const turns = values.turns.split(",").filter((text): text is Split =>
+  (splits as readonly string[]).includes(text)
+);
+if (turns.length === 0 || turns.join() !== values.turns) {
+  console.error(
+    `Cannot use --turns: each must be one of ${splits.join(", ")}, got ${values.turns}`,
+  );
+  Deno.exit(2);
+}
 const countsMs = 1000 * values.lead;
 const shiftMs = countsMs + 1000 * values.before;
 const settledMs = shiftMs + 1000 * values.during;
@@ -60,14 +74,18 @@ function flagsOf(split: Split, profile: string, { goal }: LiveShift): readonly s
   return split === "planner" ? [...common, "--planner", "act", "--planner.scale", "off"] : common;
 }
 
+function spanOf(phase: keyof Shares): readonly [number, number] {
+  if (phase === "before") return [countsMs, shiftMs];
+  if (phase === "during") return [shiftMs, settledMs];
+  return [phase === "after" ? settledMs : countsMs, Infinity];
+}
+
 function sharesOf({ outcomes }: LiveSeen, { goal }: LiveShift): Shares {
-  const of = (from: number, to: number) => shareWithin(outcomes, goal, { from, to });
-  return {
-    before: of(countsMs, shiftMs),
-    during: of(shiftMs, settledMs),
-    after: of(settledMs, Infinity),
-    all: of(countsMs, Infinity),
+  const of = (phase: keyof Shares) => {
+    const [from, to] = spanOf(phase);
+    return shareWithin(outcomes, goal, { from, to });
   };
+  return { before: of("before"), during: of("during"), after: of("after"), all: of("all") };
 }
 
 function describe(split: Split, seen: LiveSeen, shift: LiveShift): void {
@@ -80,6 +98,19 @@ function describe(split: Split, seen: LiveSeen, shift: LiveShift): void {
     `${split.padEnd(8)} within the goal: ${text.join(", ")}; ${seen.outcomes.length} requests, ` +
       `${failures.length} failed`,
   );
+  for (const phase of phases) {
+    const [from, to] = spanOf(phase);
+    const ended = seen.outcomes.filter(({ atMs, ttftMs }) =>
+      atMs >= from && atMs < to && ttftMs !== undefined
+    );
+    if (ended.length === 0) continue;
+    const [ttft, itl] = [ended.map((one) => one.ttftMs!), ended.map((one) => one.itlMs!)];
+    const of = (values: readonly number[]) =>
+      [0.5, 0.95].map((p) => Math.round(quantile(values, p))).join(" / ");
+    console.error(
+      `  ${phase.padEnd(7)} first token p50 / p95 ${of(ttft)} ms, further ones ${of(itl)}`,
+    );
+  }
   for (const failure of failures.slice(0, 3)) console.error(`  failed: ${failure}`);
   for (const { atMs, text } of seen.roles) {
     console.error(`  ${(atMs / 1000).toFixed(1).padStart(6)} s  ${text}`);
@@ -104,13 +135,16 @@ async function run(profile: string): Promise<number> {
       `${Math.round(goal.ttftMs)} ms, further ones ${Math.round(goal.itlMs)} ms each`,
   );
   const requests = liveRequests(shift, { shiftMs, endMs, seed: values.seed });
-  const seen = {} as Record<Split, LiveSeen>;
-  for (const split of ["2p1d", "planner", "1p2d"] as const) {
+  const seen: Partial<Record<Split, LiveSeen>> = {};
+  for (const split of turns) {
     const salt = 7919 * values.seed;
-    seen[split] = await runTurn({ flags: flagsOf(split, profile, shift), requests, salt });
-    describe(split, seen[split], shift);
+    const one = await runTurn({ flags: flagsOf(split, profile, shift), requests, salt });
+    describe(split, one, shift);
+    seen[split] = one;
   }
-  return print(seen, shift);
+  return splits.every((split) => seen[split] !== undefined)
+    ? print(seen as Record<Split, LiveSeen>, shift)
+    : 0;
 }
 
 /** Prints the figures; answers the exit code. */
