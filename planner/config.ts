@@ -133,19 +133,19 @@ export const plannerSchema = {
     help: "after a move of a model nothing of it moves for so long, unless requests wait",
   }),
   "hold": option.duration({
-    fallback: 300_000,
+    fallback: 180_000,
     min: 0,
     max: 86_400_000,
     help: "workers are stopped only where fewer were enough for so long",
   }),
   "headroom": option.number({
-    fallback: 0.1,
+    fallback: 0,
     min: 0,
     max: 10,
     help: "room above the demand that is foretold, as a share of it",
   }),
   "hysteresis": option.number({
-    fallback: 0.1,
+    fallback: 0.08,
     min: 0,
     max: 10,
     help: "roles change only where that serves more by this share, or requests wait",

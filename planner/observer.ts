@@ -1,5 +1,6 @@
 import { flippingTo, keys, limits, missingRoles } from "@pixii/wire";
 import type { DemandReport, InstanceId, ModelCard, ModelHash, ScaleRecord } from "@pixii/wire";
+import type { ServiceGoal } from "./core/capacity/service_goal.ts";
 import { DemandWindow } from "./core/demand_window.ts";
 import type { Demand } from "./core/demand_window.ts";
 import type { LoadWindow, WorkerLoad } from "./core/load_window.ts";
@@ -37,6 +38,8 @@ export interface ObserverParts {
   readonly reactiveMs: number;
   /** A worker that was asked for and is not there after this is not counted on any more. */
   readonly startTimeoutMs: number;
+  /** What is promised: late streams are counted by it. */
+  readonly goal?: ServiceGoal;
 }
 
 /** Makes what the core sees out of load reports, demand reports and the registry. Time comes with each call. */
@@ -175,14 +178,15 @@ export class Observer {
     workers: readonly WorkerLoad[],
     nowMs: number,
   ): SeenDemand | undefined {
-    const { windowMs, reactiveMs } = this.#parts;
+    const { windowMs, reactiveMs, goal } = this.#parts;
     const asked = this.#asked.get(hash);
     if (asked === undefined) return undefined;
     // Frontends say nothing while nothing happens: silence is no demand at first, later it is no word.
     if (nowMs - asked.heardMs > silentWindows * windowMs) return undefined;
     const { requestRate, prefillTokenRate } = asked.step.demand(nowMs);
     const mix = asked.served.mix(nowMs);
-    const tail = asked.served.mix(nowMs, tailSteps * reactiveMs);
+    const tailMs = tailSteps * reactiveMs;
+    const tail = asked.served.mix(nowMs, tailMs);
     for (const [frontend, { heardMs }] of asked.waits) {
       if (nowMs - heardMs > waitsKeepMs) asked.waits.delete(frontend);
     }
@@ -193,6 +197,7 @@ export class Observer {
       isl: mix?.promptTokens,
       newTokens: requestRate > 0 ? prefillTokenRate / requestRate : undefined,
       osl: mix?.outputTokens,
+      ...(goal === undefined ? {} : asked.served.late(nowMs, tailMs, goal)),
       ...(tail?.ttftP95Ms === undefined ? {} : { ttftP95Ms: tail.ttftP95Ms }),
       ...(tail?.itlP95Ms === undefined ? {} : { itlP95Ms: tail.itlP95Ms }),
       ...(mix === undefined ? {} : { hitRate: mix.hitRate }),

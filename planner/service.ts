@@ -261,6 +261,7 @@ async function startPlanner(config: PlannerConfig, context: ServiceContext): Pro
   const observer = new Observer({
     ...{ load: window, view: view.value, profiles, namespace, windowMs: config.window },
     ...{ reactiveMs: config.reactive, startTimeoutMs: config["start-timeout"] },
+    goal: { ttftMs: config["goal.ttft"], itlMs: config["goal.itl"] },
   });
   const actuators = openActuators(config, context);
   if (!actuators.ok) throw new StartError(actuators.error.message, exitCodes.usage);

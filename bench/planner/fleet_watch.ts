@@ -1,4 +1,4 @@
-import type { SeenDemand } from "@pixii/planner/core";
+import type { SeenDemand, ServiceGoal } from "@pixii/planner/core";
 import { quantile } from "../figure.ts";
 import type { Watcher } from "./fleet.ts";
 import type { LoadRequest } from "./request_line.ts";
@@ -19,13 +19,15 @@ interface Ended {
 /** What a planner sees of a fleet: counts of the last seconds, as frontends report them: times when a stream has ended. */
 export class FleetWatch implements Watcher {
   readonly #now: () => number;
+  readonly #goal: ServiceGoal;
   readonly #onEnded: Watcher["ended"] | undefined;
   #arrived: { readonly atMs: number; readonly isl: number }[] = [];
   #ended: Ended[] = [];
 
-  /** `now`: the fleet's time; `onEnded` hears of ends too. */
-  constructor(now: () => number, onEnded?: Watcher["ended"]) {
+  /** `now`: the fleet's time; `goal`: beyond it requests are late; `onEnded` hears of ends too. */
+  constructor(now: () => number, goal: ServiceGoal, onEnded?: Watcher["ended"]) {
     this.#now = now;
+    this.#goal = goal;
     this.#onEnded = onEnded;
   }
 
@@ -56,6 +58,10 @@ export class FleetWatch implements Watcher {
       newTokens: meanOf(this.#arrived, (one) => one.isl),
       osl: meanOf(this.#ended, (one) => one.osl),
       waiting,
+      ...(late.length === 0 ? {} : {
+        lateFirst: late.filter(({ ttftMs }) => ttftMs > this.#goal.ttftMs).length / late.length,
+        lateNext: late.filter(({ itlMs }) => itlMs > this.#goal.itlMs).length / late.length,
+      }),
       ...(ttftP95Ms === undefined ? {} : { ttftP95Ms }),
       ...(itlP95Ms === undefined ? {} : { itlP95Ms }),
     };

@@ -45,7 +45,7 @@ export function runPlanner(
   },
 ): PlannerRun {
   const { world, governor, begin, mostBreaches = Infinity, onSlice, onEnded } = options;
-  const watch = new FleetWatch(() => fleet.nowMs, onEnded);
+  const watch = new FleetWatch(() => fleet.nowMs, world.goal, onEnded);
   const fleet: PlannedFleet = new PlannedFleet(world, watch);
   for (let i = 0; i < begin.prefill; i++) fleet.start("prefill", 0);
   for (let i = 0; i < begin.decode; i++) fleet.start("decode", 0);

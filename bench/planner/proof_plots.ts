@@ -54,23 +54,14 @@ export function proofPlots(
     "planner-steps.svg",
     linePlot({
       ...{ title: "Served within the promise around a step of the mix", linear: true },
-      ...{ xUnit: "seconds behind the step", yUnit: "share, 5 s" },
+      ...{ xUnit: "seconds behind the step", yUnit: "share, 2 s" },
       series: steps.map(({ name, world, result }) => ({
         name: `${name}, ${world.flipMs / 1000} s`,
-        points: every(5, result.shares.slice(0, 120)).map((y, i) => ({ x: 5 * i, y })),
+        points: result.shares.slice(0, 60).map((y, i) => ({ x: 2 * i, y })),
       })),
     }),
   );
   return plots;
-}
-
-function every(size: number, values: readonly number[]): number[] {
-  const means: number[] = [];
-  for (let i = 0; i < values.length; i += size) {
-    const part = values.slice(i, i + size);
-    means.push(part.reduce((sum, one) => sum + one, 0) / part.length);
-  }
-  return means;
 }
 
 function gpusOver({ timeline }: PlannerRun) {

@@ -2,14 +2,17 @@ import { ForecastChoice } from "./forecast/forecast_choice.ts";
 import type { Forecast } from "./forecast/forecast_choice.ts";
 
 /** Windows of the reactive loop, in its own steps: the first that is surely above what is served counts. */
-const windows = [1, 2, 3, 6, 12] as const;
+const windows = [1, 2, 4, 8, 12] as const;
 const mostRecent = windows[windows.length - 1];
-/** How surely a window's mean must be above what is served, in deviations. */
-const sureDeviations = 3;
+/** How surely a window's mean must be above what is served, as deviations of a normal number. */
+const sureDeviations = 4;
 /** Share of an older square that is left after each step: about the last ten minutes of steps of 5 s count. */
 const memory = 0.99;
 /** A forecast that is wrong by more than this share is no better planned for with more workers. */
 const mostSpread = 0.3;
+/** So wrong a forecast is taken to be before any was judged, and this counts as much as so many that were. */
+const firstSpread = 0.3;
+const firstWeight = 10;
 /** Steps before the deviation is believed; until then it is taken as large as the mean. */
 const fewestSteps = 6;
 
@@ -69,10 +72,12 @@ export class LoadTrack {
   /** How wrong forecasts of the mean are, as a share of it: the chance of single intervals taken out. */
   spread(stepsPerInterval: number): number {
     const { level } = this;
-    const error = this.#said?.spread;
-    if (level === undefined || level === 0 || error === undefined) return 0;
+    if (level === undefined || level === 0) return 0;
+    const judged = this.#said?.judged ?? 0;
     const chance = this.#deviation(stepsPerInterval) / level;
-    return Math.min(mostSpread, Math.sqrt(Math.max(0, error ** 2 - chance ** 2)));
+    const square = Math.max(0, (this.#said?.spread ?? 0) ** 2 - chance ** 2);
+    const blended = (judged * square + firstWeight * firstSpread ** 2) / (judged + firstWeight);
+    return Math.min(mostSpread, Math.sqrt(blended));
   }
 
   /** The mean that the last steps surely show above `served`; `undefined` where they do not. */
@@ -80,9 +85,19 @@ export class LoadTrack {
     for (const steps of windows) {
       if (this.#recent.length < steps) return undefined;
       const mean = this.#recent.slice(-steps).reduce((sum, one) => sum + one, 0) / steps;
-      if (mean - sureDeviations * this.#deviation(steps) > served) return mean;
+      if (mean > served * this.#chanceFactor(served, steps)) return mean;
     }
     return undefined;
+  }
+
+  /**
+   * How far above a mean of `served` chance alone may bring the mean of so many steps: loads are skewed, as Gamma numbers are
+   * (Wilson and Hilferty's approximation of 1931 to their quantiles).
+   */
+  #chanceFactor(served: number, steps: number): number {
+    if (served === 0 || served === Infinity) return 1;
+    const share = Math.min(1, this.#deviation(steps) / served);
+    return (1 - share ** 2 / 9 + sureDeviations * share / 3) ** 3;
   }
 
   /** Of a mean over so many steps. */

@@ -2,6 +2,7 @@ import { bestSplit, needOf, noWorkers } from "./capacity/need.ts";
 import type { Counts } from "./capacity/need.ts";
 import { PhaseCapacity } from "./capacity/phase_capacity.ts";
 import type { Mix } from "./capacity/service_goal.ts";
+import { Calibration } from "./calibration.ts";
 import { CleanDemand } from "./clean_demand.ts";
 import { DemandTracks } from "./demand_tracks.ts";
 import type { ExpectedDemand, ServedRates } from "./demand_tracks.ts";
@@ -10,8 +11,10 @@ import type { SeenModel } from "./observation.ts";
 import type { PlanRecord } from "./plan_record.ts";
 import type { ModelRules, PlannerRules } from "./rules.ts";
 
-/** Room for forecasts that are wrong, in their usual errors: to grow, and to shrink, which is to be surer. */
-const errorsToGrow = 1;
+/** Room for forecasts that are wrong, in their usual errors. */
+const errorsOfRoom = 0.5;
+/** What comes of the first so many intervals is not learned from: nobody knew anything then. */
+const calmIntervals = 10;
 /** Prompts that wait longer than this share of the goal press. */
 const pressedShare = 0.5;
 
@@ -48,6 +51,8 @@ export class ModelPlanner {
   readonly #planner: PlannerRules;
   readonly #tracks: DemandTracks;
   readonly #clean = new CleanDemand();
+  readonly #prompts = new Calibration();
+  readonly #answers = new Calibration();
   /** What was surely enough of late, to hold on to the largest. */
   #enough: { readonly atMs: number; readonly counts: Counts }[] = [];
   #intervalEndMs: number | undefined;
@@ -84,6 +89,11 @@ export class ModelPlanner {
     const have = countsOf(seen.workers);
     const believed = seen.demand && this.#clean.take(seen.demand);
     if (believed !== undefined) this.#tracks.take(believed, madeRate(seen, believed.mix));
+    this.#firstMs ??= nowMs;
+    if (nowMs - this.#firstMs > calmIntervals * this.#planner.predictiveMs) {
+      this.#prompts.take(seen.demand?.lateFirst);
+      this.#answers.take(seen.demand?.lateNext);
+    }
     const isIntervalOver = this.#isIntervalOver(nowMs);
     if (isIntervalOver) this.#tracks.endInterval();
     const loop: PlanRecord["loop"] = isIntervalOver ? "predictive" : "reactive";
@@ -113,18 +123,22 @@ export class ModelPlanner {
     const { extra, isLate } = this.#backlog(seen, expected, served);
     const isPressed = expected.isRising || isLate;
     const { headroom, hysteresis } = this.#planner;
-    const planned = withRoom(expected, extra, { headroom, errors: errorsToGrow });
-    const sure = withRoom(expected, extra, {
-      headroom: headroom + hysteresis,
-      errors: errorsToGrow,
+    const room = (headroom: number) => ({
+      prompts: headroom + this.#prompts.room + errorsOfRoom * expected.spread.prompts,
+      answers: headroom + this.#answers.room + errorsOfRoom * expected.spread.answers,
     });
+    const planned = withRoom(expected.mix, extra, room(headroom));
+    const sure = withRoom(expected.mix, extra, room(headroom + hysteresis));
+    // Where nothing starts, room is what is left over: both jobs are to have the same of it.
+    const balanced = withRoom(expected.mix, extra, { prompts: 0, answers: 0 });
     const feasible = capacity.feasible(planned);
     const want = this.#planner.elastic
       ? this.#grown({ capacity, planned, sure, have, nowMs, isPressed })
-      : this.#split(capacity, planned, have);
+      : this.#split(capacity, balanced, have);
     const bound = feasible.possible ? "" : `the goal is out of reach: ${feasible.why}`;
     return {
-      ...{ want: atLeast(want, this.#rules.least), loop, now, planned, capacity },
+      ...{ want: atLeast(want, this.#rules.least), loop, now, capacity },
+      planned: this.#planner.elastic ? planned : balanced,
       ...{ forecast: this.#tracks.forecast(this.#aheadMs), isPressed, bound },
     };
   }
@@ -163,8 +177,7 @@ export class ModelPlanner {
     const need = needOf(capacity, planned, options);
     this.#enough = this.#enough.filter(({ atMs }) => atMs > nowMs - this.#planner.holdMs);
     this.#enough.push({ atMs: nowMs, counts: needOf(capacity, sure, options) });
-    this.#firstMs ??= nowMs;
-    const watchedMs = nowMs - this.#firstMs;
+    const watchedMs = nowMs - this.#firstMs!;
     // At first only the shortest answers have ended: what is there stays until a whole hold time was seen.
     const held = watchedMs < this.#planner.holdMs
       ? have
@@ -188,18 +201,17 @@ export class ModelPlanner {
   }
 }
 
-/** What is expected with room above it: `headroom` and so many usual errors of each load. */
+/** What is expected with room above it, as shares of each load. */
 function withRoom(
-  { mix, spread }: ExpectedDemand,
+  mix: Mix,
   extraPrompts: number,
-  { headroom, errors }: { readonly headroom: number; readonly errors: number },
+  room: { readonly prompts: number; readonly answers: number },
 ): Mix {
-  const room = (of: number) => 1 + headroom + errors * of;
   return {
     rate: mix.rate,
     isl: mix.isl,
-    newTokens: room(spread.prompts) * mix.newTokens + extraPrompts / Math.max(mix.rate, 1e-9),
-    osl: room(spread.answers) * mix.osl,
+    newTokens: (1 + room.prompts) * mix.newTokens + extraPrompts / Math.max(mix.rate, 1e-9),
+    osl: (1 + room.answers) * mix.osl,
   };
 }
 

@@ -38,6 +38,9 @@ export interface SeenDemand {
   /** 95th percentiles, queue included, where any request had one. */
   readonly ttftP95Ms?: number;
   readonly itlP95Ms?: number;
+  /** Of the requests that ended in the last few steps: shares whose first token came late, and whose further ones did, 0..1. */
+  readonly lateFirst?: number;
+  readonly lateNext?: number;
   /** Share of prompt tokens that caches had, 0..1. */
   readonly hitRate?: number;
 }

@@ -52,9 +52,12 @@ export interface PlannerRules {
   readonly coolDownMs: number;
   /** Workers go only where fewer were enough for so long. */
   readonly holdMs: number;
-  /** Room above what is foretold, as a share of the rate. */
+  /** Room above what is foretold, as a share of it, on top of what the planner adds for forecasts that are wrong. */
   readonly headroom: number;
-  /** A role changes only where that serves more by this share, or requests wait. */
+  /**
+   * Workers go only where this share more could come and fewer were still enough. Where only roles change one does where
+   * that serves more by this share; less is enough while requests wait.
+   */
   readonly hysteresis: number;
   /** Length of a day, for the season. */
   readonly dayMs: number;
@@ -68,9 +71,9 @@ export const usualRules: Omit<PlannerRules, "models" | "budgetGpus"> = {
   startMs: 60_000,
   flipMs: 5_000,
   coolDownMs: 60_000,
-  holdMs: 300_000,
-  headroom: 0.1,
-  hysteresis: 0.1,
+  holdMs: 180_000,
+  headroom: 0,
+  hysteresis: 0.08,
   dayMs: 86_400_000,
 };
 

@@ -1,5 +1,6 @@
-import { binQuantile } from "@pixii/wire";
+import { binQuantile, timeOfBin } from "@pixii/wire";
 import type { ServedStreams } from "@pixii/wire";
+import type { ServiceGoal } from "./capacity/service_goal.ts";
 
 /** What served streams were like; means per stream. */
 export interface ServedMix {
@@ -11,6 +12,12 @@ export interface ServedMix {
   /** 95th percentiles; absent where no stream had one. */
   readonly ttftP95Ms?: number;
   readonly itlP95Ms?: number;
+}
+
+/** Shares of streams beyond the goals, 0..1, to within a bin of time; absent where no stream had such a time. */
+export interface LateShares {
+  readonly lateFirst?: number;
+  readonly lateNext?: number;
 }
 
 /** Most reports kept; older ones make room. */
@@ -57,4 +64,21 @@ export class ServedWindow {
       ...(itlP95Ms === undefined ? {} : { itlP95Ms }),
     };
   }
+
+  /** How many of the last `spanMs` missed a goal. O(reports). */
+  late(nowMs: number, spanMs: number, goal: ServiceGoal): LateShares {
+    const taken = this.#kept.filter(({ atMs }) => nowMs - atMs <= spanMs);
+    const lateFirst = lateShare(taken.flatMap(({ served }) => served.ttft), goal.ttftMs);
+    const lateNext = lateShare(taken.flatMap(({ served }) => served.itl), goal.itlMs);
+    return {
+      ...(lateFirst === undefined ? {} : { lateFirst }),
+      ...(lateNext === undefined ? {} : { lateNext }),
+    };
+  }
+}
+
+function lateShare(bins: ServedStreams["ttft"], goalMs: number): number | undefined {
+  const count = (all: ServedStreams["ttft"]) => all.reduce((sum, [, many]) => sum + many, 0);
+  const total = count(bins);
+  return total === 0 ? undefined : count(bins.filter(([bin]) => timeOfBin(bin) > goalMs)) / total;
 }

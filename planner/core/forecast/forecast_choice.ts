@@ -19,6 +19,8 @@ export interface Forecast {
   readonly error: number | undefined;
   /** Root of the mean square of the same, not reported but planned with. */
   readonly spread: number | undefined;
+  /** Forecasts of it that came true or not, all in all. */
+  readonly judged: number;
 }
 
 interface Rival {
@@ -28,6 +30,7 @@ interface Rival {
   errorSum: number;
   squareSum: number;
   weight: number;
+  judged: number;
 }
 
 /**
@@ -57,6 +60,7 @@ export class ForecastChoice {
       errorSum: 0,
       squareSum: 0,
       weight: 0,
+      judged: 0,
     }));
     this.#chosen = this.#rivals[0];
   }
@@ -80,10 +84,10 @@ export class ForecastChoice {
     const { forecaster } = this.#chosen;
     const value = forecaster.forecast(this.#steps);
     if (value === undefined) return undefined;
-    const { squareSum, weight } = this.#chosen;
+    const { squareSum, weight, judged } = this.#chosen;
     const mean = this.#sum / this.#weight;
     const spread = weight === 0 || mean === 0 ? undefined : Math.sqrt(squareSum / weight) / mean;
-    return { name: forecaster.name, value, error: this.#errorOf(this.#chosen), spread };
+    return { name: forecaster.name, value, error: this.#errorOf(this.#chosen), spread, judged };
   }
 
   /** Errors of all, for people; those that said nothing yet are left out. */
@@ -101,6 +105,7 @@ export class ForecastChoice {
     rival.errorSum = memory * rival.errorSum + Math.abs(said - value);
     rival.squareSum = memory * rival.squareSum + (said - value) ** 2;
     rival.weight = memory * rival.weight + 1;
+    rival.judged += 1;
   }
 
   #choose(): void {
