@@ -37,18 +37,11 @@ export interface Watcher {
   ended(request: LoadRequest, times: { readonly ttftMs: number; readonly itlMs: number }): void;
 }
 
-/** A prompt that waits; `answer` where its answer had begun on a worker that changed its job. */
-interface Prompt {
-  readonly request: LoadRequest;
-  readonly tokens: number;
-  readonly answer?: Answer;
-}
-
 /**
  * A fleet of prefill and decode workers in virtual time: prompts in one line for all prefill workers, first come, first
  * served; answers in batches, each joined where it is smallest, whose steps take what the profile says. A worker that stops
- * finishes what it has. A decode worker that changes its job goes on with its answers during the move; what is left then is
- * computed again at the head of the line of prompts, and that pause counts.
+ * finishes what it has. A decode worker that changes its job goes on with its answers during the move; what is left then goes
+ * on elsewhere with its KV, after a pause as long as computing that would take, which counts.
  */
 export class PlannedFleet {
   readonly workers: FleetWorker[] = [];
@@ -57,9 +50,8 @@ export class PlannedFleet {
   };
   readonly #options: FleetOptions;
   readonly #watcher: Watcher;
-  #line: Prompt[] = [];
+  #line: LoadRequest[] = [];
   #lineHead = 0;
-  readonly #again: Prompt[] = [];
   readonly #toDecode = new MinHeap<{ readonly answer: Answer; readonly atMs: number }>();
   #nextId = 1;
   nowMs = 0;
@@ -71,7 +63,7 @@ export class PlannedFleet {
 
   /** Prompts that wait. */
   get waiting(): number {
-    return this.#line.length - this.#lineHead + this.#again.length;
+    return this.#line.length - this.#lineHead;
   }
 
   /** Requests that are anywhere between their coming and their end. */
@@ -108,7 +100,7 @@ export class PlannedFleet {
 
   /** A request comes; time goes on with `advance`. */
   arrive(request: LoadRequest): void {
-    this.#line.push({ request, tokens: request.isl });
+    this.#line.push(request);
     this.counts.arrived += 1;
     this.#watcher.arrived(request);
   }
@@ -134,7 +126,8 @@ export class PlannedFleet {
     worker.isFlipping = false;
     for (const answer of worker.handOver()) {
       const { request, done } = answer;
-      this.#again.push({ request, tokens: request.isl + done, answer });
+      const atMs = this.nowMs + this.#options.times.prefillMs(request.isl + done, 0);
+      this.#toDecode.push({ answer, atMs }, atMs);
     }
   }
 
@@ -147,13 +140,12 @@ export class PlannedFleet {
         if (worker === undefined || one.busyUntilMs < worker.busyUntilMs) worker = one;
       }
       if (worker === undefined) break;
-      const prompt = this.#again.shift() ?? this.#line[this.#lineHead++];
+      const request = this.#line[this.#lineHead++];
       // Within the slice it began when the worker was free and the request was there.
       const sliceBeganMs = nowMs - sliceMs;
-      const thereMs = prompt.answer === undefined ? prompt.request.atMs : sliceBeganMs;
-      const beginMs = Math.max(thereMs, worker.busyUntilMs, worker.readyMs, sliceBeganMs);
-      worker.busyUntilMs = beginMs + this.#options.times.prefillMs(prompt.tokens, 0);
-      this.#prefilled(prompt, worker.busyUntilMs);
+      const beginMs = Math.max(request.atMs, worker.busyUntilMs, worker.readyMs, sliceBeganMs);
+      worker.busyUntilMs = beginMs + this.#options.times.prefillMs(request.isl, 0);
+      this.#prefilled(request, worker.busyUntilMs);
     }
     if (this.#lineHead > 4_096) {
       this.#line = this.#line.slice(this.#lineHead);
@@ -161,11 +153,7 @@ export class PlannedFleet {
     }
   }
 
-  #prefilled({ request, answer }: Prompt, atMs: number): void {
-    if (answer !== undefined) {
-      this.#toDecode.push({ answer, atMs }, atMs);
-      return;
-    }
+  #prefilled(request: LoadRequest, atMs: number): void {
     const isLate = atMs - request.atMs > this.#options.goal.ttftMs;
     // The first token comes with the prompt; one that has no other waits for its time all the same.
     const left = Math.max(0, request.osl - 1);

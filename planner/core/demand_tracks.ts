@@ -13,6 +13,8 @@ export interface ServedRates {
 /** What a model's workers are to be ready for. */
 export interface ExpectedDemand {
   readonly mix: Mix;
+  /** What is asked at this moment, be it more or less: for moves that take seconds. */
+  readonly now: Mix;
   /** How wrong that may be, as a share, for prompts and for answers. */
   readonly spread: { readonly prompts: number; readonly answers: number };
   /** The last seconds surely ask for more than is served. */
@@ -86,8 +88,20 @@ export class DemandTracks {
         isl: newTokens + Math.max(0, mix.isl - mix.newTokens),
         osl,
       },
+      now: this.#now(mix),
       spread: { prompts: spread(this.#prompts), answers: spread(this.#answers) },
       isRising: prompts.isRising || answers.isRising || made.isRising,
+    };
+  }
+
+  #now(mix: Mix): Mix {
+    const rate = this.#requests.now ?? 0;
+    const made = this.#made.now ?? 0;
+    const newTokens = (this.#prompts.now ?? 0) / Math.max(rate, 1e-9);
+    return {
+      ...{ rate, newTokens, isl: newTokens + Math.max(0, mix.isl - mix.newTokens) },
+      // Workers show at once how long answers are now; frontends when they have ended.
+      osl: (made > 0 ? made : this.#answers.now ?? 0) / Math.max(rate, 1e-9),
     };
   }
 }

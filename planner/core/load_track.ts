@@ -6,6 +6,8 @@ const windows = [1, 2, 4, 8, 12] as const;
 const mostRecent = windows[windows.length - 1];
 /** How surely a window's mean must be above what is served, as deviations of a normal number. */
 const sureDeviations = 4;
+/** The same for a mean that is another one than was foretold. */
+const changeDeviations = 3;
 /** Share of an older square that is left after each step: about the last ten minutes of steps of 5 s count. */
 const memory = 0.99;
 /** A forecast that is wrong by more than this share is no better planned for with more workers. */
@@ -88,6 +90,21 @@ export class LoadTrack {
       if (mean > served * this.#chanceFactor(served, steps)) return mean;
     }
     return undefined;
+  }
+
+  /** What comes now: the level, unless the last steps surely show something else, more or less. */
+  get now(): number | undefined {
+    const { level } = this;
+    if (level === undefined) return undefined;
+    for (const steps of windows.slice(1)) {
+      if (this.#recent.length < steps) break;
+      const mean = this.#recent.slice(-steps).reduce((sum, one) => sum + one, 0) / steps;
+      const share = level === 0 ? 1 : Math.min(1, this.#deviation(steps) / level);
+      const factor = (sign: number) =>
+        (1 - share ** 2 / 9 + sign * changeDeviations * share / 3) ** 3;
+      if (mean > level * factor(1) || mean < level * Math.max(0, factor(-1))) return mean;
+    }
+    return level;
   }
 
   /**

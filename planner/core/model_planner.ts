@@ -130,7 +130,7 @@ export class ModelPlanner {
     const planned = withRoom(expected.mix, extra, room(headroom));
     const sure = withRoom(expected.mix, extra, room(headroom + hysteresis));
     // Where nothing starts, room is what is left over: both jobs are to have the same of it.
-    const balanced = withRoom(expected.mix, extra, { prompts: 0, answers: 0 });
+    const balanced = withRoom(expected.now, extra, { prompts: 0, answers: 0 });
     const feasible = capacity.feasible(planned);
     const want = this.#planner.elastic
       ? this.#grown({ capacity, planned, sure, have, nowMs, isPressed })

@@ -14,6 +14,10 @@ import type { ModelRules, Override, PlannerRules } from "./rules.ts";
 import { noRoom, startRooms, withinRoom } from "./start_room.ts";
 import { Vetoes } from "./vetoes.ts";
 
+/** While requests wait this part of the hysteresis is enough. */
+const pressedPart = 0.3;
+/** So many times what is planned for is worth serving: a split that leaves one job less room than the other is a risk. */
+const usefulRoom = 1.2;
 /** Records whose outcome is still waited for, at most. */
 const mostOpen = 256;
 
@@ -194,14 +198,13 @@ export class PlannerCore {
     const state = this.#models.get(rules.model)!;
     const isCooling = nowMs - state.movedMs < coolDownMs;
     if (at.waking.length > 0 && this.#givesWay(at) !== undefined) return undefined;
-    if (isCooling && !isGrowing && !wish.isPressed) return "cooling down after the last move";
-    if (isGrowing || sizeOf(want) < sizeOf(have)) return undefined;
+    const [keeps, gains] = roomOf(wish, have, want);
+    const isShort = wish.isPressed || (!this.#rules.elastic && keeps < 1);
+    if (isCooling && !isGrowing && !isShort) return "cooling down after the last move";
+    if (this.#rules.elastic || sizeOf(want) !== sizeOf(have)) return undefined;
     // Only roles change: that has to be worth a drain.
-    const [keep] = candidates;
-    const next = candidates[candidates.length - 1];
-    if (wish.isPressed && next.goodput > keep.goodput) return undefined;
-    const gain = next.goodput - keep.goodput;
-    if (gain < hysteresis) {
+    if (gains < (isShort ? pressedPart * hysteresis : hysteresis)) {
+      const gain = candidates[candidates.length - 1].goodput - candidates[0].goodput;
       return `another split would serve ${(100 * gain).toFixed(0)} % more: too little for a move`;
     }
     return undefined;
@@ -223,11 +226,15 @@ interface Deciding {
   readonly overrides: readonly Override[];
 }
 
-function pinned(nap: NapWish, rules: ModelRules, overrides: readonly Override[]): NapWish {
+function pinned(
+  nap: NapWish,
+  rules: ModelRules,
+  overrides: readonly Override[],
+): NapWish & { readonly isPinned?: boolean } {
   const pin = overrides.find((one) => one.kind === "pin" && one.model === rules.model);
   if (pin?.kind !== "pin") return nap;
   const bound = `pinned by an operator: ${pin.reason}`;
-  return { wish: { ...nap.wish, want: pin.counts, bound }, why: bound };
+  return { wish: { ...nap.wish, want: pin.counts, bound }, why: bound, isPinned: true };
 }
 
 function candidatesOf(wish: ModelWish, have: Counts, want: Counts): readonly PlanCandidate[] {
@@ -252,6 +259,15 @@ function boundOf(wish: ModelWish, want: Counts, moves: readonly PlanMove[]): str
   if (!isEqual(wish.want, want)) return "the GPU budget";
   if (wish.bound !== "") return wish.bound;
   return moves.length === 0 ? "no move that may be made leads there" : "";
+}
+
+/** How much of what is planned for is served, up to the room that is worth a move, and how much more with other counts. */
+function roomOf(wish: ModelWish, have: Counts, want: Counts): readonly [number, number] {
+  const { capacity, planned } = wish;
+  if (capacity === undefined || planned === undefined || planned.rate === 0) return [1, 0];
+  const of = (counts: Counts) =>
+    Math.min(usefulRoom, rateOf(capacity, counts, planned) / planned.rate);
+  return [of(have), of(want) - of(have)];
 }
 
 function isEqual(a: Counts, b: Counts): boolean {
