@@ -5,6 +5,7 @@ import { workerSchema } from "./config.ts";
 import type { WorkerConfig } from "./config.ts";
 import type { Engine } from "./engine.ts";
 import { openLlamaEngine } from "./llama/engine.ts";
+import type { HostBlocks } from "./sim/core/host_pool.ts";
 import type { SimEngine } from "./sim/engine.ts";
 import { openSimEngines } from "./sim/open.ts";
 import type { SimVocabulary } from "./sim/vocabulary.ts";
@@ -37,14 +38,22 @@ export async function openEngines(
     : await openLlama(config, context);
 }
 
+/** What simulated engines do not make themselves. */
+export interface SimGiven {
+  /** Read before. */
+  readonly vocabulary?: SimVocabulary;
+  /** Who keeps the blocks of a rank's host tier; the engine's own model without it. */
+  readonly host?: (dpRank: number) => HostBlocks;
+}
+
 async function openSims(
   config: WorkerConfig,
   context: ServiceContext,
-  vocabulary?: SimVocabulary,
+  given: SimGiven = {},
 ): Promise<Result<readonly SimEngine[]>> {
   return await openSimEngines({
     path: config.model,
-    vocabulary,
+    ...given,
     ranks: config.ranks,
     ctx: config.ctx,
     maxSeqs: config["max-seqs"],
@@ -144,15 +153,15 @@ function splitTerms(text: string): readonly string[] {
 export const workerSpec: ServiceSpec<typeof workerSchema> = workerSpecOf(openEngines);
 
 /**
- * The worker program over simulated engines of one vocabulary that was read before: nothing in it leaves the event loop.
+ * The worker program over simulated engines with a vocabulary that was read before: nothing in it leaves the event loop.
  * `onEngines` is told of the engines of each start, one per rank.
  */
 export function simWorkerSpec(
-  vocabulary: SimVocabulary,
+  given: SimGiven,
   onEngines: (engines: readonly SimEngine[]) => void,
 ): ServiceSpec<typeof workerSchema> {
   return workerSpecOf(async (config, context) => {
-    const engines = await openSims(config, context, vocabulary);
+    const engines = await openSims(config, context, given);
     if (engines.ok) onEngines(engines.value);
     return engines;
   });

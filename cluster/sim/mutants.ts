@@ -85,4 +85,22 @@ export const mutants: readonly Mutant[] = [
     find: "for (const booking of lost) this.#release(booking);",
     replace: "",
   },
+  {
+    name: "two planners act: a claim that another one holds counts as one's own",
+    file: "planner/leader.ts",
+    find: "this.#untilMs = claimed.value ? askedMs + ttlMs - marginMs : -Infinity;",
+    replace: "this.#untilMs = askedMs + ttlMs - marginMs;",
+  },
+  {
+    name: "a role in limbo: a change whose work does not drain has no end",
+    file: "workers/core/role_turn.ts",
+    find: "if (nowMs < this.#endMs) return false;",
+    replace: "if (nowMs < this.#endMs + 1e6) return false;",
+  },
+  {
+    name: "a lease that outlives its owner: the pins of a worker that died stay",
+    file: "kvbm/core/block_pool.ts",
+    find: "for (const lease of [...leases.keys()]) this.release(client, [lease]);",
+    replace: "leases.clear();",
+  },
 ];

@@ -2,6 +2,7 @@ import { keys } from "@pixii/wire";
 import type { KvEvent } from "@pixii/wire";
 import type { RouterInside } from "@pixii/router";
 import type { SimEngine } from "@pixii/workers/sim";
+import { heldProblems } from "./host_tier.ts";
 import type { SimCluster } from "./sim_cluster.ts";
 
 /** Most problems that one look names. */
@@ -28,6 +29,11 @@ export async function restProblems(cluster: SimCluster): Promise<readonly string
     const { live } = inside.generator;
     if (live > 0) problems.push(`${name} has ${live} live streams`);
   }
+  const ranks = [...cluster.programs].reduce(
+    (sum, { name }) => sum + (cluster.engines(name)?.length ?? 0),
+    0,
+  );
+  if (cluster.tier !== undefined) problems.push(...heldProblems(cluster.tier, ranks));
   problems.push(...await leaseProblems(cluster), ...await indexProblems(cluster));
   return problems.slice(0, mostNamed);
 }

@@ -9,15 +9,20 @@ import { simWorkerSpec } from "@pixii/workers";
 import type { SimEngine, SimVocabulary } from "@pixii/workers/sim";
 import { frontendProgram } from "./frontend_program.ts";
 import type { FrontendInside } from "./frontend_program.ts";
+import { kvbmProgram, RankTier } from "./host_tier.ts";
+import type { TierBooks } from "./host_tier.ts";
 import type { SimLog } from "./sim_log.ts";
 import { SimNetwork } from "./sim_network.ts";
 import { SimProgram } from "./sim_program.ts";
 import type { SimGround } from "./sim_program.ts";
-import { simModel } from "./sim_shape.ts";
+import { simBlockSize, simModel } from "./sim_shape.ts";
 import type { SimShape } from "./sim_shape.ts";
 
 /** Longest drain of a program that is told to stop. */
 export const drainMs = 5_000;
+
+/** A block manager hears so long after a worker's death that it is gone. */
+const noticedMs = 1;
 
 /** What a cluster is built with. */
 export interface ClusterParts {
@@ -40,6 +45,10 @@ export class SimCluster {
   readonly #ground: SimGround;
   readonly #parts: ClusterParts;
   readonly #frontends = new Map<string, FrontendInside>();
+  /** Each worker's sides of the host tier, one per rank. */
+  readonly #tiers = new Map<string, readonly RankTier[]>();
+  #books: TierBooks | undefined;
+  #pastHits = 0;
   readonly #engines = new Map<string, readonly SimEngine[]>();
 
   constructor(parts: ClusterParts) {
@@ -58,7 +67,8 @@ export class SimCluster {
     this.programs = [
       ...this.#many("planner", shape.planners, () => opener(plannerSpec, args.planner)),
       ...this.#many("router", shape.routers, () => opener(routerSpec, args.router)),
-      ...this.#many("worker", shape.workers, (name) => this.#worker(name)),
+      ...this.#many("kvbm", shape.hostBlocks > 0 ? 1 : 0, () => this.#kvbm(shape.hostBlocks)),
+      ...this.#many("worker", shape.roles.length, (name, at) => this.#worker(name, at)),
       ...this.#many("frontend", shape.frontends, (name) => this.#frontend(name)),
     ];
   }
@@ -89,25 +99,61 @@ export class SimCluster {
     return this.program(name).isUp ? this.#engines.get(name) : undefined;
   }
 
+  /** The books of the host tier, where a block manager is alive. */
+  get tier(): TierBooks | undefined {
+    return this.#books;
+  }
+
+  /** Blocks that the host tier gave back to workers, in all its lives. */
+  get tierHits(): number {
+    return this.#pastHits + (this.#books?.pool.counts.hits ?? 0);
+  }
+
   #up(service: string): readonly SimProgram[] {
     return this.programs.filter((one) => one.name.startsWith(service) && one.isUp);
   }
 
-  #many(service: string, count: number, open: (name: string) => Opener): SimProgram[] {
+  #many(service: string, count: number, open: (name: string, at: number) => Opener): SimProgram[] {
     return Array.from({ length: count }, (_, i) => {
       const name = `${service}-${i}`;
-      const onGone = service === "frontend" ? () => this.#parts.onFrontendGone(name) : undefined;
-      return new SimProgram({ name, open: open(name), onGone }, this.#ground);
+      const onGone = () => this.#gone(service, name);
+      return new SimProgram({ name, open: open(name, i), onGone }, this.#ground);
     });
   }
 
-  #worker(name: string): Opener {
-    const spec = simWorkerSpec(
-      this.#parts.vocabulary,
-      (engines) => this.#engines.set(name, engines),
-    );
+  #worker(name: string, at: number): Opener {
+    const { clock: world } = this.#parts;
+    const spec = simWorkerSpec({
+      vocabulary: this.#parts.vocabulary,
+      host: this.#parts.shape.hostBlocks === 0 ? undefined : () => {
+        const clock = this.program(name).life?.clock ?? world;
+        const tier = new RankTier({ books: () => this.#books, clock });
+        this.#tiers.set(name, [...this.#tiers.get(name) ?? [], tier]);
+        return tier;
+      },
+    }, (engines) => this.#engines.set(name, engines));
     const fixed = ["--engine", "sim", "--model", "sim", "--served-name", simModel, "--kvbm", "off"];
-    return opener(spec, [...fixed, ...this.#parts.shape.args.worker]);
+    const { roles, args } = this.#parts.shape;
+    return opener(spec, [...fixed, "--role", roles[at], ...args.worker]);
+  }
+
+  #kvbm(blocks: number): Opener {
+    const onOpen = (books: TierBooks) => this.#books = books;
+    return opener(kvbmProgram({ blocks, blockSize: simBlockSize, onOpen }), []);
+  }
+
+  /** Whoever notices that a program is gone. */
+  #gone(service: string, name: string): void {
+    if (service === "frontend") this.#parts.onFrontendGone(name);
+    if (service === "kvbm") {
+      this.#pastHits = this.tierHits;
+      this.#books = undefined;
+    }
+    if (service !== "worker") return;
+    const tiers = this.#tiers.get(name) ?? [];
+    this.#tiers.delete(name);
+    // The connection on the same host ends with the process.
+    this.#parts.clock.timer(noticedMs, () => tiers.forEach((tier) => tier.leave()));
   }
 
   #frontend(name: string): Opener {

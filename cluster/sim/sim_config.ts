@@ -39,7 +39,24 @@ export const simSchema = {
     max: 1_000,
     help: "How much faster than recorded a trace's requests come.",
   }),
-  workers: option.integer({ fallback: 2, min: 1, max: 256, help: "Workers." }),
+  workers: option.integer({
+    fallback: 2,
+    min: 0,
+    max: 256,
+    help: "Workers that take prompts and answer them.",
+  }),
+  prefill: option.integer({
+    fallback: 0,
+    min: 0,
+    max: 256,
+    help: "And workers that compute prompts for others.",
+  }),
+  decode: option.integer({
+    fallback: 0,
+    min: 0,
+    max: 256,
+    help: "And workers that only answer.",
+  }),
   frontends: option.integer({ fallback: 1, min: 1, max: 64, help: "Frontends." }),
   routers: option.integer({ fallback: 1, min: 0, max: 16, help: "Routers; 0 = none at all." }),
   planners: option.integer({ fallback: 1, min: 0, max: 4, help: "Planners." }),
@@ -54,6 +71,13 @@ export const simSchema = {
     max: 3_600_000,
     help: "Mean time between two faults.",
   }),
+  "orders-every": option.duration({
+    fallback: 0,
+    min: 0,
+    max: 3_600_000,
+    help:
+      "Planners act, and operators pin, pause and veto at random, so that roles change: mean time between two orders; 0 = none.",
+  }),
   schedule: option.text({
     fallback: "",
     placeholder: "FILE|TEXT",
@@ -65,6 +89,13 @@ export const simSchema = {
     min: 8,
     max: 16_777_216,
     help: "KV blocks of each worker rank, of 64 tokens.",
+  }),
+  "host-blocks": option.integer({
+    fallback: 0,
+    min: 0,
+    max: 1_048_576,
+    help:
+      "KV blocks of a host tier that all workers share, in the books of the real block manager; 0 = none.",
   }),
   "max-seqs": option.integer({
     fallback: 8,

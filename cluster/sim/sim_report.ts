@@ -16,7 +16,8 @@ export function quantileOf(values: readonly number[], p: number): number | undef
 /** Puts a run into words. */
 export function simReport(plan: SimPlan, result: SimResult): SimReport {
   const { shape: { seed, minutes }, trace, faults } = plan;
-  const { stories, refused, messages, steps, virtualMs, digest, violation } = result;
+  const { stories, refused, messages, steps, flips, tierHits, virtualMs, digest, violation } =
+    result;
   const ends: Record<string, number> = {};
   for (const { end } of stories) ends[end] = (ends[end] ?? 0) + 1;
   const migrated = stories.filter((one) => one.attempts > 1).length;
@@ -39,14 +40,24 @@ export function simReport(plan: SimPlan, result: SimResult): SimReport {
       `${stories.length} requests: ${endText}; ${migrated} of them with more than one attempt; ${refused} found no door`,
       `TTFT p50 ${ms(times.ttftP50Ms)} ms, p95 ${ms(times.ttftP95Ms)} ms; ` +
       `ITL p50 ${ms(times.itlP50Ms)} ms, p95 ${ms(times.itlP95Ms)} ms`,
-      `${messages} messages, ${steps} steps, log digest ${digest}`,
+      `${messages} messages, ${steps} steps, ${flips} changes of role, log digest ${digest}`,
       broken === undefined ? "every promise was kept" : `BROKEN: ${broken}`,
     ],
     json: (wallMs) =>
       [
         {
           ...{ seed, trace: trace.name, minutes, faults: faults.length, refused, migrated },
-          ...{ requests: stories.length, ends, messages, steps, virtualMs, digest, ...times },
+          ...{
+            requests: stories.length,
+            ends,
+            messages,
+            steps,
+            flips,
+            tierHits,
+            virtualMs,
+            digest,
+            ...times,
+          },
           broken: broken ?? null,
         },
         {

@@ -8,7 +8,9 @@ import type { SimRequest, SimTrace } from "./core/sim_trace.ts";
 import { faultText } from "./core/fault.ts";
 import type { Fault } from "./core/fault.ts";
 import { mixSeed } from "./core/mix_seed.ts";
+import { ActingChecks } from "./acting_checks.ts";
 import { inlineDigest } from "./inline_digest.ts";
+import { Operators } from "./operators.ts";
 import { RequestWatch } from "./request_watch.ts";
 import type { RequestStory } from "./request_watch.ts";
 import { exactProblems, restProblems } from "./rest_checks.ts";
@@ -38,6 +40,10 @@ export interface SimResult {
   readonly refused: number;
   readonly messages: number;
   readonly steps: number;
+  /** Changes of workers' roles that were made. */
+  readonly flips: number;
+  /** Blocks that came back from the host tier. */
+  readonly tierHits: number;
   readonly virtualMs: number;
   readonly digest: string;
   /** The last lines of the log. */
@@ -78,6 +84,8 @@ class SimRun {
   readonly #cluster: SimCluster;
   readonly #checks: StandingChecks;
   readonly #chance: Chance;
+  readonly #operators: Operators;
+  #acting: ActingChecks | undefined;
   readonly #live = new Map<string, Set<RequestWatch>>();
   readonly #stories: RequestStory[] = [];
   #violation: SimViolation | undefined;
@@ -99,10 +107,21 @@ class SimRun {
       ...{ shape, clock: this.#clock, log: this.#log, vocabulary, broken },
       onFrontendGone: (name) => this.#frontendGone(name),
     });
+    this.#operators = new Operators({
+      ...{ registry: this.#cluster.registry, clock: this.#clock, log: this.#log },
+      chance: seededChance(mixSeed(shape.seed, "operators")),
+      ...{
+        workers: shape.roles.length,
+        ranks: shape.ranks,
+        everyMs: shape.acting?.orderEveryMs ?? Infinity,
+      },
+    });
     this.#checks = new StandingChecks({
       ...{ cluster: this.#cluster, liveAt: (name) => this.#liveAt(name).size, broken },
       ...{ mostQueued: shape.mostQueued, mostAtRank: shape.mostAtRank },
       mostStreams: () => this.#isCalm() ? this.#mostStreams() : undefined,
+      legs: shape.roles.some((role) => role !== "both") ? 2 : 1,
+      lookNow: () => this.#acting?.look(),
     });
   }
 
@@ -116,12 +135,21 @@ class SimRun {
     return {
       ...{ violation: this.#violation, stories: this.#stories, refused: this.#refused },
       ...{ messages: this.#log.messages, steps: this.#checks.steps },
+      ...{ flips: this.#acting?.flips ?? 0, tierHits: this.#cluster.tierHits },
       ...{ virtualMs: this.#clock.nowMs(), digest: this.#log.digest, recent: this.#log.recent },
     };
   }
 
   async #play(): Promise<void> {
-    const { shape: { minutes, deadlineMs }, faults } = this.#plan;
+    const { shape: { minutes, deadlineMs, acting }, faults } = this.#plan;
+    if (acting !== undefined) {
+      const byClock = faults.map((one) => ({ ...one, atMs: startMs + one.atMs }));
+      this.#acting = await ActingChecks.open({
+        ...{ cluster: this.#cluster, clock: this.#clock, acting, faults: byClock },
+        broken: (message) => this.#broken(message),
+      });
+      this.#clock.timer(startMs, () => this.#operators.begin());
+    }
     for (const program of this.#cluster.programs) program.start();
     this.#arrive(0);
     for (const fault of faults) this.#clock.timer(startMs + fault.atMs, () => this.#begin(fault));
@@ -131,8 +159,10 @@ class SimRun {
     const untilMs = this.#clock.nowMs() + deadlineMs + overdueMs;
     while (this.#liveCount() > 0 && this.#clock.nowMs() < untilMs) await this.#clock.advance(500);
     if (this.#liveCount() > 0) this.#broken(`${this.#liveCount()} requests never end`);
+    await this.#operators.end();
     await this.#rest();
     await this.#probe();
+    await this.#probeRoles();
     this.#checks.integrity();
     if (this.#violation !== undefined) throw this.#violation;
   }
@@ -142,6 +172,7 @@ class SimRun {
     for (let leftMs = ms; leftMs > 0; leftMs -= exactLookMs) {
       await this.#clock.advance(Math.min(leftMs, exactLookMs));
       for (const problem of await exactProblems(this.#cluster)) this.#broken(problem);
+      this.#acting?.lookAtPlans();
     }
   }
 
@@ -150,7 +181,7 @@ class SimRun {
     let problems: readonly string[] = [];
     for (let waitedMs = 0; waitedMs < restMs; waitedMs += restLookMs) {
       await this.#clock.advance(restLookMs);
-      problems = await restProblems(this.#cluster);
+      problems = [...await restProblems(this.#cluster), ...this.#acting?.restProblems() ?? []];
       if (problems.length === 0) return;
     }
     this.#broken(`at rest for ${restMs / 1000} s, and ${problems.join("; ")}`);
@@ -164,6 +195,19 @@ class SimRun {
     await this.#clock.advance(probeMs);
     const waiting = watches.filter((one) => one?.isLive ?? true).length;
     if (waiting > 0) this.#broken(`${waiting} frontends do not serve although all is well again`);
+  }
+
+  /** Planners that act bring workers to the roles that an operator asks for. */
+  async #probeRoles(): Promise<void> {
+    const { planners, roles, ranks, acting } = this.#plan.shape;
+    if (this.#acting === undefined || planners === 0 || roles.length < 2) return;
+    // Who wants more than the budget does not get it.
+    if (acting!.budgetGpus < ranks * roles.length) return;
+    await this.#operators.pinPlainly();
+    await this.#clock.advance(probeMs);
+    const wanted = `prefill 1, decode ${roles.length - 1}, both 0`;
+    const there = this.#acting.rolesText();
+    if (there !== wanted) this.#broken(`an operator wants ${wanted}, there is ${there}`);
   }
 
   #arrive(index: number): void {

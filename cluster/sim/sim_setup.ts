@@ -1,6 +1,7 @@
 import { fail, ok } from "@pixii/wire";
-import type { Result } from "@pixii/wire";
+import type { Result, Role } from "@pixii/wire";
 import { parseConfig, seededChance } from "@pixii/runtime";
+import { plannerSchema } from "@pixii/planner";
 import { routerSchema } from "@pixii/router";
 import { workerSchema } from "@pixii/workers";
 import { readVocabulary } from "@pixii/workers/sim";
@@ -16,11 +17,9 @@ import { syntheticTrace } from "./core/sim_trace.ts";
 import type { SimTrace } from "./core/sim_trace.ts";
 import type { SimConfig } from "./sim_config.ts";
 import type { SimPlan } from "./sim_run.ts";
-import { programNames } from "./sim_shape.ts";
+import { programNames, simBlockSize as blockSize } from "./sim_shape.ts";
 import type { SimShape } from "./sim_shape.ts";
 
-/** Tokens of a block of the simulated workers. */
-const blockSize = 64;
 /** Longest context where the command line does not say. */
 const mostContext = 2048;
 /** Workers take so many requests that wait; routers keep the rest. */
@@ -28,11 +27,11 @@ const maxWaiting = 64;
 const waitingPerRank = 32;
 
 /** The model of all runs: its vocabulary only. */
-const modelFile = new URL("../../models/tiny.gguf", import.meta.url).pathname;
+export const simModelFile = new URL("../../models/tiny.gguf", import.meta.url).pathname;
 
 /** Reads the vocabulary that all simulated workers share. */
 export async function simVocabulary(): Promise<SimVocabulary> {
-  const vocabulary = await readVocabulary(modelFile);
+  const vocabulary = await readVocabulary(simModelFile);
   if (!vocabulary.ok) throw new Error(vocabulary.error.message);
   return vocabulary.value;
 }
@@ -59,32 +58,51 @@ export async function simPlanOf(config: SimConfig, parts: SetupParts): Promise<R
 }
 
 function shapeOf(config: SimConfig): Result<SimShape> {
-  const { seed, frontends, routers, planners, workers, ranks, blocks, minutes } = config;
+  const { seed, frontends, routers, planners, ranks, blocks, minutes } = config;
   const ctx = config.ctx || Math.min(mostContext, blocks * blockSize);
   const maxSeqs = config["max-seqs"];
+  const orderEveryMs = config["orders-every"];
+  const roles = rolesOf(config);
+  if (roles.length === config.prefill) {
+    return fail("invalid_request", "Nobody answers: raise --workers or --decode");
+  }
   const worker = [
     ...["--ctx", `${ctx}`, "--max-seqs", `${maxSeqs}`, "--max-waiting", `${maxWaiting}`],
     ...["--ranks", `${ranks}`, "--sim-blocks", `${blocks}`, "--sim-block-size", `${blockSize}`],
     ...argsOf(config.worker),
   ];
   const router = ["--queue-waiting-per-rank", `${waitingPerRank}`, ...argsOf(config.router)];
+  const planner = [...(orderEveryMs > 0 ? ["--mode", "act"] : []), ...argsOf(config.planner)];
   const checked = [
     parseConfig(workerSchema, { args: worker, env: {} }),
     parseConfig(routerSchema, { args: router, env: {} }),
+    parseConfig(plannerSchema, { args: planner, env: {} }),
   ] as const;
   const problems = checked.flatMap((one) => "problems" in one ? one.problems : []);
-  const [workerConfig, routerConfig] = checked;
-  if ("problems" in workerConfig || "problems" in routerConfig) {
+  const [workerConfig, routerConfig, plannerConfig] = checked;
+  if ("problems" in workerConfig || "problems" in routerConfig || "problems" in plannerConfig) {
     return fail("invalid_request", problems.join("\n"));
   }
+  const { mode, reactive: reactiveMs, "flip-timeout": boundMs, gpus } = plannerConfig.config;
+  const budgetGpus = gpus ?? Infinity;
   return ok({
-    ...{ seed, frontends, routers, planners, workers, minutes },
-    args: { worker, router, planner: argsOf(config.planner) },
+    ...{ seed, frontends, routers, planners, roles, ranks, minutes },
+    hostBlocks: config["host-blocks"],
+    ...(mode === "watch"
+      ? {}
+      : { acting: { orderEveryMs: orderEveryMs || Infinity, boundMs, reactiveMs, budgetGpus } }),
+    args: { worker, router, planner },
     deadlineMs: config.deadline,
     mostQueued: routerConfig.config["queue.max-requests"],
     mostAtRank: workerConfig.config["max-seqs"] + workerConfig.config["max-waiting"],
     ...{ cancels: config.cancels, stops: config.stops },
   });
+}
+
+/** What each worker starts as. */
+function rolesOf({ workers, prefill, decode }: SimConfig): readonly Role[] {
+  const many = (count: number, role: Role) => Array.from({ length: count }, () => role);
+  return [...many(workers, "both"), ...many(prefill, "prefill"), ...many(decode, "decode")];
 }
 
 /** `NAME=VALUE` as flags. */

@@ -43,7 +43,34 @@ Deno.test("sim: every promise is kept in 100 small clusters with faults", async 
   assert.deepEqual(sums.failures, []);
   assert.equal(sums.seeds, 100);
   assert.ok(sums.faults > 300 && sums.requests > 500, JSON.stringify(sums));
+  assert.ok(sums.flips > 50, `only ${sums.flips} changes of role`);
   assert.ok(sums.migrated > 10, "hardly a request met a fault");
+});
+
+Deno.test("sim: planners change roles under faults as operators ask, and the same seed does it the same way", async () => {
+  const args = [
+    ...["--seed", "3", "--faults", "all", "--fault-every", "15s", "--minutes", "1.5"],
+    ...["--workers", "0", "--prefill", "1", "--decode", "2", "--planners", "2"],
+    ...["--orders-every", "10s", "--planner", "reactive=2s", "--planner", "flip-timeout=10s"],
+    ...["--router", "split.mode=always", "--worker", "sim.speed=0.1", "--json"],
+  ];
+  const runs = [await run(...args), await run(...args)];
+  assert.deepEqual(runs.map(({ code }) => code), [0, 0], runs[0].out.join("\n"));
+  const [summary, again] = runs.map(({ out }) => JSON.parse(out[0]));
+  assert.equal(summary.broken, null);
+  assert.ok(summary.flips > 3, `${summary.flips} changes of role`);
+  assert.equal(again.digest, summary.digest);
+});
+
+Deno.test("sim: workers come and go with blocks of the host tier in their hands, and nothing stays held", async () => {
+  const args = ["--seed", "3", "--faults", "kill,restart", "--fault-every", "5s"];
+  const small = [
+    ...["--minutes", "1", "--blocks", "12", "--host-blocks", "200", "--rate", "3", "--json"],
+  ];
+  const { code, out } = await run(...args, ...small);
+  assert.equal(code, 0, out.join("\n"));
+  const { tierHits, faults } = JSON.parse(out[0]);
+  assert.ok(tierHits > 100 && faults > 3, `${tierHits} blocks came back under ${faults} faults`);
 });
 
 Deno.test("sim without faults: no request fails, and a log digest is on stdout", async () => {
@@ -77,6 +104,8 @@ Deno.test("sim reads traces and refuses what it cannot use with exit code 2", as
     [["--schedule", "5 kill worker-7 10"], /no worker-7/],
     [["--router", "policy=best"], /policy/],
     [["--workers", "many"], /workers/],
+    [["--workers", "0", "--prefill", "2"], /Nobody answers/],
+    [["--planner", "mode=perhaps"], /mode/],
   ] as const;
   for (const [args, said] of wrong) {
     const { code, err } = await run(...args);

@@ -36,6 +36,8 @@ export interface SweepSums {
   readonly faults: number;
   readonly messages: number;
   readonly steps: number;
+  /** Changes of workers' roles. */
+  readonly flips: number;
   /** Requests by how they ended. */
   readonly ends: Readonly<Record<string, number>>;
 }
@@ -45,7 +47,7 @@ export async function sweep(
   part: SweepPart,
   onFailure: (failure: SweepFailure) => void = () => {},
 ): Promise<SweepSums> {
-  const sums = { seeds: 0, requests: 0, migrated: 0, faults: 0, messages: 0, steps: 0 };
+  const sums = { seeds: 0, requests: 0, migrated: 0, faults: 0, messages: 0, steps: 0, flips: 0 };
   const ends: Record<string, number> = {};
   const failures: SweepFailure[] = [];
   for (let i = 0; i < part.seeds && failures.length < part.stopAfter; i++) {
@@ -57,12 +59,13 @@ export async function sweep(
     const read = () => Promise.resolve(undefined);
     const plan = await simPlanOf(parsed.config, { vocabulary: part.vocabulary, read });
     if (!plan.ok) throw new TypeError(plan.error.message);
-    const { violation, stories, messages, steps } = await runSim(plan.value);
+    const { violation, stories, messages, steps, flips } = await runSim(plan.value);
     sums.seeds += 1;
     sums.faults += plan.value.faults.length;
     sums.requests += stories.length;
     sums.messages += messages;
     sums.steps += steps;
+    sums.flips += flips;
     for (const { end, attempts } of stories) {
       ends[end] = (ends[end] ?? 0) + 1;
       if (attempts > 1) sums.migrated += 1;
@@ -88,6 +91,7 @@ export function joinSums(parts: readonly SweepSums[]): SweepSums {
     ...{ seeds: sum((one) => one.seeds), requests: sum((one) => one.requests), ends },
     ...{ migrated: sum((one) => one.migrated), faults: sum((one) => one.faults) },
     ...{ messages: sum((one) => one.messages), steps: sum((one) => one.steps) },
+    flips: sum((one) => one.flips),
     failures: parts.flatMap((one) => one.failures).toSorted((a, b) => a.seed - b.seed),
   };
 }

@@ -5,6 +5,7 @@
 export { BlockPool } from "./core/block_pool.ts";
 export type { BlockPlace } from "./core/block_pool.ts";
 export { HostPool } from "./core/host_pool.ts";
+export type { HostBlocks } from "./core/host_pool.ts";
 export { mockerTime, profileTime } from "./core/step_time.ts";
 export type { StepShape, StepTime } from "./core/step_time.ts";
 export { TokenSource } from "./core/token_source.ts";

@@ -4,6 +4,7 @@ import type { Clock } from "@pixii/runtime";
 import { sha256Hex } from "../digest.ts";
 import type { EngineCard } from "../engine.ts";
 import { mockerTime, profileTime } from "./core/step_time.ts";
+import type { HostBlocks } from "./core/host_pool.ts";
 import type { StepShape, StepTime } from "./core/step_time.ts";
 import { readProfile } from "../profile_file.ts";
 import { scaledProfile } from "./core/scaled_profile.ts";
@@ -32,6 +33,8 @@ export interface SimOptions {
   readonly blocks: number;
   /** Blocks of the modelled host tier, per rank; 0 = none. */
   readonly hostBlocks: number;
+  /** Who keeps the blocks of a rank's host tier instead of the model; only for the simulator. */
+  readonly host?: (dpRank: number) => HostBlocks;
   /** Most tokens of one step. */
   readonly batchTokens: number;
   /** Most tokens of one prompt in a step; 0 = `batchTokens`. */
@@ -63,12 +66,12 @@ export async function openSimEngines(options: SimOptions): Promise<Result<readon
   const maxPrefills = options.maxPrefills || Infinity;
   const { plain, vocabSize, artifact } = vocabulary.value;
   const { contextLength, eosTokenIds } = card;
-  return ok(Array.from({ length: options.ranks }, () =>
+  return ok(Array.from({ length: options.ranks }, (_, dpRank) =>
     new SimEngine({
       card,
       artifact: artifact.bytes,
       scheduler: {
-        ...{ blocks, blockSize, hostBlocks, maxSeqs, maxWaiting },
+        ...{ blocks, blockSize, hostBlocks, maxSeqs, maxWaiting, host: options.host?.(dpRank) },
         ...{ batchTokens, chunkTokens, maxPrefills },
         ...{ contextLength, vocabSize, eosTokenIds, plain },
       },

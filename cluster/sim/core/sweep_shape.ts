@@ -1,3 +1,6 @@
+/** Part of the clusters whose roles are split and change. */
+const splitShare = 0.4;
+
 /** Flags of one run of a sweep. */
 export type SweepFlags = readonly string[];
 
@@ -22,11 +25,32 @@ export function sweepFlags(
     "fault-every": pick(["3s", "8s", "20s", "5m"]),
   };
   const policy = pick(["kv", "kv", "ttft", "round-robin", "least-loaded"]);
+  // Slow engines have streams that live through faults, at few steps.
+  const speed = pick([0.05, 0.1, 0.3]);
+  const tier = pick([0, 0, 16, 64]);
+  const acting = draw() < splitShare ? actingFlags(pick) : [];
   return [
     ...["--seed", `${seed}`, "--minutes", `${minutes}`, "--faults", "all"],
     ...Object.entries(values).flatMap(([name, value]) => [`--${name}`, `${value}`]),
     ...["--router", `policy=${policy}`],
-    // Slow engines have streams that live through faults, at few steps.
-    ...["--worker", `sim.speed=${pick([0.05, 0.1, 0.3])}`],
+    ...["--worker", `sim.speed=${speed}`, "--host-blocks", `${tier}`],
+    ...acting,
+  ];
+}
+
+/** Prefill and decode workers whose roles planners change, since operators ask for that. */
+function actingFlags(pick: <T>(choices: readonly T[]) => T): SweepFlags {
+  const values = {
+    ...{ workers: pick([0, 0, 1]), prefill: pick([1, 1, 2]), decode: pick([1, 2]) },
+    ...{ planners: pick([1, 2, 2]), "orders-every": pick(["10s", "25s"]) },
+  };
+  const planner = [
+    ...["reactive=2s", `flip-timeout=${pick(["4s", "15s"])}`],
+    ...pick([[], ["scale=virtual"], ["scale=virtual", "gpus=4"]]),
+  ];
+  return [
+    ...Object.entries(values).flatMap(([name, value]) => [`--${name}`, `${value}`]),
+    ...["--router", `split.mode=${pick(["always", "auto"])}`],
+    ...planner.flatMap((one) => ["--planner", one]),
   ];
 }

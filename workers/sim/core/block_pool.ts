@@ -1,7 +1,7 @@
 import type { KvEvent } from "@pixii/wire";
 import { EventLog } from "./event_log.ts";
 import { HashIndex } from "./hash_index.ts";
-import type { HostPool } from "./host_pool.ts";
+import type { HostBlocks } from "./host_pool.ts";
 import { UseOrder } from "./use_order.ts";
 
 /** Where a block hangs: the one before it, undefined at the start of a prompt, and its own RouteHash. */
@@ -18,7 +18,7 @@ export interface BlockPlace {
  */
 export class BlockPool {
   readonly blocks: number;
-  readonly #host: HostPool;
+  readonly #host: HostBlocks;
   readonly #uses: Uint32Array;
   readonly #hi: Uint32Array;
   readonly #lo: Uint32Array;
@@ -35,7 +35,7 @@ export class BlockPool {
   #fresh = 0;
   readonly #log = new EventLog();
 
-  constructor(blocks: number, host: HostPool) {
+  constructor(blocks: number, host: HostBlocks) {
     this.blocks = blocks;
     this.#host = host;
     this.#uses = new Uint32Array(blocks);

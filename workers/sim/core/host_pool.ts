@@ -1,11 +1,21 @@
 import { HashIndex } from "./hash_index.ts";
 import { UseOrder } from "./use_order.ts";
 
+/** What the device's blocks need of a tier below: the model of one, or who stands for a kvbm. */
+export interface HostBlocks {
+  /** True where the block is held; that counts as a use. */
+  touch(hi: number, lo: number): boolean;
+  /** Keeps a block that leaves the device, where there is room. */
+  keep(hi: number, lo: number): void;
+  /** Throws where the books do not add up. */
+  checkIntegrity(): void;
+}
+
 /**
  * The modelled host tier: hashes of the blocks that were moved out of the device, least recently used first out. It
  * holds no data and tells nobody: the tier's owner in a real house is a kvbm; here it only changes times and counts.
  */
-export class HostPool {
+export class HostPool implements HostBlocks {
   readonly #capacity: number;
   readonly #hi: Uint32Array;
   readonly #lo: Uint32Array;

@@ -1,6 +1,7 @@
 import type { KvEvent } from "@pixii/wire";
 import { BlockPool } from "./block_pool.ts";
 import { HostPool } from "./host_pool.ts";
+import type { HostBlocks } from "./host_pool.ts";
 import type { SimSequence } from "./sim_sequence.ts";
 
 /** Sizes of the tiers. */
@@ -9,6 +10,8 @@ export interface CacheSizes {
   readonly blockSize: number;
   /** Blocks of the modelled host tier; 0 = none. */
   readonly hostBlocks: number;
+  /** Who keeps the blocks of the host tier instead of the model. */
+  readonly host?: HostBlocks;
 }
 
 /** How much of a sequence the device holds. */
@@ -23,13 +26,13 @@ export interface DeviceMatch {
 export class SequenceCache {
   readonly #blockSize: number;
   readonly #hasHost: boolean;
-  readonly #host: HostPool;
+  readonly #host: HostBlocks;
   readonly #pool: BlockPool;
 
   constructor(sizes: CacheSizes) {
     this.#blockSize = sizes.blockSize;
-    this.#hasHost = sizes.hostBlocks > 0;
-    this.#host = new HostPool(sizes.hostBlocks);
+    this.#hasHost = sizes.host !== undefined || sizes.hostBlocks > 0;
+    this.#host = sizes.host ?? new HostPool(sizes.hostBlocks);
     this.#pool = new BlockPool(sizes.blocks, this.#host);
   }
 
