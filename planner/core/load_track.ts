@@ -8,6 +8,8 @@ const mostRecent = windows[windows.length - 1];
 const sureDeviations = 4;
 /** The same for a mean that is another one than was foretold. */
 const changeDeviations = 3;
+/** Values that differ by so much more over a window than from one to the next are like their neighbours. */
+const likeNeighbours = 1.5;
 /** Share of an older square that is left after each step: about the last ten minutes of steps of 5 s count. */
 const memory = 0.99;
 /** A forecast that is wrong by more than this share is no better planned for with more workers. */
@@ -28,6 +30,9 @@ export class LoadTrack {
   #last: number | undefined;
   #squares = 0;
   #weight = 0;
+  /** The same over a whole window: larger where one value is like the next. */
+  #slowSquares = 0;
+  #slowWeight = 0;
   #sum = 0;
   #count = 0;
   #said: Forecast | undefined;
@@ -44,6 +49,10 @@ export class LoadTrack {
       // Half the square of a difference is the variance, wherever the mean drifts to.
       this.#squares = memory * this.#squares + (value - this.#last) ** 2 / 2;
       this.#weight = memory * this.#weight + 1;
+    }
+    if (this.#recent.length === mostRecent) {
+      this.#slowSquares = memory * this.#slowSquares + (value - this.#recent[0]) ** 2 / 2;
+      this.#slowWeight = memory * this.#slowWeight + 1;
     }
     this.#last = value;
     this.#first ??= value;
@@ -87,7 +96,9 @@ export class LoadTrack {
     for (const steps of windows) {
       if (this.#recent.length < steps) return undefined;
       const mean = this.#recent.slice(-steps).reduce((sum, one) => sum + one, 0) / steps;
-      if (mean > served * this.#chanceFactor(served, steps)) return mean;
+      if (mean > served * chanceFactor(this.#slowDeviation(steps) / served, sureDeviations)) {
+        return mean;
+      }
     }
     return undefined;
   }
@@ -99,22 +110,21 @@ export class LoadTrack {
     for (const steps of windows.slice(1)) {
       if (this.#recent.length < steps) break;
       const mean = this.#recent.slice(-steps).reduce((sum, one) => sum + one, 0) / steps;
-      const share = level === 0 ? 1 : Math.min(1, this.#deviation(steps) / level);
-      const factor = (sign: number) =>
-        (1 - share ** 2 / 9 + sign * changeDeviations * share / 3) ** 3;
-      if (mean > level * factor(1) || mean < level * Math.max(0, factor(-1))) return mean;
+      const share = level === 0 ? 1 : this.#deviation(steps) / level;
+      const isMore = mean > level * chanceFactor(share, changeDeviations);
+      if (isMore || mean < level * chanceFactor(share, -changeDeviations)) return mean;
     }
     return level;
   }
 
-  /**
-   * How far above a mean of `served` chance alone may bring the mean of so many steps: loads are skewed, as Gamma numbers are
-   * (Wilson and Hilferty's approximation of 1931 to their quantiles).
-   */
-  #chanceFactor(served: number, steps: number): number {
-    if (served === 0 || served === Infinity) return 1;
-    const share = Math.min(1, this.#deviation(steps) / served);
-    return (1 - share ** 2 / 9 + sureDeviations * share / 3) ** 3;
+  /** Of a mean over so many steps, where values that are like their neighbours are no evidence of their own. */
+  #slowDeviation(steps: number): number {
+    const quick = this.#deviation(steps);
+    if (this.#slowWeight < fewestSteps) return quick;
+    const slow = Math.sqrt(this.#slowSquares / this.#slowWeight);
+    // Independent values differ by as much over a window as from one to the next.
+    const single = this.#deviation(1);
+    return slow > likeNeighbours * single ? slow : quick;
   }
 
   /** Of a mean over so many steps. */
@@ -122,4 +132,13 @@ export class LoadTrack {
     if (this.#weight < fewestSteps) return (this.#last ?? 0) / Math.sqrt(steps);
     return Math.sqrt(this.#squares / this.#weight / steps);
   }
+}
+
+/**
+ * How far from its mean chance alone may bring a number whose deviation is this share of it: loads are skewed, as Gamma
+ * numbers are (Wilson and Hilferty's approximation of 1931 to their quantiles).
+ */
+function chanceFactor(deviationShare: number, deviations: number): number {
+  const share = Math.min(1, Number.isFinite(deviationShare) ? deviationShare : 1);
+  return Math.max(0, 1 - share ** 2 / 9 + deviations * share / 3) ** 3;
 }

@@ -120,7 +120,8 @@ export class ModelPlanner {
     const { have, now, capacity, nowMs, loop } = at;
     const served = servedBy(capacity, have, now);
     const expected = this.#tracks.expected(served)!;
-    const { extra, isLate } = this.#backlog(seen, expected, served);
+    const computed = capacity.promptRate(have.prefill + have.both, now) * now.newTokens;
+    const { extra, isLate } = this.#backlog(seen, expected, computed);
     const isPressed = expected.isRising || isLate;
     const { headroom, hysteresis } = this.#planner;
     const room = (headroom: number) => ({
@@ -144,13 +145,13 @@ export class ModelPlanner {
   }
 
   /** Prompt tokens per second that what waits asks for on top, where it would not be gone by the time a move helps. */
-  #backlog(seen: SeenModel, { mix }: ExpectedDemand, served: ServedRates) {
+  #backlog(seen: SeenModel, { mix }: ExpectedDemand, computed: number) {
     const waiting = Number.isFinite(seen.demand!.waiting) ? Math.max(0, seen.demand!.waiting) : 0;
     const tokens = waiting * mix.newTokens;
     const goalSeconds = this.#rules.goal.ttftMs / 1000;
     const horizonSeconds = this.#moveMs / 1000 + goalSeconds;
-    const isLate = tokens > pressedShare * goalSeconds * served.prompts;
-    const spare = Math.max(0, served.prompts - mix.rate * mix.newTokens);
+    const isLate = tokens > pressedShare * goalSeconds * computed;
+    const spare = Math.max(0, computed - mix.rate * mix.newTokens);
     const extra = isLate && tokens > spare * horizonSeconds ? tokens / horizonSeconds : 0;
     return { extra, isLate };
   }

@@ -83,6 +83,12 @@ export class PhaseCapacity {
     return waitMs + service * this.#longPrompt(service);
   }
 
+  /** Requests per second whose prompts `workers` workers compute at most, be they late or not. */
+  promptRate(workers: number, mix: Mix): number {
+    const service = this.#promptMs(mix);
+    return service === 0 ? Infinity : workers * 1000 / service;
+  }
+
   /** Requests per second that `workers` prefill workers serve within the goal; where it is impossible, what keeps up. */
   prefillRate(workers: number, mix: Mix): number {
     const service = this.#promptMs(mix);
