@@ -65,6 +65,9 @@ function flagsOf(split: Split, profile: string, { goal }: LiveShift): readonly s
   const common = [
     ...["--model", values.model, "--served-name", "bench", ...worker],
     ...["--prefill", counts[0], "--decode", counts[1], "--worker.profile", profile],
+    // Long prompts go to prefill workers, whatever waits there; short ones are computed where they are answered.
+    ...["--router.split-max-local-prefill-length", "64", "--router.split-patience", "1000"],
+    ...["--router.split-max-prefill-queue-size", "1000"],
     ...["--planner.goal-ttft", `${Math.round(goal.ttftMs)}ms`],
     ...["--planner.goal-itl", `${Math.round(goal.itlMs)}ms`],
     ...["--planner.reactive", "1s", "--planner.predictive", "10s", "--planner.window", "10s"],

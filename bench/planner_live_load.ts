@@ -45,7 +45,7 @@ export interface LiveOutcome {
 }
 
 /** Share of one worker's time that the long prompts take: too much for one prefill worker, well within two. */
-const promptLoad = 1.4;
+const promptLoad = 1.35;
 /** Answers at a time, in what one decode worker holds: too many for one, well within two. */
 const answerLoad = 1.25;
 /** The first token may take so many times a long prompt's time, and a further one so many times a full batch's step. */
