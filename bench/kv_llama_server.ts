@@ -10,6 +10,7 @@ import {
   promptCells,
   promptLengths,
   tierPrompts,
+  warmUp,
 } from "./kv/tier_ttft.ts";
 import { untilPromptsOnDisk } from "./kv_ttft.ts";
 
@@ -50,6 +51,7 @@ export async function kvLlamaServerFigures(
     {
       await using dev = await openHouse(model, flags);
       await untilKvbm(dev);
+      await warmUp(dev);
       for (const [i, prompt] of prompts.entries()) {
         ours[i].cold.push((await ask(dev, prompt)).ttftMs);
         theirs[i].cold.push(await server.ttft(prompt));
@@ -66,6 +68,7 @@ export async function kvLlamaServerFigures(
     for (let restart = 0; restart < restarts; restart++) {
       await using dev = await openHouse(model, flags);
       await untilKvbm(dev);
+      await warmUp(dev);
       for (const [i, prompt] of prompts.entries()) {
         ours[i].disk.push(await fromTier(dev, prompt, "disk"));
         const restoredMs = await server.slot("restore", `p${i}`);

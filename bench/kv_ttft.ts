@@ -13,6 +13,7 @@ import {
   speedOf,
   tierPrompts,
   warmTimes,
+  warmUp,
 } from "./kv/tier_ttft.ts";
 import type { Times } from "./kv/tier_ttft.ts";
 
@@ -49,6 +50,7 @@ async function diskTimes(options: KvTtftOptions, folder: string) {
   for (let restart = 0; restart < options.restarts; restart++) {
     await using dev = await openHouse(options.model, ["--kv-disk", `2GiB:${folder}`]);
     await untilKvbm(dev);
+    await warmUp(dev);
     for (const [i, prompt] of tierPrompts.entries()) {
       const first = await ask(dev, prompt);
       // What was read ahead, while the request was on its way, counts as memory's.

@@ -13,6 +13,11 @@ import { pageBytes } from "./pool_file.ts";
 /** Most blocks that sources fill at a time, and most of one order. */
 const mostReading = 64;
 const mostOfOrder = 16;
+/**
+ * Where slots are short, so many are waited for before more is ordered, as long as others are being filled: an order of one
+ * block costs its source as much as one of many.
+ */
+const leastOfOrder = 8;
 /** Who waits for a source hears after this long that the block does not come, though it may still land. */
 const lateMs = 5_000;
 /** Blocks brought ahead of a request stay pinned for this long, in at most so many leases. */
@@ -293,6 +298,12 @@ export class FetchDesk implements Disposable {
     const { pool, view, onChange } = this.#parts;
     const [{ source, from, block: { layout } }] = batch;
     const own = this.#clientOf(layout);
+    const share = Math.max(1, Math.floor(pool.mostReserved(layout) / 4));
+    const enough = Math.min(batch.length, leastOfOrder, share);
+    if (own.reading > 0 && pool.reservable(own.client) < enough) {
+      queue.unshift(...batch);
+      return false;
+    }
     const rows = pool.reserve(own.client, batch.length);
     onChange(layout);
     const filled = batch.slice(0, rows.length / 2);

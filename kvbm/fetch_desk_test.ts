@@ -200,6 +200,22 @@ Deno.test("a request that waits comes before what is fetched ahead, also where i
   check();
 });
 
+Deno.test("where slots are short more is ordered in batches, not block by block", () => {
+  // 32 at a time.
+  const { source, ask, desk, check } = openDesk(512);
+  ask(1, Array.from({ length: 40 }, (_, i) => i + 1));
+  const ordered = () => source.orders.length;
+  assert.equal(ordered(), 32);
+  for (let i = 0; i < 7; i++) source.land();
+  assert.equal(ordered(), 25);
+  source.land();
+  assert.equal(ordered(), 32);
+  while (ordered() > 0) source.land();
+  assert.equal(desk.depth, 0);
+  assert.equal(desk.counts.landed.disk, 40);
+  check();
+});
+
 Deno.test("commitPrivate() gives a block to those who await it and nobody else, and it goes with their leases", () => {
   const { pool, layout, told, client, ask, release, check, desk } = openDesk();
   assert.deepEqual(ask(3, [70], true), [0, 1]);

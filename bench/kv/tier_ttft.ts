@@ -60,6 +60,11 @@ export function openHouse(model: string, flags: readonly string[]): Promise<Dev>
   ]);
 }
 
+/** A prompt of nobody else's, so that what follows is not the first request of programs that have just started. */
+export async function warmUp(dev: Dev): Promise<void> {
+  await ask(dev, Array.from({ length: 100 }, (_, i) => 300 + i % 50));
+}
+
 /** Reusable tokens of a prompt: the last token is always computed. */
 export function reusable(length: number): number {
   return Math.floor((length - 1) / blockSize) * blockSize;

@@ -57,6 +57,8 @@ export class BlockPool {
    * slot is written over soon after: what is wanted of it must have been copied before (`coldest`).
    */
   onEvict: (slot: number) => void = () => {};
+  /** Slots that are being copied to a tier below: none of them is evicted meanwhile. A few at a time. */
+  readonly copying = new Set<number>();
   readonly #events: PoolEvents[] = [];
   #nextClient = 1;
   #sinceSpare = 0;
@@ -95,6 +97,12 @@ export class BlockPool {
     const { perSegment } = this.slab.sizes[this.layouts[layout].size];
     const slots = perSegment * this.slab.segments;
     return Math.max(1, Math.min(mostReserved, Math.floor(slots * shareReserved)));
+  }
+
+  /** Slots that a client's share still allows it to reserve. */
+  reservable(client: number): number {
+    const { layout, reserved: slots } = this.#client(client);
+    return this.mostReserved(layout) - slots.size;
   }
 
   /** A worker that holds nothing yet. */
@@ -163,7 +171,7 @@ export class BlockPool {
   reserve(client: number, count: number): Uint32Array {
     const { layout, reserved: slots } = this.#client(client);
     const { size } = this.layouts[layout];
-    const most = Math.min(count, this.mostReserved(layout) - slots.size);
+    const most = Math.min(count, this.reservable(client));
     const rows: number[] = [];
     for (let i = 0; i < most; i++) {
       const page = this.#room(size);
@@ -352,26 +360,34 @@ export class BlockPool {
   #room(size: number): number | undefined {
     const free = this.slab.take(size);
     if (free !== undefined) return free.page;
-    const first = this.order.first(size);
+    const first = this.#victim(size);
     if (this.slab.sizes.length > 1 && (first === 0 || ++this.#sinceSpare >= spareEvery)) {
       this.#sinceSpare = 0;
       const spare = this.order.spareSegment(size);
-      if (spare !== undefined) {
-        this.#evictSegment(spare);
-        return this.slab.take(size)?.page;
-      }
+      if (spare !== undefined && this.#evictSegment(spare)) return this.slab.take(size)?.page;
     }
     if (first === 0) return undefined;
     this.#evict(first);
     return this.slab.take(size)?.page;
   }
 
-  #evictSegment(segment: number): void {
+  /** The slot of a size that goes next; 0 where all are held or being copied. O(slots being copied). */
+  #victim(size: number): number {
+    const first = this.order.first(size);
+    if (!this.copying.has(first)) return first;
+    for (const slot of this.order.listed(size)) if (!this.copying.has(slot)) return slot;
+    return 0;
+  }
+
+  /** Empties a segment; false where one of its blocks is being copied. */
+  #evictSegment(segment: number): boolean {
     const { size } = this.slab.segment(segment)!;
     const inside = [...this.order.listed(size)].filter((slot) =>
       this.slab.segmentAt(this.table.page[slot]) === segment
     );
+    if (inside.some((slot) => this.copying.has(slot))) return false;
     for (const slot of inside) this.#evict(slot);
+    return true;
   }
 
   #evict(slot: number): void {

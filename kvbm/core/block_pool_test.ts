@@ -86,6 +86,21 @@ Deno.test("a pinned block stays however much is wanted, and a reservation until 
   pool.checkIntegrity();
 });
 
+Deno.test("a block that is being copied to a tier below is not evicted: another goes, or none", () => {
+  const { pool, client, put } = smallPool(2, "lru");
+  put([1, 0, 0], [2, 0, 0]);
+  const first = pool.keys.find(0, 0, 1);
+  pool.copying.add(first);
+  put([3, 0, 0]);
+  assert.deepEqual([1, 2, 3].map((lo) => pool.keys.find(0, 0, lo) > 0), [true, false, true]);
+  pool.copying.add(pool.keys.find(0, 0, 3));
+  assert.equal(pool.reserve(client, 1).length, 0);
+  pool.copying.clear();
+  put([4, 0, 0]);
+  assert.equal(pool.keys.find(0, 0, 1), 0);
+  pool.checkIntegrity();
+});
+
 Deno.test("the second commit of a key frees its own slot and answers with the first", () => {
   const { pool, client, put } = smallPool(40);
   put([1, 0, 0]);

@@ -33,6 +33,8 @@ export class PoolTrial {
   readonly #workers: Worker[] = [];
   readonly #replays = new Map<number, Map<number, string>>();
   readonly #layouts: number[] = [];
+  /** Pages of blocks that are being copied to a tier below, by slot, with what they hold. */
+  readonly #copying = new Map<number, { page: number; key: string }>();
   #lease = 1;
   deaths = 0;
 
@@ -65,7 +67,8 @@ export class PoolTrial {
     else if (roll < 930) this.#commit(worker);
     else if (roll < 950) this.#giveUp(worker);
     else if (roll < 960) this.#damaged(worker);
-    else if (roll < 975) this.#scribble(worker);
+    else if (roll < 970) this.#scribble(worker);
+    else if (roll < 975) this.#copy();
     else if (roll < 985) this.#commitPrivate(worker);
     else if (roll < 990) this.#drop();
     else if (roll < 993) this.#die(worker);
@@ -202,6 +205,23 @@ export class PoolTrial {
     if (readers.length === 0) this.#memory.delete(page);
   }
 
+  /** Blocks are copied to a tier below; what was being copied before is whole to its end, read by nobody or not. */
+  #copy(): void {
+    const { table, copying } = this.pool;
+    for (const [slot, held] of this.#copying) {
+      this.#mustBeUnchanged([held]);
+      copying.delete(slot);
+    }
+    this.#copying.clear();
+    const slots = Array.from({ length: 8 }, () => this.#draw(table.highest + 1));
+    for (const slot of slots) {
+      if (slot === 0 || table.state[slot] !== slotStates.committed) continue;
+      const page = table.page[slot];
+      this.#copying.set(slot, { page, key: this.#memory.get(page)! });
+      copying.add(slot);
+    }
+  }
+
   /** An operator drops blocks: nobody finds them any more, and who reads one still may. */
   #drop(): void {
     const { table } = this.pool;
@@ -209,6 +229,7 @@ export class PoolTrial {
     const there = slots.filter((slot) => slot > 0 && table.state[slot] === slotStates.committed);
     this.pool.drop(there);
     for (const slot of there) {
+      this.#copying.delete(slot);
       const isFound = this.pool.keys.find(table.layout[slot], table.hi[slot], table.lo[slot]);
       assert.notEqual(isFound, slot, "a dropped block is found");
     }
@@ -227,6 +248,7 @@ export class PoolTrial {
     const { slot, key } = held[this.#draw(held.length)];
     if (key.startsWith(privatePrefix)) return;
     this.pool.damaged(worker.client, [slot]);
+    this.#copying.delete(slot);
     const [lo, hi] = key.split(":")[1].split(",").map(Number).reverse();
     const again = this.pool.find(worker.client, 0xffffffff, Uint32Array.from([lo, hi]));
     assert.ok(again[0] !== slot, "a damaged block is found");

@@ -41,7 +41,7 @@ interface Waiting {
 
 /**
  * Copies what comes into the host pool to disk: behind the engine's back, within a budget, ahead of eviction. Nobody waits
- * for it. A block that is evicted while it is written counts as not written.
+ * for it. While a block is written it is not evicted: another goes.
  */
 export class WriteBehind implements AsyncDisposable {
   readonly #parts: WriteBehindParts;
@@ -129,7 +129,9 @@ export class WriteBehind implements AsyncDisposable {
       // What was evicted while the budget was waited for is not there to be written.
       const there = batch.filter((one) => this.#writing.has(one.slot) && this.#isThere(one));
       const blocks = there.map((one) => this.#blockOf(one));
+      for (const { slot } of there) pool.copying.add(slot);
       const { stored, left } = await tier.write(kind, blocks);
+      for (const { slot } of there) pool.copying.delete(slot);
       // In front again, in their order.
       const again = there.filter((_, at) => left.includes(blocks[at]));
       for (const { slot } of again) this.#writing.delete(slot);
