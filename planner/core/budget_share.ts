@@ -10,12 +10,15 @@ export interface Wisher {
   readonly wish: ModelWish;
   /** Of a model that may sleep: none of its GPUs is its own. */
   readonly rest?: Rest;
+  /** An operator wants these numbers and no others. */
+  readonly isPinned?: boolean;
 }
 
 /**
  * Counts of every model within the budget. Everybody has the least it must have; what is left goes GPU by GPU to the model
  * with the largest priority that still wants one, among equals to the one that serves the smallest share of its requests.
- * Of models that may sleep, one that is idle comes behind all that are asked for; those that are asked for alike take turns.
+ * Pinned models come first of all. Of models that may sleep, one that is idle comes behind all that are asked for; those that
+ * are asked for alike take turns.
  */
 export function shareBudget(wishers: readonly Wisher[], budgetGpus: number): readonly Counts[] {
   const wanted = wishers.reduce((sum, { wish }) => sum + sizeOf(wish.want), 0);
@@ -47,8 +50,9 @@ function comesBefore(
   a: number,
   b: number,
 ): boolean {
-  const { rules, rest } = wishers[a];
+  const { rules, rest, isPinned = false } = wishers[a];
   const other = wishers[b];
+  if (isPinned !== (other.isPinned ?? false)) return isPinned;
   const isIdle = rest?.isIdle ?? false;
   if (isIdle !== (other.rest?.isIdle ?? false)) return !isIdle;
   if (rules.priority !== other.rules.priority) return rules.priority > other.rules.priority;

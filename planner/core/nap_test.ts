@@ -94,6 +94,10 @@ Deno.test("orders stand above sleep: pinned workers stay, a paused model neither
   const wakes = seenOf("b", [], { waiting: 1 });
   const pin = { kind: "pin", model: "a", counts, reason } as const;
   assert.deepEqual(step([seenOf("a", [worker(1)]), wakes], [pin], 1), [], "nor does it give way");
+  const two = { ...pin, counts: { ...counts, both: 2 } };
+  const both = seenOf("a", [worker(1), worker(2)]);
+  assert.deepEqual(step([both, wakes], [two], 2), [], "with none of its workers");
+  assert.deepEqual(step([both, wakes], [two], 3), ["start b"]);
 });
 
 Deno.test("one GPU goes from an idle model to one that is asked for, and never to both at a time", () => {

@@ -201,7 +201,7 @@ export class PlannerCore {
     const [keeps, gains] = roomOf(wish, have, want);
     const isShort = wish.isPressed || (!this.#rules.elastic && keeps < 1);
     if (isCooling && !isGrowing && !isShort) return "cooling down after the last move";
-    if (this.#rules.elastic || sizeOf(want) !== sizeOf(have)) return undefined;
+    if (isGrowing || sizeOf(want) < sizeOf(have)) return undefined;
     // Only roles change: that has to be worth a drain.
     if (gains < (isShort ? pressedPart * hysteresis : hysteresis)) {
       const gain = candidates[candidates.length - 1].goodput - candidates[0].goodput;
