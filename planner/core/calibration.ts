@@ -5,7 +5,7 @@ const gain = 0.02;
 /** More than this share tells no more: it is a disaster, which has its own reasons. */
 const mostLate = 0.5;
 /** Bounds of the room, so that neither luck nor a disaster is learned from for ever. */
-const [leastRoom, mostRoom] = [-0.15, 0.3] as const;
+const [leastRoom, mostRoom] = [-0.25, 0.3] as const;
 
 /**
  * Room that one phase needs beyond what its measured times say, learned from what came of it: each late request makes a

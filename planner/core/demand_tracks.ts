@@ -15,8 +15,8 @@ export interface ExpectedDemand {
   readonly mix: Mix;
   /** What is asked at this moment, be it more or less: for moves that take seconds. */
   readonly now: Mix;
-  /** How wrong that may be, as a share, for prompts and for answers. */
-  readonly spread: { readonly prompts: number; readonly answers: number };
+  /** Room for how little is known yet, as a share. */
+  readonly firstRoom: number;
   /** The last seconds surely ask for more than is served. */
   readonly isRising: boolean;
 }
@@ -30,16 +30,10 @@ export class DemandTracks {
   readonly #prompts: LoadTrack;
   readonly #answers: LoadTrack;
   readonly #made: LoadTrack;
-  readonly #stepsPerInterval: number;
   #mix: Mix | undefined;
 
-  /** `steps`, `season`: as forecasters want them, in intervals of `stepsPerInterval` values. */
-  constructor(options: {
-    readonly steps: number;
-    readonly season: number;
-    readonly stepsPerInterval: number;
-  }) {
-    this.#stepsPerInterval = options.stepsPerInterval;
+  /** `steps`, `season`: as forecasters want them, in intervals. */
+  constructor(options: { readonly steps: number; readonly season: number }) {
     this.#requests = new LoadTrack(options);
     this.#prompts = new LoadTrack(options);
     this.#answers = new LoadTrack(options);
@@ -80,7 +74,6 @@ export class DemandTracks {
     const rate = Math.max(requests.level, 1e-9);
     const newTokens = prompts.level / rate;
     const osl = Math.max(answers.level, made.level) / rate;
-    const spread = (track: LoadTrack) => track.spread(this.#stepsPerInterval);
     return {
       mix: {
         rate: requests.level,
@@ -89,7 +82,7 @@ export class DemandTracks {
         osl,
       },
       now: this.#now(mix),
-      spread: { prompts: spread(this.#prompts), answers: spread(this.#answers) },
+      firstRoom: this.#prompts.firstRoom,
       isRising: prompts.isRising || answers.isRising || made.isRising,
     };
   }

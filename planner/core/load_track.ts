@@ -6,16 +6,16 @@ const windows = [1, 2, 4, 8, 12] as const;
 const mostRecent = windows[windows.length - 1];
 /** How surely a window's mean must be above what is served, as deviations of a normal number. */
 const sureDeviations = 4;
+/** And before so many forecasts were judged, when waiting is the larger risk. */
+const firstDeviations = 2;
 /** The same for a mean that is another one than was foretold. */
 const changeDeviations = 3;
 /** Values that differ by so much more over a window than from one to the next are like their neighbours. */
 const likeNeighbours = 1.5;
 /** Share of an older square that is left after each step: about the last ten minutes of steps of 5 s count. */
 const memory = 0.99;
-/** A forecast that is wrong by more than this share is no better planned for with more workers. */
-const mostSpread = 0.3;
-/** So wrong a forecast is taken to be before any was judged, and this counts as much as so many that were. */
-const firstSpread = 0.3;
+/** Room above a load that nobody has foretold yet, as a share; half of it is left after so many forecasts were judged. */
+const firstRoom = 0.15;
 const firstWeight = 10;
 /** Steps before the deviation is believed; until then it is taken as large as the mean. */
 const fewestSteps = 6;
@@ -80,23 +80,19 @@ export class LoadTrack {
     return this.#count === 0 ? this.#first : this.#sum / this.#count;
   }
 
-  /** How wrong forecasts of the mean are, as a share of it: the chance of single intervals taken out. */
-  spread(stepsPerInterval: number): number {
-    const { level } = this;
-    if (level === undefined || level === 0) return 0;
-    const judged = this.#said?.judged ?? 0;
-    const chance = this.#deviation(stepsPerInterval) / level;
-    const square = Math.max(0, (this.#said?.spread ?? 0) ** 2 - chance ** 2);
-    const blended = (judged * square + firstWeight * firstSpread ** 2) / (judged + firstWeight);
-    return Math.min(mostSpread, Math.sqrt(blended));
+  /** Room above the level for how little is known of the load yet, as a share of it. */
+  get firstRoom(): number {
+    return firstRoom * firstWeight / (firstWeight + (this.#said?.judged ?? 0));
   }
 
   /** The mean that the last steps surely show above `served`; `undefined` where they do not. */
   surely(served: number): number | undefined {
+    const isNew = (this.#said?.judged ?? 0) < firstWeight;
+    const deviations = isNew ? firstDeviations : sureDeviations;
     for (const steps of windows) {
       if (this.#recent.length < steps) return undefined;
       const mean = this.#recent.slice(-steps).reduce((sum, one) => sum + one, 0) / steps;
-      if (mean > served * chanceFactor(this.#slowDeviation(steps) / served, sureDeviations)) {
+      if (mean > served * chanceFactor(this.#slowDeviation(steps) / served, deviations)) {
         return mean;
       }
     }

@@ -11,8 +11,8 @@ import type { SeenModel } from "./observation.ts";
 import type { PlanRecord } from "./plan_record.ts";
 import type { ModelRules, PlannerRules } from "./rules.ts";
 
-/** Room for forecasts that are wrong, in their usual errors. */
-const errorsOfRoom = 0.5;
+/** What will still wait when a move has helped is to be gone within so many times the goal for the first token. */
+const drainGoals = 4;
 /** What comes of the first so many intervals is not learned from: nobody knew anything then. */
 const calmIntervals = 10;
 /** Prompts that wait longer than this share of the goal press. */
@@ -61,11 +61,10 @@ export class ModelPlanner {
   constructor(rules: ModelRules, planner: PlannerRules) {
     this.#rules = rules;
     this.#planner = planner;
-    const { predictiveMs, reactiveMs, dayMs } = planner;
+    const { predictiveMs, dayMs } = planner;
     this.#tracks = new DemandTracks({
       steps: Math.max(1, Math.round(this.#aheadMs / predictiveMs)),
       season: Math.max(2, Math.round(dayMs / predictiveMs)),
-      stepsPerInterval: Math.max(1, Math.round(predictiveMs / reactiveMs)),
     });
   }
 
@@ -125,8 +124,8 @@ export class ModelPlanner {
     const isPressed = expected.isRising || isLate;
     const { headroom, hysteresis } = this.#planner;
     const room = (headroom: number) => ({
-      prompts: headroom + this.#prompts.room + errorsOfRoom * expected.spread.prompts,
-      answers: headroom + this.#answers.room + errorsOfRoom * expected.spread.answers,
+      prompts: headroom + this.#prompts.room + expected.firstRoom,
+      answers: headroom + this.#answers.room + expected.firstRoom,
     });
     const planned = withRoom(expected.mix, extra, room(headroom));
     const sure = withRoom(expected.mix, extra, room(headroom + hysteresis));
@@ -149,10 +148,10 @@ export class ModelPlanner {
     const waiting = Number.isFinite(seen.demand!.waiting) ? Math.max(0, seen.demand!.waiting) : 0;
     const tokens = waiting * mix.newTokens;
     const goalSeconds = this.#rules.goal.ttftMs / 1000;
-    const horizonSeconds = this.#moveMs / 1000 + goalSeconds;
     const isLate = tokens > pressedShare * goalSeconds * computed;
-    const spare = Math.max(0, computed - mix.rate * mix.newTokens);
-    const extra = isLate && tokens > spare * horizonSeconds ? tokens / horizonSeconds : 0;
+    const spare = computed - mix.rate * mix.newTokens;
+    const left = Math.max(0, tokens - spare * this.#moveMs / 1000);
+    const extra = isLate && left > 0 ? left / (drainGoals * goalSeconds) : 0;
     return { extra, isLate };
   }
 

@@ -17,8 +17,6 @@ export interface Forecast {
   readonly value: number;
   /** Mean of |foretold - came| over mean of what came, for this forecaster at this distance; absent before any came. */
   readonly error: number | undefined;
-  /** Root of the mean square of the same, not reported but planned with. */
-  readonly spread: number | undefined;
   /** Forecasts of it that came true or not, all in all. */
   readonly judged: number;
 }
@@ -28,7 +26,6 @@ interface Rival {
   /** What it foretold, by the interval it was for. */
   readonly said: Map<number, number>;
   errorSum: number;
-  squareSum: number;
   weight: number;
   judged: number;
 }
@@ -58,7 +55,6 @@ export class ForecastChoice {
       forecaster: made[name],
       said: new Map(),
       errorSum: 0,
-      squareSum: 0,
       weight: 0,
       judged: 0,
     }));
@@ -84,10 +80,8 @@ export class ForecastChoice {
     const { forecaster } = this.#chosen;
     const value = forecaster.forecast(this.#steps);
     if (value === undefined) return undefined;
-    const { squareSum, weight, judged } = this.#chosen;
-    const mean = this.#sum / this.#weight;
-    const spread = weight === 0 || mean === 0 ? undefined : Math.sqrt(squareSum / weight) / mean;
-    return { name: forecaster.name, value, error: this.#errorOf(this.#chosen), spread, judged };
+    const { judged } = this.#chosen;
+    return { name: forecaster.name, value, error: this.#errorOf(this.#chosen), judged };
   }
 
   /** Errors of all, for people; those that said nothing yet are left out. */
@@ -103,7 +97,6 @@ export class ForecastChoice {
     if (said === undefined) return;
     rival.said.delete(this.#count);
     rival.errorSum = memory * rival.errorSum + Math.abs(said - value);
-    rival.squareSum = memory * rival.squareSum + (said - value) ** 2;
     rival.weight = memory * rival.weight + 1;
     rival.judged += 1;
   }
