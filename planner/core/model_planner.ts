@@ -134,7 +134,7 @@ export class ModelPlanner {
     const feasible = capacity.feasible(planned);
     const want = this.#planner.elastic
       ? this.#grown({ capacity, planned, sure, have, nowMs, isPressed })
-      : this.#split(capacity, balanced, have);
+      : this.#split(capacity, balanced, { have, nowMs });
     const bound = feasible.possible ? "" : `the goal is out of reach: ${feasible.why}`;
     return {
       ...{ want: atLeast(want, this.#rules.least), loop, now, capacity },
@@ -156,8 +156,15 @@ export class ModelPlanner {
   }
 
   /** Where nothing starts or stops: the split of what there is. */
-  #split(capacity: PhaseCapacity, planned: Mix, have: Counts): Counts {
-    if (this.#rules.layout === "both") return have;
+  #split(
+    capacity: PhaseCapacity,
+    planned: Mix,
+    { have, nowMs }: { readonly have: Counts; readonly nowMs: number },
+  ): Counts {
+    // At first only the shortest answers have ended, and batches still fill.
+    if (this.#rules.layout === "both" || !this.#hasWatched(this.#planner.predictiveMs, nowMs)) {
+      return have;
+    }
     const { prefill, decode } = have;
     const least = atLeast({ prefill: 1, decode: 1, both: 0 }, this.#rules.least);
     if (prefill + decode < 2) return have;
@@ -177,18 +184,21 @@ export class ModelPlanner {
     const need = needOf(capacity, planned, options);
     this.#enough = this.#enough.filter(({ atMs }) => atMs > nowMs - this.#planner.holdMs);
     this.#enough.push({ atMs: nowMs, counts: needOf(capacity, sure, options) });
-    const watchedMs = nowMs - this.#firstMs!;
-    // At first only the shortest answers have ended: what is there stays until a whole hold time was seen.
-    const held = watchedMs < this.#planner.holdMs
+    // What is there stays until a whole hold time was seen.
+    const held = !this.#hasWatched(this.#planner.holdMs, nowMs)
       ? have
       : this.#enough.reduce((all, { counts }) => atLeast(all, counts), noWorkers);
     const want = atLeast(need, atMost(held, have));
-    const mayLend = isPressed && watchedMs >= this.#planner.predictiveMs;
+    const mayLend = isPressed && this.#hasWatched(this.#planner.predictiveMs, nowMs);
     if (!mayLend || options.layout === "both") return want;
     // What one job lacks and the other can spare changes hands at once: that is faster than a start.
     const spare = (job: "prefill" | "decode", other: "prefill" | "decode") =>
       Math.max(need[job], want[job] - Math.max(0, need[other] - have[other]));
     return { ...want, prefill: spare("prefill", "decode"), decode: spare("decode", "prefill") };
+  }
+
+  #hasWatched(ms: number, nowMs: number): boolean {
+    return nowMs - this.#firstMs! >= ms;
   }
 
   #isIntervalOver(nowMs: number): boolean {

@@ -190,7 +190,9 @@ export class PlannerCore {
     if (overrides.some((one) => one.kind === "pin" && one.model === rules.model)) return undefined;
     const stale = model.workers.filter(({ state }) => state === "stale").length;
     if (2 * stale > model.workers.length) return "most workers were not heard of lately: no move";
-    if (model.workers.some(({ state }) => state === "flipping")) {
+    const [keeps, gains] = roomOf(wish, have, want);
+    const isShort = wish.isPressed || (!this.#rules.elastic && keeps < 1);
+    if (!isShort && model.workers.some(({ state }) => state === "flipping")) {
       return "a worker is changing its role: the next move waits for it";
     }
     const isGrowing = sizeOf(want) > sizeOf(have);
@@ -198,10 +200,8 @@ export class PlannerCore {
     const state = this.#models.get(rules.model)!;
     const isCooling = nowMs - state.movedMs < coolDownMs;
     if (at.waking.length > 0 && this.#givesWay(at) !== undefined) return undefined;
-    const [keeps, gains] = roomOf(wish, have, want);
-    const isShort = wish.isPressed || (!this.#rules.elastic && keeps < 1);
     if (isCooling && !isGrowing && !isShort) return "cooling down after the last move";
-    if (isGrowing || sizeOf(want) < sizeOf(have)) return undefined;
+    if (this.#rules.elastic || sizeOf(want) !== sizeOf(have)) return undefined;
     // Only roles change: that has to be worth a drain.
     if (gains < (isShort ? pressedPart * hysteresis : hysteresis)) {
       const gain = candidates[candidates.length - 1].goodput - candidates[0].goodput;
