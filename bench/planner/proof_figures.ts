@@ -6,8 +6,13 @@ import type { ProofCase } from "./proof_case.ts";
 /** The ratios over all cases: the median is the figure, every case beside it, and the worst one of its own. */
 export function proofFigures(cases: readonly ProofCase[]): readonly Figure[] {
   if (cases.length === 0) return [];
-  const ratio = (name: string, anchor: string, of: (one: ProofCase) => number): Figure[] => {
-    const runs = cases.map(of);
+  const ratio = (
+    name: string,
+    anchor: string,
+    of: (one: ProofCase) => number | undefined,
+  ): Figure[] => {
+    const runs = cases.flatMap((one) => of(one) ?? []);
+    if (runs.length === 0) return [];
     const shape = { unit: "ratio", better: "lower", anchor } as const;
     return [
       { figure: `planner.${name}`, value: median(runs), ...shape, runs },
@@ -34,7 +39,8 @@ export function proofFigures(cases: readonly ProofCase[]): readonly Figure[] {
     ...ratio(
       "hours_vs_threshold",
       "threshold scaler at 99 %",
-      ({ planner, threshold }) => planner.run.gpuHours / (threshold?.run.gpuHours ?? Infinity),
+      // Where no thresholds reach the aim there is nothing to compare with.
+      ({ planner, threshold }) => threshold && planner.run.gpuHours / threshold.run.gpuHours,
     ),
     { figure: "planner.lost", value: lost, unit: "requests", better: "lower" },
   ];

@@ -54,10 +54,10 @@ export function proofPlots(
     "planner-steps.svg",
     linePlot({
       ...{ title: "Served within the promise around a step of the mix", linear: true },
-      ...{ xUnit: "seconds behind the step", yUnit: "share, 2 s" },
+      ...{ xUnit: "seconds behind the step", yUnit: "share, 5 s" },
       series: steps.map(({ name, world, result }) => ({
         name: `${name}, ${world.flipMs / 1000} s`,
-        points: result.shares.slice(0, 60).map((y, i) => ({ x: 2 * i, y })),
+        points: result.shares.slice(0, 24).map((y, i) => ({ x: 5 * i, y })),
       })),
     }),
   );

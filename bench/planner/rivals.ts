@@ -8,7 +8,9 @@ import type { PlannerRun } from "./planner_run.ts";
 /** Share of the requests that everybody is to serve within the promise. */
 export const attainmentAim = 0.99;
 const least = { prefill: 1, decode: 1, both: 0 };
-/** The headroom of those who have one is looked for in such steps, down to this and up to that. */
+/** The planner's headroom is looked for in such steps where its usual rules miss the aim. */
+const plannerStep = 0.02;
+/** A clairvoyant's headroom is looked for in such steps, down to this and up to that. */
 const headroomStep = 0.05;
 const [leastHeadroom, mostHeadroom] = [-0.25, 0.5] as const;
 /** Means over which a clairvoyant looks at what comes. */
@@ -39,10 +41,10 @@ export class Rivals {
     if (usual.attainment >= attainmentAim) {
       return { usual, reaching: { run: usual, setting: "usual rules" } };
     }
-    for (let headroom = headroomStep; headroom <= mostHeadroom; headroom += headroomStep) {
+    for (let headroom = plannerStep; headroom <= mostHeadroom; headroom *= 1.5) {
       const run = this.#run(planned(this.#world, { headroom }), this.#mostBreaches);
       if (isGood(run)) {
-        return { usual, reaching: { run, setting: `headroom ${headroom.toFixed(2)}` } };
+        return { usual, reaching: { run, setting: `headroom ${headroom.toFixed(3)}` } };
       }
     }
     return { usual, reaching: { run: usual, setting: "usual rules: the aim is out of reach" } };
@@ -79,7 +81,7 @@ export class Rivals {
     let setting: Thresholds = { prompts: 0.8, answers: 12, holdMs: 300_000, looks: 3 };
     const at = (one: Thresholds) => this.#run(thresholds(one), this.#mostBreaches);
     let run = at(setting);
-    for (let tries = 0; !isGood(run) && tries < 6; tries++) {
+    for (let tries = 0; !isGood(run) && tries < 12; tries++) {
       const isLate = 2 * run.lateFirst > run.breaches;
       const { prompts, answers } = setting;
       setting = {

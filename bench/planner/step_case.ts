@@ -11,7 +11,7 @@ const headroom = 0.2;
 /** Before the step, and looked at behind it. */
 const beforeMs = 1_200_000;
 const afterMs = 300_000;
-const binMs = 2_000;
+const binMs = 5_000;
 /** More breaches than this share of a bin's requests is outside the promise (it is for 95 of 100). */
 const outside = 0.05;
 const longest = 6_000;
@@ -28,11 +28,11 @@ export interface StepCase {
 /** What came of a step, over several seeds together. */
 export interface StepResult {
   readonly gpus: number;
-  /** From the step until the end of the last two seconds whose requests were not served within the promise; 0 where there was none. */
+  /** From the step until the end of the last five seconds whose requests were not served within the promise; 0 where there was none. */
   readonly settleMs: number;
   readonly flips: number;
   readonly lost: number;
-  /** Share of the requests of every two seconds that were served within the promise; the first is the step's. */
+  /** Share of the requests of every five seconds that were served within the promise; the first is the step's. */
   readonly shares: readonly number[];
   /** Of the requests that came within five minutes behind the step. */
   readonly breachShare: number;

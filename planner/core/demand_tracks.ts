@@ -63,8 +63,8 @@ export class DemandTracks {
     return { name: said.name, rate: said.value, error: said.error, aheadMs };
   }
 
-  /** What to be ready for, given what is served now; `undefined` before anything was seen. */
-  expected(served: ServedRates): ExpectedDemand | undefined {
+  /** What to be ready for, given what is served now and whether prompts wait; `undefined` before anything was seen. */
+  expected(served: ServedRates, wait: boolean): ExpectedDemand | undefined {
     const mix = this.#mix;
     if (mix === undefined) return undefined;
     const requests = over(this.#requests, served.requests);
@@ -81,20 +81,20 @@ export class DemandTracks {
         isl: newTokens + Math.max(0, mix.isl - mix.newTokens),
         osl,
       },
-      now: this.#now(mix),
+      now: this.#now(mix, wait),
       firstRoom: this.#prompts.firstRoom,
       isRising: prompts.isRising || answers.isRising || made.isRising,
     };
   }
 
-  #now(mix: Mix): Mix {
-    const rate = this.#requests.now ?? 0;
-    const made = this.#made.now ?? 0;
-    const newTokens = (this.#prompts.now ?? 0) / Math.max(rate, 1e-9);
+  #now(mix: Mix, wait: boolean): Mix {
+    const rate = this.#requests.now(false) ?? 0;
+    const made = this.#made.now(false) ?? 0;
+    const newTokens = (this.#prompts.now(wait) ?? 0) / Math.max(rate, 1e-9);
     return {
       ...{ rate, newTokens, isl: newTokens + Math.max(0, mix.isl - mix.newTokens) },
       // Workers show at once how long answers are now; frontends when they have ended.
-      osl: (made > 0 ? made : this.#answers.now ?? 0) / Math.max(rate, 1e-9),
+      osl: (made > 0 ? made : this.#answers.now(false) ?? 0) / Math.max(rate, 1e-9),
     };
   }
 }

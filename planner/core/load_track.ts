@@ -10,6 +10,7 @@ const sureDeviations = 4;
 const firstDeviations = 2;
 /** The same for a mean that is another one than was foretold. */
 const changeDeviations = 3;
+const waitingDeviations = 2;
 /** Values that differ by so much more over a window than from one to the next are like their neighbours. */
 const likeNeighbours = 1.5;
 /** Share of an older square that is left after each step: about the last ten minutes of steps of 5 s count. */
@@ -99,16 +100,22 @@ export class LoadTrack {
     return undefined;
   }
 
-  /** What comes now: the level, unless the last steps surely show something else, more or less. */
-  get now(): number | undefined {
+  /**
+   * What comes now: the level, unless the last steps surely show something else, more or less. Where requests `wait` there is
+   * other evidence for more, and less of this is enough.
+   */
+  now(wait: boolean): number | undefined {
     const { level } = this;
     if (level === undefined) return undefined;
-    for (const steps of windows.slice(1)) {
+    const up = wait ? waitingDeviations : changeDeviations;
+    for (const steps of windows) {
       if (this.#recent.length < steps) break;
       const mean = this.#recent.slice(-steps).reduce((sum, one) => sum + one, 0) / steps;
       const share = level === 0 ? 1 : this.#deviation(steps) / level;
-      const isMore = mean > level * chanceFactor(share, changeDeviations);
-      if (isMore || mean < level * chanceFactor(share, -changeDeviations)) return mean;
+      // One step alone says nothing of less, and of more only where requests wait.
+      if (steps === 1 && !wait) continue;
+      if (mean > level * chanceFactor(share, up)) return mean;
+      if (steps > 1 && mean < level * chanceFactor(share, -changeDeviations)) return mean;
     }
     return level;
   }

@@ -5,7 +5,7 @@ import type { Mix } from "./capacity/service_goal.ts";
 import { Calibration } from "./calibration.ts";
 import { CleanDemand } from "./clean_demand.ts";
 import { DemandTracks } from "./demand_tracks.ts";
-import type { ExpectedDemand, ServedRates } from "./demand_tracks.ts";
+import type { ServedRates } from "./demand_tracks.ts";
 import { countsOf } from "./moves.ts";
 import type { SeenModel } from "./observation.ts";
 import type { PlanRecord } from "./plan_record.ts";
@@ -15,8 +15,9 @@ import type { ModelRules, PlannerRules } from "./rules.ts";
 const drainGoals = 4;
 /** What comes of the first so many intervals is not learned from: nobody knew anything then. */
 const calmIntervals = 10;
-/** Prompts that wait longer than this share of the goal press. */
+/** Prompts that wait longer than this share of the goal press; from the smaller one on they are evidence of a change. */
 const pressedShare = 0.5;
+const seenShare = 0.125;
 
 /** What a model wants, before the budget is shared out. */
 export interface ModelWish {
@@ -118,9 +119,13 @@ export class ModelPlanner {
   #wish(seen: SeenModel, at: Seen): ModelWish {
     const { have, now, capacity, nowMs, loop } = at;
     const served = servedBy(capacity, have, now);
-    const expected = this.#tracks.expected(served)!;
+    const goalSeconds = this.#rules.goal.ttftMs / 1000;
     const computed = capacity.promptRate(have.prefill + have.both, now) * now.newTokens;
-    const { extra, isLate } = this.#backlog(seen, expected, computed);
+    const waiting = Number.isFinite(seen.demand!.waiting) ? Math.max(0, seen.demand!.waiting) : 0;
+    const waitSeconds = waiting * now.newTokens / Math.max(computed, 1e-9);
+    const expected = this.#tracks.expected(served, waitSeconds > seenShare * goalSeconds)!;
+    const isLate = waitSeconds > pressedShare * goalSeconds;
+    const extra = isLate ? this.#backlog(waiting, expected.mix, computed) : 0;
     const isPressed = expected.isRising || isLate;
     const { headroom, hysteresis } = this.#planner;
     const room = (headroom: number) => ({
@@ -143,16 +148,11 @@ export class ModelPlanner {
     };
   }
 
-  /** Prompt tokens per second that what waits asks for on top, where it would not be gone by the time a move helps. */
-  #backlog(seen: SeenModel, { mix }: ExpectedDemand, computed: number) {
-    const waiting = Number.isFinite(seen.demand!.waiting) ? Math.max(0, seen.demand!.waiting) : 0;
-    const tokens = waiting * mix.newTokens;
-    const goalSeconds = this.#rules.goal.ttftMs / 1000;
-    const isLate = tokens > pressedShare * goalSeconds * computed;
+  /** Prompt tokens per second that what waits asks for on top, where it will not be gone by the time a move helps. */
+  #backlog(waiting: number, mix: Mix, computed: number): number {
     const spare = computed - mix.rate * mix.newTokens;
-    const left = Math.max(0, tokens - spare * this.#moveMs / 1000);
-    const extra = isLate && left > 0 ? left / (drainGoals * goalSeconds) : 0;
-    return { extra, isLate };
+    const left = Math.max(0, waiting * mix.newTokens - spare * this.#moveMs / 1000);
+    return left / (drainGoals * this.#rules.goal.ttftMs / 1000);
   }
 
   /** Where nothing starts or stops: the split of what there is. */
