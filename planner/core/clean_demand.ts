@@ -2,7 +2,7 @@ import type { Mix } from "./capacity/service_goal.ts";
 import type { SeenDemand } from "./observation.ts";
 
 /** Beyond these nobody is believed. */
-const most = { rate: 1e6, tokens: 1e7 };
+const most = { rate: 1e6, tokens: 1e7, waiting: 1e6 };
 /** One window's value moves what is believed of lengths by this share. */
 const share = 0.05;
 
@@ -13,6 +13,8 @@ export interface BelievedDemand {
   /** Prompt tokens to compute, and answer tokens, that are asked per second now. */
   readonly promptRate: number;
   readonly answerRate: number;
+  /** Requests that wait. */
+  readonly waiting: number;
 }
 
 /**
@@ -35,6 +37,7 @@ export class CleanDemand {
     this.#newTokens = smooth(this.#newTokens, newTokens);
     this.#isl = smooth(this.#isl, isl ?? (this.#isl === undefined ? newTokens : undefined));
     this.#osl = smooth(this.#osl, osl);
+    const waiting = this.#fit(demand.waiting, most.waiting) ?? 0;
     if (rate === undefined || this.#isl === undefined || this.#osl === undefined) return undefined;
     const computed = this.#newTokens ?? this.#isl;
     return {
@@ -42,6 +45,7 @@ export class CleanDemand {
       mix: { rate, isl: Math.max(this.#isl, computed), newTokens: computed, osl: this.#osl },
       promptRate: rate * (newTokens ?? computed),
       answerRate: rate * (osl ?? this.#osl),
+      waiting,
     };
   }
 

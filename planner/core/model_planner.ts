@@ -37,6 +37,7 @@ export interface ModelWish {
 interface Seen {
   readonly have: Counts;
   readonly now: Mix;
+  readonly waiting: number;
   readonly capacity: PhaseCapacity;
   readonly nowMs: number;
   readonly loop: PlanRecord["loop"];
@@ -113,15 +114,15 @@ export class ModelPlanner {
       const bound = "no word of demand lately: the last plan stands";
       return { ...none, capacity, bound };
     }
-    return this.#wish(seen, { have, now: believed.mix, capacity, nowMs, loop });
+    const { mix, waiting } = believed;
+    return this.#wish({ have, now: mix, waiting, capacity, nowMs, loop });
   }
 
-  #wish(seen: SeenModel, at: Seen): ModelWish {
-    const { have, now, capacity, nowMs, loop } = at;
+  #wish(at: Seen): ModelWish {
+    const { have, now, waiting, capacity, nowMs, loop } = at;
     const served = servedBy(capacity, have, now);
     const goalSeconds = this.#rules.goal.ttftMs / 1000;
     const computed = capacity.promptRate(have.prefill + have.both, now) * now.newTokens;
-    const waiting = Number.isFinite(seen.demand!.waiting) ? Math.max(0, seen.demand!.waiting) : 0;
     const waitSeconds = waiting * now.newTokens / Math.max(computed, 1e-9);
     const expected = this.#tracks.expected(served, waitSeconds > seenShare * goalSeconds)!;
     const isLate = waitSeconds > pressedShare * goalSeconds;
@@ -239,12 +240,13 @@ function servedBy(capacity: PhaseCapacity, have: Counts, mix: Mix): ServedRates 
 }
 
 /** Answer tokens per second that decode workers make now, from how many answers each has. */
-function madeRate({ workers, times }: SeenModel, mix: Mix): number {
+function madeRate({ workers, times, maxSeqs }: SeenModel, mix: Mix): number {
   if (times === undefined) return 0;
   const context = mix.isl + mix.osl / 2;
   return workers.reduce((sum, { role, state, running }) => {
     if (role !== "decode" || state === "stale" || !(running > 0)) return sum;
-    return sum + running * 1000 / times.decodeStepMs(running, running * context);
+    const answers = Math.min(running, maxSeqs);
+    return sum + answers * 1000 / times.decodeStepMs(answers, answers * context);
   }, 0);
 }
 

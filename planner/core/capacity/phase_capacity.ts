@@ -109,8 +109,7 @@ export class PhaseCapacity {
   /** Largest batch whose step meets the goal between tokens, at most what KV and the engine hold; 0 where none does. */
   batch(mix: Mix): number {
     const context = contextOf(mix);
-    const held = Math.floor(this.#room.kvTokens / Math.max(1, context));
-    let [low, high] = [0, Math.min(this.#room.maxSeqs, held)];
+    let [low, high] = [0, this.#fullBatch(mix)];
     while (low < high) {
       const middle = Math.ceil((low + high) / 2);
       if (this.#times.decodeStepMs(middle, middle * context) <= this.#goal.itlMs) low = middle;
@@ -119,11 +118,11 @@ export class PhaseCapacity {
     return low;
   }
 
-  /** Requests per second that `workers` decode workers serve within the goal; where it is impossible, batches of one. */
+  /** Requests per second that `workers` decode workers serve within the goal; where it is impossible, what keeps up. */
   decodeRate(workers: number, mix: Mix): number {
     if (workers === 0) return 0;
     if (mix.osl <= 1) return Infinity;
-    const batch = Math.max(1, this.batch(mix));
+    const batch = this.batch(mix) || Math.max(1, this.#fullBatch(mix));
     const stepMs = this.#times.decodeStepMs(batch, batch * contextOf(mix));
     // Sequences at a time, s, with s + deviations x sqrt(s) = all places.
     const places = workers * batch;
@@ -134,12 +133,18 @@ export class PhaseCapacity {
   /** Requests per second that `workers` serve within the goal where each does both phases. */
   bothRate(workers: number, mix: Mix): number {
     if (workers === 0) return 0;
-    const batch = Math.max(1, this.batch(mix));
+    const batch = this.batch(mix) || Math.max(1, this.#fullBatch(mix));
     const stepMs = this.#times.decodeStepMs(batch, batch * contextOf(mix));
     const workMs = this.#promptMs(mix) + mix.osl * stepMs / batch;
     if (workMs === 0) return Infinity;
     const most = mostBusyBoth * workers * 1000 / workMs;
     return Math.min(most, this.prefillRate(workers, mix));
+  }
+
+  /** What KV and the engine hold. */
+  #fullBatch(mix: Mix): number {
+    const held = Math.floor(this.#room.kvTokens / Math.max(1, contextOf(mix)));
+    return Math.min(this.#room.maxSeqs, held);
   }
 
   #promptMs({ isl, newTokens }: Mix): number {
