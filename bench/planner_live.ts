@@ -21,9 +21,9 @@ const values = benchFlags({
     json: jsonFlag,
     model: { kind: "text", help: "Model of the workers.", fallback: "smollm2" },
     lead: { kind: "number", help: "Seconds of the first traffic that do not count.", fallback: 10 },
-    before: { kind: "number", help: "Seconds after those before the shift.", fallback: 20 },
-    during: { kind: "number", help: "Seconds after it that the planner is given.", fallback: 20 },
-    after: { kind: "number", help: "Seconds after those.", fallback: 30 },
+    before: { kind: "number", help: "Seconds after those before the shift.", fallback: 15 },
+    during: { kind: "number", help: "Seconds after it that the planner is given.", fallback: 15 },
+    after: { kind: "number", help: "Seconds after those.", fallback: 20 },
     profile: {
       kind: "text",
       help: "Profile of the model; measured first without it (deno task profile).",

@@ -45,11 +45,11 @@ export interface LiveOutcome {
 }
 
 /** Share of one worker's time that the long prompts take: too much for one prefill worker, well within two. */
-const promptLoad = 1.35;
+const promptLoad = 1.2;
 /** Answers at a time, in what one decode worker holds: too many for one, well within two. */
 const answerLoad = 1.25;
 /** The first token may take so many times a long prompt's time, and a further one so many times a full batch's step. */
-const goalTimes = { ttft: 3.5, itl: 1.6 } as const;
+const goalTimes = { ttft: 3.5, itl: 2.2 } as const;
 
 /** Traffic that asks too much of the wrong split of three workers and little enough of the right one, by the worker's measured times. */
 export function liveShift(times: WorkerTimes, sizes: LiveSizes): LiveShift {

@@ -4,7 +4,7 @@ import { startDev } from "./child.ts";
 import type { LiveOutcome, LiveRequest } from "./planner_live_load.ts";
 
 /** Longest wait for what still runs when the last request has come. */
-const tailMs = 15_000;
+const tailMs = 10_000;
 /** How often the planner is asked what workers do. */
 const lookEveryMs = 250;
 /** Token ids below this are words in every vocabulary that is used here. */
