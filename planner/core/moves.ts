@@ -42,11 +42,18 @@ export function movesTo(
     }
     return [];
   };
+  // Somebody answers at all times: who does goes only when another one is there, started or changed before.
+  let answering =
+    workers.filter(({ role, state }) => role !== "prefill" && state === "live").length;
+  const mostToGo = (from: Role) =>
+    from === "prefill" || want.decode + want.both === 0 ? Infinity : answering - 1;
   for (const to of limits.mayFlip ? roles : []) {
     for (const from of roles) {
       while (lack.get(to)! > 0 && lack.get(from)! < 0) {
-        const ranks = next(from, true, Math.min(lack.get(to)!, -lack.get(from)!));
+        const most = Math.min(lack.get(to)!, -lack.get(from)!);
+        const ranks = next(from, true, to === "prefill" ? Math.min(most, mostToGo(from)) : most);
         if (ranks.length === 0) break;
+        if (to === "prefill" && from !== "prefill") answering -= ranks.length;
         for (const worker of ranks) {
           taken.add(worker);
           moves.push({ kind: "flip", model, rank: worker.rank, from, to, reason });
@@ -62,8 +69,9 @@ export function movesTo(
       moves.push({ kind: "start", model, role, reason });
     }
     for (let left = -wanted; left > 0 && limits.mayStop;) {
-      const ranks = next(role, false, left);
+      const ranks = next(role, false, Math.min(left, mostToGo(role)));
       if (ranks.length === 0) break;
+      if (role !== "prefill") answering -= ranks.length;
       left -= ranks.length;
       for (const worker of ranks) {
         taken.add(worker);

@@ -33,3 +33,21 @@ Deno.test("movesTo() lets a worker be where a part of its ranks would have to go
   assert.deepEqual(movesTo({ prefill: 1, decode: 3, both: 0 }, workers, flipsOnly), []);
   assert.deepEqual(movesTo({ prefill: 0, decode: 3, both: 0 }, workers, options), []);
 });
+
+Deno.test("movesTo() leaves the last worker that answers until another one does", () => {
+  const prefills = [1, 2].flatMap((number) => twoRanks(number, "prefill"));
+  const workers = [...prefills, ...twoRanks(3, "decode")];
+  const want = { prefill: 6, decode: 0, both: 2 };
+  const toPrefill = (seen: readonly SeenWorker[]) =>
+    movesTo(want, seen, options).filter((move) => move.kind === "flip" && move.to === "prefill");
+  assert.deepEqual(toPrefill(workers), [], "nobody else answers");
+  const started = twoRanks(4, "both");
+  const starting = started.map((one) => ({ ...one, state: "starting" as const }));
+  assert.deepEqual(toPrefill([...workers, ...starting]), [], "nor yet");
+  assert.equal(toPrefill([...workers, ...started]).length, 2);
+  assert.deepEqual(
+    movesTo({ prefill: 0, decode: 0, both: 0 }, twoRanks(3, "decode"), options).length,
+    2,
+    "a model that sleeps has nobody",
+  );
+});
