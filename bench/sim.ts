@@ -45,7 +45,7 @@ async function planned(): Promise<SimPlan> {
   const flags = {
     ...{ trace: values.trace, minutes: values.minutes, rate: values.rate, pace: values.pace },
     ...{ workers: values.workers, blocks: values.blocks, "max-seqs": values.seqs },
-    ...{ ctx: values.ctx, seed: values.seed, cancels: 0, stops: 0 },
+    ...{ ctx: values.ctx, seed: values.seed, cancels: 0, stops: 0, deadline: "10m" },
     ...{ output: 160, worker: `sim.speed=${values.speed}` },
   };
   const args = Object.entries(flags).map(([name, value]) => `--${name}=${value}`);
