@@ -16,7 +16,8 @@ const pageBytes = 4_096;
 
 /**
  * `kv.pool_vs_memcpy`: blocks copied into the pool (slot reserved, bytes copied into the mapped file, block committed), as a
- * share of what libc's memcpy copies from the same memory into memory of its own. `kv.pool_read_vs_memcpy`: the way back
+ * share of what is copied from the same memory into memory of its own (V8 does that by memmove; libc's memcpy called by
+ * FFI came to the same). `kv.pool_read_vs_memcpy`: the way back
  * (found and pinned, copied, released). Copies in this thread, in turns; one map of the file, as a worker has it.
  */
 export async function kvMemoryFigures(options: KvMemoryOptions): Promise<readonly Figure[]> {
@@ -30,16 +31,11 @@ export async function kvMemoryFigures(options: KvMemoryOptions): Promise<readonl
   made.value.unlink();
   if (!mapped.ok) throw new Error(mapped.error.message);
   using memory = mapped.value;
-  const libc = openMemcpy();
   const trial = new CopyTrial(memory, { slotBytes, blocks });
   const plain = (round: number) => {
     for (let i = 0; i < blocks; i++) {
       const at = (i + round) % blocks * slotBytes;
-      libc.symbols.memcpy(
-        trial.copy.subarray(at, at + slotBytes),
-        trial.source.subarray(i * slotBytes, (i + 1) * slotBytes),
-        BigInt(slotBytes),
-      );
+      trial.copy.set(trial.source.subarray(i * slotBytes, (i + 1) * slotBytes), at);
     }
   };
   const ways = { plain, write: () => trial.write(), read: () => trial.read() };
@@ -52,7 +48,6 @@ export async function kvMemoryFigures(options: KvMemoryOptions): Promise<readonl
       if (round >= 0) speeds[name].push(bytes / 1e6 / (performance.now() - startedMs));
     }
   }
-  libc.close();
   return [
     shareOf("kv.pool_vs_memcpy", speeds.write, speeds.plain),
     shareOf("kv.pool_read_vs_memcpy", speeds.read, speeds.plain),
@@ -65,13 +60,6 @@ function shareOf(figure: string, ours: readonly number[], theirs: readonly numbe
     ...{ figure, value: median(runs), unit: "ratio", better: "higher", runs },
     ...{ anchor: "memcpy, GB/s", anchorValue: median(theirs), ratio: median(runs) },
   };
-}
-
-function openMemcpy() {
-  const name = Deno.build.os === "darwin" ? "libSystem.dylib" : "libc.so.6";
-  return Deno.dlopen(name, {
-    memcpy: { parameters: ["buffer", "buffer", "usize"], result: "pointer" },
-  });
 }
 
 /** Blocks between memory of its own and a pool, with the pool's books. */

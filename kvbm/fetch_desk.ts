@@ -1,18 +1,19 @@
 import { crc32 } from "node:zlib";
-import { ChurnMap, comingPage, readStoredBlock } from "@pixii/wire";
+import { comingPage, readStoredBlock } from "@pixii/wire";
 import type { InstanceId, StoredBlock } from "@pixii/wire";
 import type { Clock } from "@pixii/runtime";
 import type { BlockPool } from "./core/block_pool.ts";
 import type { BlockSource } from "./core/block_source.ts";
+import { IncomingBlocks } from "./core/incoming_blocks.ts";
+import type { Incoming, IncomingBatch, Urgency } from "./core/incoming_blocks.ts";
 import type { OwnedTier } from "./core/tier_room.ts";
 import { LeaseWatches } from "./core/peer/lease_watches.ts";
 import { WaitingLeases } from "./core/waiting_leases.ts";
 import type { WaitedBlock, Waiter } from "./core/waiting_leases.ts";
 import { pageBytes } from "./pool_file.ts";
 
-/** Most blocks that sources fill at a time, and most of one order. */
+/** Most blocks that sources fill at a time. */
 const mostReading = 64;
-const mostOfOrder = 16;
 /**
  * Where slots are short, so many are waited for before more is ordered, as long as others are being filled: an order of one
  * block costs its source as much as one of many.
@@ -61,18 +62,6 @@ export interface FetchCounts {
   prefetched: number;
 }
 
-/** A block that a source is to bring or is bringing. */
-interface Incoming {
-  readonly block: WaitedBlock;
-  readonly source: BlockSource;
-  readonly from: InstanceId | undefined;
-  readonly sinceMs: number;
-  /** True once the source was asked. */
-  isAsked: boolean;
-  /** Somebody awaits it of this source and of nobody else. */
-  readonly isWatched: boolean;
-}
-
 /**
  * Brings blocks from the sources below the pool into it and answers the leases that wait. It is a client of the pool like
  * any other: reserve, have it filled, commit. What comes first from where is the order of the sources.
@@ -86,10 +75,7 @@ export class FetchDesk implements Disposable {
   };
   readonly #parts: FetchDeskParts;
   readonly #sources: BlockSource[] = [];
-  readonly #incoming = new ChurnMap<string, Incoming>();
-  /** What no source has been asked for yet: for requests that wait, and ahead of them. */
-  readonly #urgent: Incoming[] = [];
-  readonly #early: Incoming[] = [];
+  readonly #incoming = new IncomingBlocks();
   /** The desk's own client by layout, and its slots that are being filled. */
   readonly #clients = new Map<number, { readonly client: number; reading: number }>();
   #reading = 0;
@@ -116,7 +102,7 @@ export class FetchDesk implements Disposable {
 
   /** Marks in the answer what is coming and has it brought. */
   want(question: Question): void {
-    this.#want(question, this.#urgent);
+    this.#want(question, "urgent");
     this.#pump();
   }
 
@@ -130,7 +116,7 @@ export class FetchDesk implements Disposable {
     if (this.#prefetches.size >= mostPrefetches) this.#endPrefetch(oldest);
     const lease = ++this.#lease;
     const found = this.#parts.pool.find(client, lease, routes);
-    this.#want({ client, lease, layout, routes, found, awaits: false, from }, this.#early);
+    this.#want({ client, lease, layout, routes, found, awaits: false, from }, "early");
     const end = this.#parts.clock.timer(prefetchKeepMs, () => this.#endPrefetch(lease));
     this.#prefetches.set(lease, { client, end });
     this.#pump();
@@ -193,7 +179,7 @@ export class FetchDesk implements Disposable {
     for (const lease of [...this.#prefetches.keys()]) this.#endPrefetch(lease);
   }
 
-  #want(question: Question, queue: Incoming[]): void {
+  #want(question: Question, urgency: Urgency): void {
     const { client, lease, layout, routes, found, awaits, from } = question;
     const { pool, clock } = this.#parts;
     this.waiting.release(client, lease);
@@ -208,21 +194,16 @@ export class FetchDesk implements Disposable {
     const answers = this.#sources.map((one) => one.holds(pool.layouts[layout], asked, said));
     missing.forEach((i, at) => {
       const block = { layout, hi: routes[i + 1], lo: routes[i] };
-      const key = keyOf(block);
       const place = answers.findIndex((held) => held[at] === 1);
-      const isComing = place >= 0 || this.#incoming.has(key);
+      const isKnown = this.#incoming.has(block);
+      const isComing = place >= 0 || isKnown;
       if (!isComing && !awaits) return;
       if (!this.waiting.add(block, { client, lease, position: i / 2, awaits })) return;
       found[i + 1] = comingPage;
-      const known = this.#incoming.get(key);
-      // What was to come early has its turn now.
-      if (known !== undefined && !known.isAsked && queue === this.#urgent) queue.push(known);
-      if (place < 0 || known !== undefined) return;
-      const source = this.#sources[place];
+      if (isKnown && urgency === "urgent") this.#incoming.hasten(block);
+      if (place < 0 || isKnown) return;
       const rest = { from: said, sinceMs: clock.nowMs(), isAsked: false, isWatched: false };
-      const incoming = { block, source, ...rest };
-      this.#incoming.set(key, incoming);
-      queue.push(incoming);
+      this.#incoming.add({ block, source: this.#sources[place], ...rest }, urgency);
     });
     if (awaits && from !== undefined) this.#watch(question, from);
   }
@@ -233,7 +214,7 @@ export class FetchDesk implements Disposable {
     const waits = (at: number) => found[2 * at] === 0 && found[2 * at + 1] === comingPage;
     const blocks = Array.from({ length: routes.length / 2 }, (_, position) => ({
       ...{ position, block: { layout, hi: routes[2 * position + 1], lo: routes[2 * position] } },
-    })).filter(({ position, block }) => waits(position) && !this.#incoming.has(keyOf(block)));
+    })).filter(({ position, block }) => waits(position) && !this.#incoming.has(block));
     if (source?.watch === undefined || blocks.length === 0) return;
     const watch = source.watch({
       ...{ layout: this.#parts.pool.layouts[layout], from },
@@ -253,55 +234,30 @@ export class FetchDesk implements Disposable {
 
   /** A peer has a block now that was awaited. */
   #bring(block: WaitedBlock, source: BlockSource, from: InstanceId): void {
-    const key = keyOf(block);
-    if (this.#incoming.has(key) || !this.waiting.isWanted(block)) return;
+    if (this.#incoming.has(block) || !this.waiting.isWanted(block)) return;
     const sinceMs = this.#parts.clock.nowMs();
     const incoming = { block, source, from, sinceMs, isAsked: false, isWatched: true };
-    this.#incoming.set(key, incoming);
-    this.#urgent.push(incoming);
+    this.#incoming.add(incoming, "urgent");
   }
 
   /** Gives sources to fill what there are slots for. */
   #pump(): void {
     while (!this.#isOver && this.#reading < mostReading) {
-      const { queue, batch } = this.#next();
-      if (batch.length === 0) return;
-      if (!this.#fill(batch, queue)) return;
+      const next = this.#incoming.next((block) => this.waiting.isWanted(block));
+      if (next.batch.length === 0) return;
+      if (!this.#fill(next)) return;
     }
-  }
-
-  /** The next blocks that are still wanted, of one source and layout, and the queue they come from. */
-  #next(): { readonly queue: Incoming[]; readonly batch: Incoming[] } {
-    const queue = this.#urgent.length > 0 ? this.#urgent : this.#early;
-    const batch: Incoming[] = [];
-    let taken = 0;
-    for (const incoming of queue) {
-      const [first] = batch;
-      const isSame = first === undefined || (incoming.source === first.source &&
-        incoming.from === first.from && incoming.block.layout === first.block.layout);
-      if (!isSame || batch.length === mostOfOrder) break;
-      taken += 1;
-      if (incoming.isAsked || batch.includes(incoming)) continue;
-      if (this.waiting.isWanted(incoming.block)) batch.push(incoming);
-      else {
-        incoming.isAsked = true;
-        this.#incoming.delete(keyOf(incoming.block));
-      }
-    }
-    queue.splice(0, taken);
-    const isMore = batch.length === 0 && queue.length + this.#early.length > 0;
-    return isMore ? this.#next() : { queue, batch };
   }
 
   /** Has a batch filled; false where slots have to become free first. */
-  #fill(batch: readonly Incoming[], queue: Incoming[]): boolean {
+  #fill({ urgency, batch }: IncomingBatch): boolean {
     const { pool, view, onChange } = this.#parts;
     const [{ source, from, block: { layout } }] = batch;
     const own = this.#clientOf(layout);
     const share = Math.max(1, Math.floor(pool.mostReserved(layout) / 4));
     const enough = Math.min(batch.length, leastOfOrder, share);
     if (own.reading > 0 && pool.reservable(own.client) < enough) {
-      queue.unshift(...batch);
+      this.#incoming.putBack(urgency, batch);
       return false;
     }
     const rows = pool.reserve(own.client, batch.length);
@@ -313,7 +269,7 @@ export class FetchDesk implements Disposable {
       this.#lose(left);
       return true;
     }
-    queue.unshift(...left);
+    this.#incoming.putBack(urgency, left);
     if (filled.length === 0) return false;
     const kind = pool.layouts[layout];
     const slotBytes = kind.slotPages * pageBytes;
@@ -342,7 +298,7 @@ export class FetchDesk implements Disposable {
     const { pool, onChange } = this.#parts;
     const { block, source } = incoming;
     const { client } = this.#clientOf(block.layout);
-    this.#incoming.delete(keyOf(block));
+    this.#incoming.end(incoming);
     const header = end.outcome === "landed" ? this.#headerOf(end.view, block) : undefined;
     if (header === undefined) {
       pool.giveUp(client, [end.slot]);
@@ -385,7 +341,7 @@ export class FetchDesk implements Disposable {
     for (const incoming of all) {
       const { block, source, isWatched } = incoming;
       incoming.isAsked = true;
-      this.#incoming.delete(keyOf(block));
+      this.#incoming.end(incoming);
       this.counts.lost[source.tier] += 1;
       waiters.push(...isWatched ? this.waiting.landed(block) : this.waiting.lost(block));
     }
@@ -402,10 +358,7 @@ export class FetchDesk implements Disposable {
   /** Who waits for too long hears so; the block may land later and then is in the pool. */
   #look(): void {
     const oldestMs = this.#parts.clock.nowMs() - lateMs;
-    const waiters: Waiter[] = [];
-    for (const { block, sinceMs } of this.#incoming.values()) {
-      if (sinceMs <= oldestMs) waiters.push(...this.waiting.lost(block));
-    }
+    const waiters = this.#incoming.since(oldestMs).flatMap((block) => this.waiting.lost(block));
     this.#tellLost(waiters);
   }
 
@@ -439,8 +392,4 @@ function grouped<Item>(items: readonly Item[], waiterOf: (item: Item) => Waiter)
     else group.push(item);
   }
   return [...groups.values()];
-}
-
-function keyOf({ layout, hi, lo }: WaitedBlock): string {
-  return `${layout}.${hi}.${lo}`;
 }
