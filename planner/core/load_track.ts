@@ -9,8 +9,8 @@ const sureDeviations = 4;
 /** And before so many forecasts were judged, when waiting is the larger risk. */
 const firstDeviations = 2;
 /** The same for a mean that is another one than was foretold. */
-const changeDeviations = 3;
-const waitingDeviations = 2;
+const changeDeviations = 3.5;
+const waitingDeviations = 2.5;
 /** Values that differ by so much more over a window than from one to the next are like their neighbours. */
 const likeNeighbours = 1.5;
 /** Share of an older square that is left after each step: about the last ten minutes of steps of 5 s count. */

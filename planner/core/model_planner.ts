@@ -17,7 +17,7 @@ const drainGoals = 4;
 const calmIntervals = 10;
 /** Prompts that wait longer than this share of the goal press; from the smaller one on they are evidence of a change. */
 const pressedShare = 0.5;
-const seenShare = 0.125;
+const seenShare = 0.25;
 
 /** What a model wants, before the budget is shared out. */
 export interface ModelWish {
