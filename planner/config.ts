@@ -133,7 +133,7 @@ export const plannerSchema = {
     help: "after a move of a model nothing of it moves for so long, unless requests wait",
   }),
   "hold": option.duration({
-    fallback: 180_000,
+    fallback: 120_000,
     min: 0,
     max: 86_400_000,
     help: "workers are stopped only where fewer were enough for so long",

@@ -71,7 +71,7 @@ export const usualRules: Omit<PlannerRules, "models" | "budgetGpus"> = {
   startMs: 60_000,
   flipMs: 5_000,
   coolDownMs: 60_000,
-  holdMs: 180_000,
+  holdMs: 120_000,
   headroom: 0,
   hysteresis: 0.08,
   dayMs: 86_400_000,
