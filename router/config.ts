@@ -68,7 +68,8 @@ export const routerSchema = {
     fallback: defaultTtftWeights.stickyBacklogMs,
     min: 0,
     max: 3_600_000,
-    help: "Policy ttft: a session may leave its worker when prompts of more than this wait there.",
+    help:
+      "Policy ttft: a session may leave its worker when so much more waits there than elsewhere, and what computing its prompt anew costs others.",
   }),
   "ttft.assumed-rate": option.number({
     fallback: defaultTtftWeights.assumedRate,

@@ -22,6 +22,7 @@ import type { Model } from "./model.ts";
 import type { Draw } from "./pick.ts";
 import type { BusyRules } from "./queue_rules.ts";
 import type { Rank } from "./rank.ts";
+import { isHomeBest } from "./ttft_cost.ts";
 import { weightsWith } from "./request_weights.ts";
 import type { Scored } from "./scored.ts";
 import type { Sessions } from "./sessions.ts";
@@ -173,6 +174,7 @@ function sessionRank(
   if (known === undefined || request.hints?.sessionMode === "hard") return known;
   const { policy, weights } = options.ground;
   const isPredicted = (request.hints?.policy ?? policy) === "ttft";
-  if (isPredicted && known.rank.load.aheadMs > weights.ttft.stickyBacklogMs) return undefined;
+  const terms = { isl: request.isl, weights: weights.ttft };
+  if (isPredicted && !isHomeBest(known, candidates, terms)) return undefined;
   return isFull(known) && !candidates.every(isFull) ? undefined : known;
 }

@@ -15,7 +15,7 @@ export interface TtftWeights {
    * at twice the mean. What many share draws all that begin with it to one worker, and with them what follows.
    */
   readonly spreadWeight: number;
-  /** A session leaves its worker when more than this waits there, in milliseconds. */
+  /** A session may leave its worker when this much more waits there than elsewhere, in milliseconds, and what leaving costs. */
   readonly stickyBacklogMs: number;
   /** Prompt tokens per second of a worker of which nothing is known yet. */
   readonly assumedRate: number;
@@ -80,6 +80,22 @@ export function priceTtft(candidates: readonly Scored[], isl: number, weights: T
     addTerm(one, "spread", weights.spreadWeight * excess * times.prefillMs(isl, 0));
     addTerm(one, "work", others * (prefill + transfer));
   }
+}
+
+/**
+ * True where a session is better left with its worker: no more waits there, against the worker where least does, than
+ * `stickyBacklogMs` and what the whole prompt, computed anew elsewhere, would make others wait (as term `work` counts it, at
+ * weight 1). Where all are late nothing is won by leaving, and each move puts the session's blocks in the place of others'.
+ */
+export function isHomeBest(
+  home: Scored,
+  candidates: readonly Scored[],
+  { isl, weights }: { readonly isl: number; readonly weights: TtftWeights },
+): boolean {
+  let leastMs = Infinity;
+  for (const { rank } of candidates) leastMs = Math.min(leastMs, rank.load.aheadMs);
+  const moveMs = crowding(candidates) * timesOf(home.rank, weights).prefillMs(isl, 0);
+  return home.rank.load.aheadMs - leastMs <= weights.stickyBacklogMs + moveMs;
 }
 
 /**

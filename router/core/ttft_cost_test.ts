@@ -4,7 +4,7 @@ import { batchOf, cardOf, hashesOf, instanceOf, modelHash, routeOf } from "../te
 import { hear, putCard, stateOf } from "../testing/state_of.ts";
 import type { RouterState } from "./router_state.ts";
 import type { Scored } from "./scored.ts";
-import { defaultTtftWeights, priceTtft } from "./ttft_cost.ts";
+import { defaultTtftWeights, isHomeBest, priceTtft } from "./ttft_cost.ts";
 
 /** One millisecond a token, a tenth of it where the context is there to be read, 10 ms a decode step, 2 ms a host block. */
 const profile: WorkerProfile = {
@@ -19,6 +19,20 @@ const stored = (seed: number, blocks: number) => ({
   ...{ op: "stored", parent: 0, ...hashesOf(seed, blocks) } as const,
   numbers: Uint32Array.from({ length: blocks }, (_, i) => 1000 * seed + i + 1),
 });
+
+/** A candidate that computes a token a millisecond and holds nothing. */
+function scoredOf(more: { readonly busyShare: number; readonly aheadMs?: number }): Scored {
+  const load = {
+    ...{ prefillTokens: 0, blocks: 0, requests: 0, waiting: 0, aheadMs: 0, prefillRate: 1000 },
+    ...{ recent: 0, ...more },
+  };
+  const worker = { instance: instanceOf(1), dpRank: 0 };
+  const card = { blockSize: 16, maxSeqs: 8, profile: undefined };
+  return {
+    rank: { key: "k", worker, card, load, lastTurn: 0 },
+    ...{ overlap: { device: 0, host: 0, disk: 0 }, terms: {}, cost: 0 },
+  };
+}
 
 const numbers = { next: 1 };
 function place(state: RouterState, nowMs: number, more: Parameters<typeof routeOf>[1] = {}) {
@@ -78,16 +92,7 @@ Deno.test("policy ttft leaves a cached prefix where more waits than the prefix s
 
 Deno.test("new work costs the more the busier the workers are, and nothing where all are idle", () => {
   const price = (busyShare: number, workWeight: number) => {
-    const load = {
-      ...{ prefillTokens: 0, blocks: 0, requests: 0, waiting: 0, aheadMs: 0, prefillRate: 1000 },
-      ...{ busyShare, recent: 0 },
-    };
-    const worker = { instance: instanceOf(1), dpRank: 0 };
-    const card = { blockSize: 16, maxSeqs: 8, profile: undefined };
-    const one: Scored = {
-      rank: { key: "k", worker, card, load, lastTurn: 0 },
-      ...{ overlap: { device: 0, host: 0, disk: 0 }, terms: {}, cost: 0 },
-    };
+    const one = scoredOf({ busyShare });
     priceTtft([one], 100, { ...defaultTtftWeights, workWeight });
     return one.terms.work;
   };
@@ -125,6 +130,20 @@ Deno.test("a session stays with its worker while the backlog there is within its
   const moved = place(state, 1, { seed: 6, blocks: 1, hints }).record;
   assert.equal(moved.chosen.instance, instanceOf(2));
   assert.ok(!("affinity" in moved.candidates[0].terms));
+});
+
+Deno.test("isHomeBest() weighs what waits at home beyond the least against the bound and a prompt computed anew", () => {
+  const isHome = (homeMs: number, leastMs: number, busyShare: number) => {
+    const [home, other] = [homeMs, leastMs].map((aheadMs) => scoredOf({ aheadMs, busyShare }));
+    const weights = { ...defaultTtftWeights, stickyBacklogMs: 50 };
+    return isHomeBest(home, [home, other], { isl: 100, weights });
+  };
+  assert.deepEqual([isHome(50, 0, 0), isHome(51, 0, 0)], [true, false]);
+  // Where all are late nothing is won by leaving.
+  assert.ok(isHome(1_050, 1_000, 0));
+  // Its 100 ms of prompt cost others as much at half of the time busy, four times that at 0.8.
+  assert.deepEqual([isHome(150, 0, 0.5), isHome(151, 0, 0.5)], [true, false]);
+  assert.deepEqual([isHome(449, 0, 0.8), isHome(452, 0, 0.8)], [true, false]);
 });
 
 Deno.test("without a profile the reported rate predicts, without one the assumed", () => {
