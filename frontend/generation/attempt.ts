@@ -9,6 +9,7 @@ import type {
 } from "@pixii/wire";
 import type { StreamOutput, TakenEntry } from "../core/stream_output.ts";
 import type { Followed } from "./followed.ts";
+import { generateMessage } from "./generate_message.ts";
 import { PrefillLeg } from "./prefill_leg.ts";
 import type { PrefillLegOwner } from "./prefill_leg.ts";
 import type { Placement } from "./route_client.ts";
@@ -19,9 +20,6 @@ import type { StreamParts } from "./stream_parts.ts";
 import { StreamResume } from "./stream_resume.ts";
 import type { ResumeOwner } from "./stream_resume.ts";
 import { WorkerTalk } from "./worker_talk.ts";
-
-/** Longest time that is told to a worker. */
-const longestMs = 0xffff_ffff;
 
 /** How the worker ended a stream. */
 export type StreamEnd = NonNullable<EntryExtra["end"]>;
@@ -198,25 +196,13 @@ export class Attempt implements Followed, PrefillLegOwner, ResumeOwner {
 
   #message(): GenerateRequest {
     const { key, request, output } = this.#options;
-    const tokens = output.allTokens();
-    const leftMs = request.deadlineMs - this.#parts.clock.nowMs();
-    return {
-      ...key,
-      tag: this.tag,
-      frontend: this.#parts.frontend,
-      model: request.model.name,
-      dpRank: this.worker.dpRank,
-      tokens: new Uint8Array(tokens.buffer, tokens.byteOffset, tokens.byteLength),
-      emitted: output.next,
-      choice: request.choice,
-      sampling: request.sampling,
-      stop: request.stop,
-      tenantSalt: request.tenantSalt,
-      adapter: "",
-      priority: request.hints.priority ?? 0,
-      ...(this.#prefill && takeFrom(request, this.#prefill.worker.instance)),
-      remainingMs: Math.min(longestMs, Math.max(0, Math.floor(leftMs))),
-    };
+    const { clock, frontend } = this.#parts;
+    const { dpRank } = this.worker;
+    const message = generateMessage(request, {
+      ...{ key, tag: this.tag, frontend, dpRank, output, nowMs: clock.nowMs() },
+    });
+    const other = this.#prefill?.worker.instance;
+    return other === undefined ? message : { ...message, ...takeFrom(request, other) };
   }
 
   #answered(entries: readonly StepEntry[]): void {
