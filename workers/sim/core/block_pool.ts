@@ -111,7 +111,7 @@ export class BlockPool {
     else this.#empty.push(block);
   }
 
-  /** Events since the last call; valid until blocks change again. */
+  /** Events since the last call; valid until the next call. */
   takeEvents(): readonly KvEvent[] {
     return this.#log.take();
   }

@@ -9,12 +9,19 @@ interface Op {
 
 /**
  * The KV events of one step, gathered without an object per block: neighbours of one run become one event. The events
- * are views into buffers that the next step reuses.
+ * are views into buffers; there are two of each in turns, since the next step is planned, and evicts, before a step's
+ * events were read.
  */
 export class EventLog {
   #numbers = new Uint32Array(1024);
   #hi = new Uint32Array(1024);
   #lo = new Uint32Array(1024);
+  /** The columns that the events taken last lie in. */
+  #taken = {
+    numbers: new Uint32Array(1024),
+    hi: new Uint32Array(1024),
+    lo: new Uint32Array(1024),
+  };
   #length = 0;
   readonly #ops: Op[] = [];
   #opCount = 0;
@@ -35,7 +42,7 @@ export class EventLog {
     this.#push(number, 0, 0);
   }
 
-  /** The events since the last call, in order; valid until the next call of `stored` or `removed`. */
+  /** The events since the last call, in order; valid until the next call. */
   take(): readonly KvEvent[] {
     const events = this.#events;
     events.length = 0;
@@ -51,6 +58,9 @@ export class EventLog {
     }
     this.#length = 0;
     this.#opCount = 0;
+    const { numbers, hi, lo } = this.#taken;
+    this.#taken = { numbers: this.#numbers, hi: this.#hi, lo: this.#lo };
+    [this.#numbers, this.#hi, this.#lo] = [numbers, hi, lo];
     return events;
   }
 

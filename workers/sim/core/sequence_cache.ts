@@ -92,7 +92,7 @@ export class SequenceCache {
     sequence.stored = sequence.computed = sequence.planned = 0;
   }
 
-  /** KV events since the last call; valid until blocks change again. */
+  /** KV events since the last call; valid until the next call. */
   takeEvents(): readonly KvEvent[] {
     return this.#pool.takeEvents();
   }

@@ -192,7 +192,7 @@ export class SimScheduler {
     return this.#outputs;
   }
 
-  /** KV events of the device tier since the last call; valid until the next `plan`. */
+  /** KV events of the device tier since the last call; valid until the next call. */
   takeEvents(): readonly KvEvent[] {
     return this.#cache.takeEvents();
   }
