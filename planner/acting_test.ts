@@ -51,6 +51,12 @@ async function desired(host: TestHost): Promise<readonly string[]> {
   return listed.value.map(({ value }) => JSON.parse(value).role);
 }
 
+async function cardsOf(host: TestHost) {
+  const listed = await host.registry.list(names.models);
+  assert.ok(listed.ok);
+  return listed.value;
+}
+
 async function world(
   roles: readonly ("prefill" | "decode")[],
   drainMs = 2_000,
@@ -182,6 +188,10 @@ Deno.test("planner keeps its last plan and says why where its rules or profiles 
   const impossible = await planner(host, ["--goal-ttft", "0ms"]);
   await clock.advance(6_000);
   assert.ok(planOf(impossible).problems.some((one) => /goals of m must be above 0 ms/.test(one)));
+  // What was wrong with a model is not said of none.
+  for (const { key } of await cardsOf(host)) await host.registry.remove(key);
+  await clock.advance(6_000);
+  assert.deepEqual(planOf(impossible).problems, []);
   await impossible.running.stop();
 });
 

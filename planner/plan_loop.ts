@@ -156,7 +156,7 @@ export class PlanLoop implements AsyncDisposable {
     const nowMs = context.clock.nowMs();
     window.forgetDead(nowMs);
     const cards = [...view.cards.values()];
-    if (view.names.size === 0) return;
+    if (view.names.size === 0) return this.#say([]);
     // First: a new wish for the same worker would cover what became of the last one.
     if (this.leads) {
       const reports = window.workers(nowMs).map(({ report }) => report);

@@ -147,6 +147,8 @@ Deno.test({
     assert.equal(dry.code, 0, dry.err);
     assert.match(dry.out, /by a copy of its core:\nmodel org\/a model: no move\n/);
 
+    const still = await plan("veto", "--decision", `${decision.by}.1`, "--reason", "x", ...at);
+    assert.deepEqual([still.code, /it leads nowhere/.test(still.err)], [2, true]);
     const [paused, gone] = [
       await plan("pause", "--reason", "deploying", "--for", "1s", ...at),
       await plan("veto", "--worker", "ffff", "--reason", "x", ...at),

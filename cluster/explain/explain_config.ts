@@ -1,5 +1,6 @@
 import { option, parseConfig } from "@pixii/runtime";
 import type { ConfigOf } from "@pixii/runtime";
+import { optionWords } from "../option_words.ts";
 
 /** Options of `deno task explain`. */
 export const explainSchema = {
@@ -56,19 +57,7 @@ export function parseExplain(
   args: readonly string[],
   env: Readonly<Record<string, string>>,
 ): ExplainAsk | { readonly problems: readonly string[] } {
-  const ids: string[] = [];
-  const named: string[] = [];
-  for (let i = 0; i < args.length; i++) {
-    const arg = args[i];
-    if (!arg.startsWith("-")) {
-      ids.push(arg);
-      continue;
-    }
-    named.push(arg);
-    const known = Object.entries(explainSchema).find(([path]) => arg === `--${path}`);
-    const takesValue = known !== undefined && known[1].kind !== "flag";
-    if (takesValue && i + 1 < args.length) named.push(args[++i]);
-  }
+  const { words: ids, named } = optionWords(explainSchema, args);
   const parsed = parseConfig(explainSchema, { args: named, env });
   if ("problems" in parsed) return parsed;
   const { config } = parsed;

@@ -1,5 +1,6 @@
 import { option, parseConfig } from "@pixii/runtime";
 import type { ConfigOf } from "@pixii/runtime";
+import { optionWords } from "../option_words.ts";
 
 /** What `deno task kv` can do. */
 export const kvActions = ["ls", "stat", "verify", "drop"] as const;
@@ -48,19 +49,7 @@ export function parseKv(
   args: readonly string[],
   env: Readonly<Record<string, string>>,
 ): KvAsk | { readonly problems: readonly string[] } {
-  const words: string[] = [];
-  const named: string[] = [];
-  for (let i = 0; i < args.length; i++) {
-    const arg = args[i];
-    if (!arg.startsWith("-")) {
-      words.push(arg);
-      continue;
-    }
-    named.push(arg);
-    const known = Object.entries(kvSchema).find(([path]) => arg === `--${path}`);
-    const takesValue = known !== undefined && known[1].kind !== "flag";
-    if (takesValue && i + 1 < args.length) named.push(args[++i]);
-  }
+  const { words, named } = optionWords(kvSchema, args);
   const parsed = parseConfig(kvSchema, { args: named, env });
   const problems = "problems" in parsed ? [...parsed.problems] : [];
   const [action, model, ...rest] = words;

@@ -1,4 +1,5 @@
 import type { HistoryLine } from "@pixii/planner";
+import { countsText } from "@pixii/planner/core";
 import type { Chance, Clock, Registry } from "@pixii/runtime";
 import { decodeRecord, encodeRecord, fail, keys, ok } from "@pixii/wire";
 import type { InstanceId, PlanOrder, Result } from "@pixii/wire";
@@ -116,6 +117,12 @@ async function decisionOf(text: string, model: string, desk: OrderDesk): Promise
     return fail("not_found", `Cannot tell which decision ${text} is: ${why}`);
   }
   const [{ name, record }] = meant;
+  if (countsText(record.have) === countsText(record.want)) {
+    return fail(
+      "invalid_request",
+      `Cannot veto decision ${name}: it leads nowhere, what is there is what it wants; to keep things as they are, pin or pause`,
+    );
+  }
   return ok({ model: record.model, counts: record.want, decision: name });
 }
 
