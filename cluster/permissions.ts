@@ -20,15 +20,11 @@ export interface PermissionNeeds {
 }
 
 /**
- * The one table of Deno permissions, and of what V8 is told. A program with `ffi` is not bound by the rest (native code
- * may do anything its user may): the operating system has to bind it, so it is given the net, the environment and all
- * reads as they are.
+ * The one table of Deno permissions. A program with `ffi` is not bound by the rest (native code may do anything its user
+ * may): the operating system has to bind it, so it is given the net, the environment and all reads as they are.
  */
-const table: Readonly<
-  Record<ServiceName, { readonly ffi: boolean; readonly v8?: readonly string[] }>
-> = {
-  // A frontend's young objects take as much as everything else of it: half of that costs it little.
-  frontend: { ffi: false, v8: ["--max-semi-space-size=8"] },
+const table: Readonly<Record<ServiceName, { readonly ffi: boolean }>> = {
+  frontend: { ffi: false },
   router: { ffi: false },
   planner: { ffi: false },
   worker: { ffi: true },
@@ -62,7 +58,6 @@ export function permissionFlags(service: ServiceName, needs: PermissionNeeds): s
   if (table[service].ffi) return [...unboundFlags, ...write];
   const hosts = [needs.nats, needs.etcd].map((url) => url.startsWith("unix:") ? url : hostOf(url));
   return [
-    ...v8Flags(service),
     ...boundFlags,
     ...allow("net", [...hosts, needs.admin ?? "127.0.0.1:0", ...needs.listen ?? []]),
     ...allow("read", [...needs.packages ?? packageFolders(), ...sockets, ...needs.read ?? []]),
@@ -73,13 +68,7 @@ export function permissionFlags(service: ServiceName, needs: PermissionNeeds): s
 /** Deno's flags where a service is started by hand and its servers are not known yet: any host, any file to read. */
 export function standaloneFlags(service: ServiceName): string[] {
   if (table[service].ffi) return [...unboundFlags, "--allow-write"];
-  return [...v8Flags(service), ...boundFlags, "--allow-net", "--allow-read"];
-}
-
-/** What V8 is told. */
-function v8Flags(service: ServiceName): string[] {
-  const { v8 = [] } = table[service];
-  return v8.length === 0 ? [] : [`--v8-flags=${v8.join(",")}`];
+  return [...boundFlags, "--allow-net", "--allow-read"];
 }
 
 const boundFlags = ["--no-prompt", ...allow("env", variables), ...allow("sys", systemFacts)];
