@@ -8,7 +8,7 @@ import { plannerSchema } from "@pixii/planner";
 import { routerSchema } from "@pixii/router";
 import { workerSchema } from "@pixii/workers";
 import { memberOf } from "./compile_args.ts";
-import { permissionFlags, standaloneFlags } from "./permissions.ts";
+import { allocatorVariables, permissionFlags, standaloneFlags } from "./permissions.ts";
 
 interface ComposeService {
   readonly command: readonly string[];
@@ -19,6 +19,7 @@ interface ComposeService {
   readonly healthcheck: { readonly test: readonly string[] };
   readonly volumes?: readonly string[];
   readonly ports?: readonly string[];
+  readonly environment?: Readonly<Record<string, string>>;
 }
 
 const root = new URL("../", import.meta.url);
@@ -73,6 +74,8 @@ Deno.test("compose.yaml gives every program the permissions of the table and no 
     });
     const hasNative = service === "worker" || service === "kvbm";
     assert.deepEqual(partsOf(service).deno, hasNative ? standaloneFlags(service) : bound, service);
+    const { environment = {} } = file.services[service];
+    assert.deepEqual(environment, allocatorVariables(service), service);
   }
 });
 

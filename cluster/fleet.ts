@@ -2,7 +2,7 @@ import { type Chance, type Clock, type Log, StartError } from "@pixii/runtime";
 import type { Role } from "@pixii/wire";
 import { fileURLToPath } from "node:url";
 import { cacheFolder, type Env } from "./models/cache_folder.ts";
-import { permissionFlags } from "./permissions.ts";
+import { allocatorVariables, permissionFlags } from "./permissions.ts";
 import type { RunFolder } from "./run_folder.ts";
 
 import { type Program, type Wiring, wiringArgs } from "./service_args.ts";
@@ -178,6 +178,8 @@ export class Fleet {
         ...(service === "worker" ? ["--cache", cacheFolder(env)] : []),
         ...args,
       ],
+      // Whoever has told the allocator something else means it.
+      env: env.MALLOC_TRIM_THRESHOLD_ === undefined ? allocatorVariables(service) : {},
       line: (text) => {
         member.lastLine = text;
         line(text);
