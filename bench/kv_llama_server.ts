@@ -31,7 +31,13 @@ interface Ways {
   readonly disk: number[];
 }
 
-const prompts = tierPrompts.slice(0, promptLengths.length);
+/**
+ * The prompts as they are, then each with one more token. We use whole blocks of 64 tokens and always compute the last token: of a
+ * prompt of whole blocks we compute 64 anew, of one that is a token longer just that one; llama-server computes one of both.
+ */
+const prompts = [0, 1].flatMap((more) =>
+  tierPrompts.slice(0, promptLengths.length).map((prompt) => [...prompt, ...[777].slice(0, more)])
+);
 const noWays = (): readonly Ways[] => prompts.map(() => ({ cold: [], memory: [], disk: [] }));
 
 /**
@@ -78,8 +84,9 @@ export async function kvLlamaServerFigures(
   } finally {
     await Deno.remove(folder, { recursive: true });
   }
-  return promptLengths.flatMap((length, i) => [
-    beside(`cold.${length}`, ours[i].cold, theirs[i].cold),
+  // A prompt that is a token longer than one before it was never cold.
+  return prompts.flatMap(({ length }, i) => [
+    ...i < promptLengths.length ? [beside(`cold.${length}`, ours[i].cold, theirs[i].cold)] : [],
     beside(`host.${length}`, ours[i].memory, theirs[i].memory),
     ...restarts > 0 ? [beside(`disk.${length}`, ours[i].disk, theirs[i].disk)] : [],
   ]);

@@ -14,8 +14,12 @@ import type {
 import type { KvbmFinder } from "./kvbm_finder.ts";
 import { StoreLink } from "./store_link.ts";
 
-/** A prompt waits no longer than this for the host tier: then it is computed. */
+/**
+ * A prompt waits so long for the host tier's answer, or as long as its blocks take to compute where that is longer, up to a
+ * bound: then it is computed. A kvbm that has just started and reads its first blocks from disk was seen to need 85 ms.
+ */
 const findMs = 50;
+const longestFindMs = 500;
 /** Pauses between two tries to reach a kvbm: the first, and the longest. */
 const backoffMs = 100;
 const longestBackoffMs = 2_000;
@@ -84,7 +88,9 @@ export class HostStore implements KvStore, AsyncDisposable {
     { tail, from, stallMs }: FindOptions,
   ): Promise<HostRun | undefined> {
     const joined = this.#joined;
-    if (joined === undefined || joined.link.isSlow(findMs)) return undefined;
+    if (joined === undefined) return undefined;
+    const timeoutMs = Math.min(longestFindMs, Math.max(findMs, stallMs(routes.lo.length)));
+    if (joined.link.isSlow(timeoutMs)) return undefined;
     const words = questionOf(routes, tail);
     if (words.length === 0) return undefined;
     const { pool, link } = joined;
@@ -93,7 +99,7 @@ export class HostStore implements KvStore, AsyncDisposable {
     this.#coming.expect(lease, generation);
     const op = tail === undefined ? "find" : "await";
     if (from !== undefined && from !== pool.kvbm) link.tell("from", wordsOf(from), lease);
-    const found = await link.ask(op, words, { arg: lease, timeoutMs: findMs });
+    const found = await link.ask(op, words, { arg: lease, timeoutMs });
     if (!found.ok || found.value.length !== words.length) {
       // Said after the question on the same connection, so it ends the lease even if that is still to come.
       this.#coming.forget(lease);

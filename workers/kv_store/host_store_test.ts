@@ -44,6 +44,8 @@ async function openWorld() {
   assert.ok(memory.ok);
   const said: string[] = [];
   const asked: StoreRows[] = [];
+  /** Number of each question's frame: its answer's. */
+  const ids: number[] = [];
   /** Answers a question, or is silent. */
   const script: { answer: (rows: StoreRows) => StoreRows | undefined } = {
     answer: () => undefined,
@@ -64,6 +66,7 @@ async function openWorld() {
       const rows = decodeStoreRows(frame.payload);
       assert.ok(rows.ok);
       asked.push(rows.value);
+      ids.push(frame.id);
       const answer = script.answer(rows.value);
       if (answer !== undefined) {
         socket.send(storeFrames.answer, frame.id, "", encodeStoreRows(answer));
@@ -88,7 +91,7 @@ async function openWorld() {
   const store = new HostStore({ hello, finder: namedKvbm(`${folder}/k.sock`), user, clock, log });
   await until("the store is open", () => store.kvbm !== undefined);
   return {
-    ...{ store, said, asked, script, sockets, granted },
+    ...{ store, said, asked, ids, script, sockets, granted },
     async [Symbol.asyncDispose]() {
       await store[Symbol.asyncDispose]();
       await server.value[Symbol.asyncDispose]();
@@ -118,6 +121,27 @@ Deno.test({
     assert.equal(finds().length, 1, "a silent kvbm is not asked again");
     const release = world.asked.find(({ op }) => op === "release")!;
     assert.deepEqual([...release.words], [finds()[0].arg]);
+  },
+});
+
+Deno.test({
+  name:
+    "HostStore.find() waits longer than 50 ms for a kvbm that has just started where computing takes longer",
+  ignore,
+  async fn() {
+    await using world = await openWorld();
+    const startedMs = clock.nowMs();
+    const finding = world.store.find(routes, { stallMs: (blocks) => 10_000 * blocks });
+    await until("it is late", () => clock.nowMs() - startedMs > 80);
+    const at = world.asked.findIndex(({ op }) => op === "find");
+    const found = { op: "found", arg: world.asked[at].arg, words: Uint32Array.of(8, 2, 9, 3) };
+    const payload = encodeStoreRows(found as StoreRows);
+    world.sockets[0].send(storeFrames.answer, world.ids[at], "", payload);
+    assert.deepEqual([...(await finding)?.slots ?? []], [8, 9]);
+    const silentMs = clock.nowMs();
+    const stallMs = () => 10_000;
+    assert.equal(await world.store.find(routes, { stallMs }), undefined, "not for ever");
+    assert.ok(clock.nowMs() - silentMs < 5_000, `${clock.nowMs() - silentMs}`);
   },
 });
 
