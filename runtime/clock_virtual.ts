@@ -1,6 +1,10 @@
+import process from "node:process";
 import { setImmediate } from "node:timers";
 import type { Clock } from "./clock.ts";
 import { checkPeriod, deadlineOn, sleepOn } from "./clock_system.ts";
+
+/** A closed clock lets the event loop turn after so many timers all the same: signals are heard, memory is given back. */
+const timersPerTurn = 256;
 
 /** `wallMs()` of a virtual clock at its start: 2026-01-01T00:00:00Z. */
 export const virtualEpochMs = 1_767_225_600_000;
@@ -24,10 +28,15 @@ export class VirtualClock implements Clock {
   #advancing = false;
   readonly #heap: VirtualTimer[] = [];
   readonly #afterStep: (() => void) | undefined;
+  readonly #isClosed: boolean;
 
-  /** `afterStep` is called after every timer, once all promises have settled; what it throws ends `advance`. */
-  constructor(options: { readonly afterStep?: () => void } = {}) {
+  /**
+   * `afterStep` is called after every timer, once all promises have settled; what it throws ends `advance`. `isClosed`:
+   * nothing under this clock leaves the event loop, so promises settle without a turn of that, at a tenth of the cost.
+   */
+  constructor(options: { readonly afterStep?: () => void; readonly isClosed?: boolean } = {}) {
     this.#afterStep = options.afterStep;
+    this.#isClosed = options.isClosed ?? false;
   }
 
   /** Timers that wait, disposed ones left out. */
@@ -91,10 +100,11 @@ export class VirtualClock implements Clock {
     try {
       const endMs = this.#nowMs + ms;
       await settle();
+      let fired = 0;
       for (let next = this.#takeDue(endMs); next !== undefined; next = this.#takeDue(endMs)) {
         this.#nowMs = Math.max(this.#nowMs, next.dueMs);
         next.callback();
-        await settle();
+        await (this.#isClosed && ++fired % timersPerTurn > 0 ? settleInside() : settle());
         this.#afterStep?.();
       }
       this.#nowMs = endMs;
@@ -130,6 +140,11 @@ export class VirtualClock implements Clock {
 /** One turn of the event loop: every promise that can settle by itself has settled afterwards. */
 function settle(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve));
+}
+
+/** A tick comes once no promise is left that can settle by itself, before the event loop goes on. */
+function settleInside(): Promise<void> {
+  return new Promise((resolve) => process.nextTick(resolve));
 }
 
 function isBefore(a: VirtualTimer, b: VirtualTimer): boolean {

@@ -98,3 +98,18 @@ Deno.test("VirtualClock.turn() runs in the same instant, after what is due, unti
   await clock.advance(5);
   assert.deepEqual(seen, ["timer", "other", "turn@5"]);
 });
+
+Deno.test("VirtualClock.advance() lets whole chains of promises settle between timers where it is closed, too", async () => {
+  const clock = new VirtualClock({ isClosed: true });
+  const seen: string[] = [];
+  for (let i = 0; i < 600; i++) {
+    clock.timer(1, async () => {
+      for (let hop = 0; hop < 50; hop++) await Promise.resolve();
+      seen.push(`${i}`);
+    });
+    clock.timer(1, () => seen.push(`after ${i}`));
+  }
+  await clock.advance(1);
+  const wanted = Array.from({ length: 600 }, (_, i) => [`${i}`, `after ${i}`]).flat();
+  assert.deepEqual(seen, wanted);
+});

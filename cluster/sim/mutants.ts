@@ -51,7 +51,7 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: "a migration that begins anew: the next worker does not know what was said already",
-    file: "frontend/generation/attempt.ts",
+    file: "frontend/generation/generate_message.ts",
     find: "emitted: output.next,",
     replace: "emitted: 0,",
   },

@@ -60,6 +60,9 @@ const restLookMs = 2_500;
 const overdueMs = 10_000;
 /** How long every frontend is given to serve when all is well again. */
 const probeMs = 30_000;
+const probeLookMs = 500;
+/** Roles that an operator asked for stay so for so long at least: longer than two plans. */
+const keptMs = 8_000;
 /** What has ended is released everywhere within this, where nothing is wrong: a slow engine's step is the longest of it. */
 const releaseMs = 1_600;
 /** A fault that is over excuses leaks for so long: lost messages are made good by later reports. */
@@ -99,7 +102,7 @@ class SimRun {
   constructor(plan: SimPlan) {
     this.#plan = plan;
     const { shape, vocabulary, write } = plan;
-    this.#clock = new VirtualClock({ afterStep: () => this.#afterStep() });
+    this.#clock = new VirtualClock({ afterStep: () => this.#afterStep(), isClosed: true });
     this.#log = new SimLog(this.#clock, write);
     this.#chance = seededChance(mixSeed(shape.seed, "clients"));
     const broken = (message: string) => this.#broken(message);
@@ -192,9 +195,13 @@ class SimRun {
   async #probe(): Promise<void> {
     const prompt = { atMs: 0, inputTokens: 65, outputTokens: 3, blocks: [1] };
     const watches = this.#cluster.frontends().map(({ name }) => this.#ask(name, prompt, true));
-    await this.#clock.advance(probeMs);
-    const waiting = watches.filter((one) => one?.isLive ?? true).length;
-    if (waiting > 0) this.#broken(`${waiting} frontends do not serve although all is well again`);
+    const waiting = () => watches.filter((one) => one?.isLive ?? true).length;
+    await this.#advanceUntil(() => waiting() === 0);
+    if (waiting() > 0) {
+      this.#broken(`${waiting()} frontends do not serve although all is well again`);
+    }
+    // And lets go of what it held for that.
+    await this.#rest();
   }
 
   /** Planners that act bring workers to the roles that an operator asks for. */
@@ -204,10 +211,18 @@ class SimRun {
     // Who wants more than the budget does not get it.
     if (acting!.budgetGpus < ranks * roles.length) return;
     await this.#operators.pinPlainly();
-    await this.#clock.advance(probeMs);
     const wanted = `prefill 1, decode ${roles.length - 1}, both 0`;
-    const there = this.#acting.rolesText();
-    if (there !== wanted) this.#broken(`an operator wants ${wanted}, there is ${there}`);
+    const there = () => this.#acting!.rolesText();
+    await this.#advanceUntil(() => there() === wanted);
+    await this.#clock.advance(keptMs);
+    if (there() !== wanted) this.#broken(`an operator wants ${wanted}, there is ${there()}`);
+  }
+
+  /** Moves on until it is so, for as long as a probe may take. */
+  async #advanceUntil(isSo: () => boolean): Promise<void> {
+    for (let waitedMs = 0; waitedMs < probeMs && !isSo(); waitedMs += probeLookMs) {
+      await this.#clock.advance(probeLookMs);
+    }
   }
 
   #arrive(index: number): void {

@@ -6,14 +6,14 @@ import { ownerStride, ownerWords, pageShift, pagesOf, runWords, spansOf } from "
 export function checkIndex(memory: IndexMemory, open: ReadonlySet<OwnerSlot>): void {
   const { code, words } = memory;
   const held = new Map<OwnerSlot, number>();
-  const pages = new Set<string>();
-  const heads = new Set<string>();
+  const pages = new Map<OwnerSlot, Set<number>>();
+  const heads = new Map<number, Set<number>>();
   const runs = runsOf(memory);
   let suspects = 0;
   for (const run of runs) {
     const field = (name: keyof typeof runWords) => words[(run >>> 2) + runWords[name]];
     const base = field("base") >>> 2;
-    heads.add(`${words[base]}.${words[base + 1]}`);
+    put(heads, words[base], words[base + 1]);
     suspects += field("flags") & 1;
     checkFamily(memory, run, runs);
     let from = 0;
@@ -27,12 +27,12 @@ export function checkIndex(memory: IndexMemory, open: ReadonlySet<OwnerSlot>): v
       held.set(span.owner, (held.get(span.owner) ?? 0) + span.to - span.from);
       const last = span.first + (span.to - span.from - 1);
       for (let page = span.first >>> pageShift; page <= last >>> pageShift; page++) {
-        pages.add(`${span.owner}.${page}.${run}`);
+        put(pages, span.owner, pageKey(page, run));
       }
     }
     if (end !== field("len")) throw new Error(`run ${run} ends behind its last holder`);
   }
-  if (heads.size !== runs.size) throw new Error("two runs begin with one block");
+  if (sizeOf(heads) !== runs.size) throw new Error("two runs begin with one block");
   if (suspects !== code.suspects.value) throw new Error("suspect runs are counted wrong");
   let entries = 0;
   let blocks = 0;
@@ -47,12 +47,31 @@ export function checkIndex(memory: IndexMemory, open: ReadonlySet<OwnerSlot>): v
     blocks += has;
     for (const { page, run } of pagesOf(words, owner)) {
       entries += 1;
-      if (!pages.has(`${slot}.${page}.${run}`)) throw new Error(`owner ${slot} has a stale page`);
+      if (!pages.get(slot)?.has(pageKey(page, run))) {
+        throw new Error(`owner ${slot} has a stale page`);
+      }
     }
   }
   if (held.size > 0) throw new Error("an owner that is not open holds blocks");
-  if (entries !== pages.size) throw new Error(`${pages.size} pages are held, ${entries} are known`);
+  if (entries !== sizeOf(pages)) {
+    throw new Error(`${sizeOf(pages)} pages are held, ${entries} are known`);
+  }
   if (blocks !== code.total.value) throw new Error(`${blocks} blocks held, counted otherwise`);
+}
+
+/** One number for a page and the run on it: records of runs are 17 words apart at least, more than a double rounds off. */
+function pageKey(page: number, run: number): number {
+  return page * 2 ** 30 + (run >>> 2);
+}
+
+function put(sets: Map<number, Set<number>>, key: number, value: number): void {
+  const set = sets.get(key);
+  if (set === undefined) sets.set(key, new Set([value]));
+  else set.add(value);
+}
+
+function sizeOf(sets: ReadonlyMap<number, ReadonlySet<number>>): number {
+  return Array.from(sets.values()).reduce((sum, set) => sum + set.size, 0);
 }
 
 /** All runs, from the table of their heads. */
