@@ -1,3 +1,4 @@
+import { readLinesFile } from "../lines_file.ts";
 import { fail, ok, readDecisionLine, readDecisionReport } from "@pixii/wire";
 import type { DecisionLine, DecisionReport, Result } from "@pixii/wire";
 import { connectRegistry } from "@pixii/runtime";
@@ -7,8 +8,6 @@ import type { ExplainConfig } from "./explain_config.ts";
 
 /** A router answers within this or is passed over. */
 const answerMs = 5_000;
-/** Largest decision file that is read, in bytes. */
-const mostFileBytes = 1024 * 1024 * 1024;
 
 /** Which decisions are wanted: all of one request, or the newest `most`. */
 export type DecisionWish = { readonly id: string } | { readonly most: number };
@@ -101,7 +100,7 @@ async function fromFile(wish: DecisionWish, path: string): Promise<Result<FoundD
   const complaints: string[] = [];
   const reports: DecisionReport[] = [];
   for (const part of [`${path}.1`, path]) {
-    const text = await readPart(part);
+    const text = await readLinesFile(part);
     if (!text.ok) {
       if (part === path) return text;
       continue;
@@ -112,19 +111,6 @@ async function fromFile(wish: DecisionWish, path: string): Promise<Result<FoundD
   if (found.length > 0) return ok({ reports: found, complaints });
   const what = "id" in wish ? `request ${wish.id}` : "any request";
   return fail("not_found", [`No decision of ${what} is in ${path}`, ...complaints].join("; "));
-}
-
-async function readPart(path: string): Promise<Result<string>> {
-  try {
-    const { size } = await Deno.stat(path);
-    if (size > mostFileBytes) {
-      return fail("payload_too_large", `Cannot read ${path}: it has ${size} bytes`);
-    }
-    return ok(await Deno.readTextFile(path));
-  } catch (error) {
-    const code = error instanceof Deno.errors.NotFound ? "not_found" : "internal";
-    return fail(code, `Cannot read ${path}: ${(error as Error).message}; see --file`);
-  }
 }
 
 /** Takes lines in order; what an earlier line placed and a later one tells the end of becomes one report. */

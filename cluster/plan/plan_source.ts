@@ -1,3 +1,4 @@
+import { readLinesFile } from "../lines_file.ts";
 import type { HistoryLine, InputsView, PlanView } from "@pixii/planner";
 import type { InputLine } from "@pixii/planner/core";
 import { connectRegistry } from "@pixii/runtime";
@@ -9,8 +10,6 @@ import type { PlanConfig } from "./plan_config.ts";
 
 /** A planner answers within this or is passed over. */
 const answerMs = 10_000;
-/** Largest history file that is read, in bytes. */
-const mostFileBytes = 1024 * 1024 * 1024;
 /** Kinds of lines that are decisions and what came of them; the others say what they were made from. */
 const keptKinds = ["plan", "flip", "outcome"];
 
@@ -121,7 +120,7 @@ export async function readHistoryFile(path: string): Promise<Result<FileLines>> 
   const inputs: InputLine[] = [];
   const complaints: string[] = [];
   for (const part of [`${path}.1`, path]) {
-    const text = await readPart(part);
+    const text = await readLinesFile(part);
     if (!text.ok) {
       if (part === path) return text;
       continue;
@@ -137,19 +136,6 @@ export async function readHistoryFile(path: string): Promise<Result<FileLines>> 
     if (bad > 0) complaints.push(`${bad} lines of ${part} could not be read`);
   }
   return ok({ history, inputs, complaints });
-}
-
-async function readPart(path: string): Promise<Result<string>> {
-  try {
-    const { size } = await Deno.stat(path);
-    if (size > mostFileBytes) {
-      return fail("payload_too_large", `Cannot read ${path}: it has ${size} bytes`);
-    }
-    return ok(await Deno.readTextFile(path));
-  } catch (error) {
-    const code = error instanceof Deno.errors.NotFound ? "not_found" : "internal";
-    return fail(code, `Cannot read ${path}: ${(error as Error).message}; see --file`);
-  }
 }
 
 /** One line, as far as everything that is read of it later is there. */

@@ -1,19 +1,12 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { WorkerTimes } from "@pixii/wire";
-import type { InstanceId, WorkerProfile } from "@pixii/wire";
+import type { InstanceId } from "@pixii/wire";
+import { madeProfile } from "./made_profile_testing.ts";
 import { PlannerCore, sizeOf, usualRules } from "./mod.ts";
 import type { PlannerRules, PlanRecord, SeenDemand, SeenModel, SeenWorker } from "./mod.ts";
 
-const profile: WorkerProfile = {
-  version: 1,
-  ...{ model: "m", modelDigest: "0", engine: "sim", engineVersion: "0", machine: "none" },
-  ...{ measuredAt: "2026-01-01T00:00:00Z", about: "made up", blockSize: 64 },
-  prefill: { newTokens: [0, 10_000], contextTokens: [0], ms: [[10], [10_010]] },
-  decode: { sequences: [1, 64], contextTokens: [0, 10_000], ms: [[34, 44], [286, 926]] },
-  onboardBlockMs: {},
-};
-const times = new WorkerTimes(profile);
+const times = new WorkerTimes(madeProfile);
 const minuteMs = 60_000;
 
 function coreWith(more: Partial<PlannerRules> = {}, goal = { ttftMs: 8_000, itlMs: 100 }) {
