@@ -24,7 +24,7 @@ export interface LiveSeen {
   readonly outcomes: readonly LiveOutcome[];
   /** Roles of the workers whenever they became other ones, ms from the begin of the load. */
   readonly roles: readonly { readonly atMs: number; readonly text: string }[];
-  /** Words of the planner's decisions that moved something. */
+  /** Words of the planner's kept decisions: those that moved something, and those whose reason to stay was new. */
   readonly moves: readonly string[];
 }
 
@@ -97,7 +97,13 @@ async function movesOf(planner: string): Promise<string[]> {
   const { lines } = await (await fetch(`${planner}/plan/history`)).json();
   return lines.flatMap((line: Record<string, any>) => {
     if (line.kind === "flip") return [`${line.at} ${line.instance} is ${line.to}: ${line.state}`];
-    if (line.kind !== "plan" || line.record.moves.length === 0) return [];
-    return [`${line.at} ${line.mode}: ${line.record.moves[0].reason}`];
+    if (line.kind !== "plan") return [];
+    const { moves, bound, have, want } = line.record;
+    const counts = ({ prefill, decode }: Record<string, number>) => `${prefill}+${decode}`;
+    // What kept it from a move tells as much as a move.
+    const why = moves.length > 0
+      ? moves[0].reason
+      : `${counts(have)}, wants ${counts(want)}: ${bound}`;
+    return [`${line.at} ${line.mode}: ${why}`];
   });
 }
