@@ -27,6 +27,8 @@ interface ModelState {
   /** Of the last step that was not an early one. */
   wish: ModelWish | undefined;
   movedMs: number;
+  /** The last decision by which roles changed: +1 = more workers compute prompts, -1 = fewer. */
+  turn: { readonly way: number; readonly atMs: number } | undefined;
 }
 
 /**
@@ -120,7 +122,9 @@ export class PlannerCore {
     if (known !== undefined) return known;
     const planner = new ModelPlanner(rules, this.#rules);
     const nap = new Nap(rules, this.#rules);
-    const made: ModelState = { planner, nap, wish: undefined, movedMs: -Infinity };
+    const made: ModelState = {
+      ...{ planner, nap, wish: undefined, movedMs: -Infinity, turn: undefined },
+    };
     this.#models.set(rules.model, made);
     return made;
   }
@@ -149,6 +153,9 @@ export class PlannerCore {
     });
     const moves = this.#rules.elastic ? withinRoom(all, at.room) : all;
     if (moves.length > 0) state.movedMs = nowMs;
+    if (moves.some(({ kind }) => kind === "flip")) {
+      state.turn = { way: wayOf(have, want), atMs: nowMs };
+    }
     const isStill = moves.length === 0 && !isEqual(have, want);
     const bound = halted ?? (moves.length < all.length ? noRoom : undefined) ??
       (isStill ? vetoes.why : undefined) ?? boundOf(wish, want, moves);
@@ -198,6 +205,14 @@ export class PlannerCore {
     const isGrowing = sizeOf(want) > sizeOf(have);
     const { coolDownMs, hysteresis } = this.#rules;
     const state = this.#models.get(rules.model)!;
+    const { turn } = state;
+    // A backlog of one phase right after the other one's was worked off is no evidence yet: it would be undone again.
+    if (
+      turn !== undefined && nowMs - turn.atMs < coolDownMs && sizeOf(want) === sizeOf(have) &&
+      wayOf(have, want) === -turn.way
+    ) {
+      return "roles were changed the other way a short while ago";
+    }
     const isCooling = nowMs - state.movedMs < coolDownMs;
     if (at.waking.length > 0 && this.#givesWay(at) !== undefined) return undefined;
     if (isCooling && !isGrowing && !isShort) return "cooling down after the last move";
@@ -272,4 +287,9 @@ function roomOf(wish: ModelWish, have: Counts, want: Counts): readonly [number, 
 
 function isEqual(a: Counts, b: Counts): boolean {
   return a.prefill === b.prefill && a.decode === b.decode && a.both === b.both;
+}
+
+/** Which way a decision turns the roles: +1 = more workers compute prompts, -1 = fewer, 0 = as many. */
+function wayOf(have: Counts, want: Counts): number {
+  return Math.sign(want.prefill - have.prefill);
 }

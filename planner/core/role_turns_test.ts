@@ -1,0 +1,79 @@
+import assert from "node:assert/strict";
+import fc from "fast-check";
+import { WorkerTimes } from "@pixii/wire";
+import type { InstanceId } from "@pixii/wire";
+import { madeProfile } from "./made_profile_testing.ts";
+import { PlannerCore, usualRules } from "./mod.ts";
+import type { SeenWorker } from "./mod.ts";
+
+const times = new WorkerTimes(madeProfile);
+const stepMs = 5_000;
+
+/** A fixed fleet whose workers change their roles at once, under whatever is asked; the turns of roles, each with its time. */
+function turnsOf(
+  asked: readonly {
+    readonly rate: number;
+    readonly isl: number;
+    readonly osl: number;
+    readonly waiting: number;
+  }[],
+): readonly { readonly way: number; readonly atMs: number }[] {
+  const models = [{
+    ...{ model: "m", layout: "split" as const, priority: 0 },
+    ...{ goal: { ttftMs: 8_000, itlMs: 100 }, least: { prefill: 1, decode: 1, both: 0 } },
+  }];
+  const core = new PlannerCore({ ...usualRules, elastic: false, budgetGpus: 6, models });
+  const roles: SeenWorker["role"][] = [
+    "prefill",
+    "prefill",
+    "prefill",
+    "decode",
+    "decode",
+    "decode",
+  ];
+  const turns: { readonly way: number; readonly atMs: number }[] = [];
+  asked.forEach(({ rate, isl, osl, waiting }, at) => {
+    const workers = roles.map((role, i): SeenWorker => ({
+      rank: { instance: i.toString(16).padStart(16, "0") as InstanceId, dpRank: 0 },
+      ...{ role, state: "live", running: 2, waiting },
+      ...{ activeBlocks: 0, cachedBlocks: 0, totalBlocks: 100 },
+    }));
+    const demand = {
+      ...{ windowMs: stepMs, rate, isl, newTokens: isl, osl, waiting },
+      ...{ lateFirst: waiting > 0 ? 0.5 : 0, lateNext: 0 },
+    };
+    const nowMs = at * stepMs;
+    const seen = { model: "m", workers, demand, times, maxSeqs: 64, kvTokens: 131_072 };
+    const [record] = core.step({ nowMs, models: [seen] });
+    for (const move of record.moves) {
+      if (move.kind !== "flip") continue;
+      roles[parseInt(move.rank.instance, 16)] = move.to;
+      turns.push({ way: move.to === "prefill" ? 1 : -1, atMs: nowMs });
+    }
+  });
+  return turns;
+}
+
+Deno.test("PlannerCore undoes no change of roles within its cool-down, whatever is asked and waits", () => {
+  const asked = fc.record({
+    rate: fc.double({ min: 0.1, max: 12, noNaN: true }),
+    isl: fc.constantFrom(50, 400, 2_000, 6_000),
+    osl: fc.constantFrom(4, 40, 300, 800),
+    waiting: fc.nat(40),
+  });
+  let turned = 0;
+  fc.assert(
+    fc.property(fc.array(asked, { minLength: 40, maxLength: 120 }), (steps) => {
+      const turns = turnsOf(steps);
+      turned += turns.length;
+      for (const [i, { way, atMs }] of turns.entries()) {
+        const before = turns[i - 1];
+        if (before === undefined || before.way === way) continue;
+        const afterMs = atMs - before.atMs;
+        assert.ok(afterMs >= usualRules.coolDownMs, `turned back after ${afterMs} ms`);
+      }
+    }),
+    { numRuns: 60 },
+  );
+  assert.ok(turned > 60, `roles were changed ${turned} times`);
+});
