@@ -183,7 +183,7 @@ export class Observer {
     if (asked === undefined) return undefined;
     // Frontends say nothing while nothing happens: silence is no demand at first, later it is no word.
     if (nowMs - asked.heardMs > silentWindows * windowMs) return undefined;
-    const { requestRate, prefillTokenRate } = asked.step.demand(nowMs);
+    const { requestRate, prefillTokenRate } = asked.step.wholeSeconds(nowMs);
     const mix = asked.served.mix(nowMs);
     const tailMs = tailSteps * reactiveMs;
     const tail = asked.served.mix(nowMs, tailMs);
@@ -210,7 +210,7 @@ export class Observer {
     if (this.#asked.size === mostModels) this.#asked.delete(this.#asked.keys().next().value!);
     const { windowMs, reactiveMs } = this.#parts;
     const made = {
-      step: new DemandWindow(Math.max(1, Math.round(reactiveMs / 1000))),
+      step: new DemandWindow(1 + Math.max(1, Math.round(reactiveMs / 1000))),
       window: new DemandWindow(Math.max(1, Math.round(windowMs / 1000))),
       served: new ServedWindow(windowMs),
       heardMs: 0,

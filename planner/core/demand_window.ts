@@ -38,15 +38,25 @@ export class DemandWindow {
 
   /** Sums over the window, or over the time since the first report's where that is shorter. */
   demand(nowMs: number): Demand {
+    return this.#sums(nowMs, this.#buckets.length);
+  }
+
+  /**
+   * The same over the window's whole seconds, the current one left out: its report may be yet to come, and a short window
+   * would then lack a large part of what was asked, or all.
+   */
+  wholeSeconds(nowMs: number): Demand {
+    return this.#sums(nowMs - 1000, Math.max(1, this.#buckets.length - 1));
+  }
+
+  #sums(nowMs: number, length: number): Demand {
     const newest = Math.floor(nowMs / 1000);
     const sum = emptyBucket(newest);
     for (const bucket of this.#buckets) {
-      if (bucket.second > newest - this.#buckets.length && bucket.second <= newest) {
-        addTo(sum, bucket);
-      }
+      if (bucket.second > newest - length && bucket.second <= newest) addTo(sum, bucket);
     }
     const aliveSeconds = (nowMs - (this.#startMs ?? nowMs)) / 1000;
-    const seconds = Math.max(1, Math.min(this.#buckets.length, aliveSeconds));
+    const seconds = Math.max(1, Math.min(length, aliveSeconds));
     return {
       requestRate: sum.booked / seconds,
       completionRate: sum.completed / seconds,

@@ -53,3 +53,19 @@ Deno.test("DemandWindow sums what a list of reports of its last seconds sums to,
     }),
   );
 });
+
+Deno.test("DemandWindow.wholeSeconds() counts a report a second whole, whenever in the second it comes and is asked for", () => {
+  const counts = { booked: 3, completed: 0, prefillTokens: 30, firstTokens: 0, ttftSumMs: 0 };
+  for (const seconds of [1, 5]) {
+    for (const reportAtMs of [50, 500, 950]) {
+      for (const askedAtMs of [0, 400, 990]) {
+        const window = new DemandWindow(1 + seconds);
+        for (let second = 0; second <= 20; second++) {
+          const isReported = second < 20 || reportAtMs <= askedAtMs;
+          if (isReported) window.add(counts, second * 1000 + reportAtMs);
+        }
+        assert.equal(window.wholeSeconds(20_000 + askedAtMs).requestRate, 3);
+      }
+    }
+  }
+});

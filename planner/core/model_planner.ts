@@ -15,6 +15,8 @@ import type { ModelRules, PlannerRules } from "./rules.ts";
 const drainGoals = 4;
 /** What comes of the first so many intervals is not learned from: nobody knew anything then. */
 const calmIntervals = 10;
+/** Most answers that wait for a place at one worker that are believed. */
+const mostWaiting = 4_096;
 /** Prompts that wait longer than this share of the goal press; from the smaller one on they are evidence of a change. */
 const pressedShare = 0.5;
 const seenShare = 0.25;
@@ -239,14 +241,18 @@ function servedBy(capacity: PhaseCapacity, have: Counts, mix: Mix): ServedRates 
   };
 }
 
-/** Answer tokens per second that decode workers make now, from how many answers each has. */
+/**
+ * Answer tokens per second that decode workers are asked for now: what they make, from how many answers each has, and as
+ * much again for each answer that waits for a place. Without those a worker that is full would seem to have just enough.
+ */
 function madeRate({ workers, times, maxSeqs }: SeenModel, mix: Mix): number {
   if (times === undefined) return 0;
   const context = mix.isl + mix.osl / 2;
-  return workers.reduce((sum, { role, state, running }) => {
+  return workers.reduce((sum, { role, state, running, waiting }) => {
     if (role !== "decode" || state === "stale" || !(running > 0)) return sum;
     const answers = Math.min(running, maxSeqs);
-    return sum + answers * 1000 / times.decodeStepMs(answers, answers * context);
+    const asked = answers + (waiting > 0 ? Math.min(waiting, mostWaiting) : 0);
+    return sum + asked * 1000 / times.decodeStepMs(answers, answers * context);
   }, 0);
 }
 
