@@ -99,7 +99,7 @@ export class Mover {
       if (!mayAct()) return ended;
       const removed = await registry.remove(key);
       if (!removed.ok) return ended;
-      // The watch says so later; the same wish is not to end twice.
+      // A wish under another worker's key is no worker's: it is removed, and no change of role has ended.
       if (key !== keys(namespace).desired(wish.instance)) continue;
       const model = card?.name ?? (report && view.names.get(report.model));
       ended.push({

@@ -93,7 +93,7 @@ export class Observer {
       const mine = all.filter(({ report }) => report.model === hash);
       const there = mine.map((one) => this.#workerOf(one, hash));
       const workers = [...there, ...this.#starting(there, { cards, hash, nowMs })];
-      const known = view.cardsOf(hash);
+      const known = cards.length > 0 ? cards : view.cardsOf(hash);
       const [card] = known;
       return {
         ...{ model, workers, demand: this.#seenDemand(hash, mine, nowMs) },

@@ -5,7 +5,7 @@ import type { PlannerConfig } from "./config.ts";
 import type { LoadWindow } from "./core/load_window.ts";
 import type { StepInput } from "./core/plan_input.ts";
 import type { PlanRecord } from "./core/plan_record.ts";
-import { PlannerCore } from "./core/planner_core.ts";
+import { mostOpen, PlannerCore } from "./core/planner_core.ts";
 import { rulesProblems } from "./core/rules.ts";
 import { noRoom } from "./core/start_room.ts";
 import { Leader } from "./leader.ts";
@@ -21,8 +21,6 @@ import type { RegistryView } from "./registry_view.ts";
 
 /** Looks between two steps are at least this far apart. */
 const soonMs = 1_000;
-/** Decisions whose outcome is still to be told, at most. */
-const mostOpen = 256;
 
 /** A model's latest decision. */
 export interface ModelPlan {

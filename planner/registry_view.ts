@@ -71,8 +71,9 @@ export async function openRegistryView(
       },
       cardsOf: (model) => {
         const live = [...view.cards.values()].filter(({ hash }) => hash === model);
+        if (live.length > 0) return live;
         const last = sleepersOf().get(model);
-        return live.length > 0 || last === undefined ? live : [last];
+        return last === undefined ? [] : [last];
       },
       [Symbol.dispose]: () => stack.dispose(),
     },

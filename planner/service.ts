@@ -1,4 +1,4 @@
-import { decode, subjects } from "@pixii/wire";
+import { decode, roles, subjects } from "@pixii/wire";
 import type { LoadReport, ModelHash, PlanOrder } from "@pixii/wire";
 import { exitCodes, StartError, version } from "@pixii/runtime";
 import type { Health, Service, ServiceContext, ServiceSpec, Subscription } from "@pixii/runtime";
@@ -25,8 +25,6 @@ import type { ModelPlan } from "./plan_loop.ts";
 import { openProfiles } from "./profile_shelf.ts";
 import { openRegistryView } from "./registry_view.ts";
 import type { RegistryView } from "./registry_view.ts";
-
-const roles = ["prefill", "decode", "both"] as const satisfies readonly LoadReport["role"][];
 
 /** One model as the planner sees it. */
 export interface ModelView {

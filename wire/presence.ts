@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { count, finite, instanceId, label, modelHash, modelName, u16, u32 } from "./field.ts";
 import { mostPlacementTerms, placementTerm } from "./placement_term.ts";
+import { roles } from "./role.ts";
 import { serviceNames } from "./subjects.ts";
 import { workerProfile } from "./worker_profile.ts";
 
@@ -24,7 +25,7 @@ export const modelCard = z.object({
   hash: modelHash,
   instance: instanceId,
   engine: z.enum(["llama", "sim", "onnx", "openai"]),
-  role: z.enum(["prefill", "decode", "both"]),
+  role: z.enum(roles),
   /** sha256 of the weights, hex; two workers of a name must agree. */
   modelDigest: label,
   /** Most tokens of prompt plus output. */

@@ -1,9 +1,8 @@
+import { roles } from "@pixii/wire";
 import type { Counts } from "./capacity/need.ts";
 import type { Role, SeenWorker } from "./observation.ts";
 import type { PlanMove } from "./plan_record.ts";
 import { victims } from "./victim.ts";
-
-const roles = ["prefill", "decode", "both"] as const satisfies readonly Role[];
 
 /** Workers by job, those on their way counted where they will be; draining ones count no more. */
 export function countsOf(workers: readonly SeenWorker[]): Counts {

@@ -1,6 +1,6 @@
 import { shareBudget } from "./budget_share.ts";
 import type { Wisher } from "./budget_share.ts";
-import { rateOf, sizeOf } from "./capacity/need.ts";
+import { rateOf, sameCounts, sizeOf } from "./capacity/need.ts";
 import type { Counts } from "./capacity/need.ts";
 import { ModelPlanner } from "./model_planner.ts";
 import type { ModelWish } from "./model_planner.ts";
@@ -19,7 +19,7 @@ const pressedPart = 0.3;
 /** So many times what is planned for is worth serving: a split that leaves one job less room than the other is a risk. */
 const usefulRoom = 1.2;
 /** Records whose outcome is still waited for, at most. */
-const mostOpen = 256;
+export const mostOpen = 256;
 
 interface ModelState {
   readonly planner: ModelPlanner;
@@ -134,12 +134,12 @@ export class PlannerCore {
     const state = this.#models.get(rules.model)!;
     const have = countsOf(model.workers);
     const candidates = candidatesOf(wish, have, want);
-    const halted = this.#halted(at, have, candidates);
+    const vetoes = new Vetoes(at.overrides, rules.model);
+    const halted = this.#halted(at, { state, have, candidates, vetoes });
     const reason = this.#givesWay(at) ?? at.why ??
       `${wish.loop}: ${countsText(have)} -> ${countsText(want)} for ${
         wish.planned === undefined ? "?" : wish.planned.rate.toFixed(2)
       } requests/s`;
-    const vetoes = new Vetoes(at.overrides, rules.model);
     const vetoed = (move: PlanMove["kind"]) => vetoes.ofKind(move) !== undefined;
     const all = halted !== undefined ? [] : movesTo(want, model.workers, {
       model: rules.model,
@@ -156,7 +156,7 @@ export class PlannerCore {
     if (moves.some(({ kind }) => kind === "flip")) {
       state.turn = { way: wayOf(have, want), atMs: nowMs };
     }
-    const isStill = moves.length === 0 && !isEqual(have, want);
+    const isStill = moves.length === 0 && !sameCounts(have, want);
     const bound = halted ?? (moves.length < all.length ? noRoom : undefined) ??
       (isStill ? vetoes.why : undefined) ?? boundOf(wish, want, moves);
     const record: PlanRecord = {
@@ -183,16 +183,20 @@ export class PlannerCore {
   /** Why nothing may be moved now; `undefined` where it may. */
   #halted(
     at: Deciding,
-    have: Counts,
-    candidates: readonly PlanCandidate[],
+    { state, have, candidates, vetoes }: {
+      readonly state: ModelState;
+      readonly have: Counts;
+      readonly candidates: readonly PlanCandidate[];
+      readonly vetoes: Vetoes;
+    },
   ): string | undefined {
     const { rules, model, wish, want, nowMs, overrides } = at;
     const paused = overrides.find((one) =>
       one.kind === "pause" && (one.model ?? rules.model) === rules.model
     );
     if (paused !== undefined) return `paused by an operator: ${paused.reason}`;
-    if (isEqual(have, want)) return wish.bound || "what is there is what is wanted";
-    const vetoed = new Vetoes(overrides, rules.model).ofCounts(want);
+    if (sameCounts(have, want)) return wish.bound || "what is there is what is wanted";
+    const vetoed = vetoes.ofCounts(want);
     if (vetoed !== undefined) return `vetoed by an operator: ${vetoed.reason}`;
     if (overrides.some((one) => one.kind === "pin" && one.model === rules.model)) return undefined;
     const stale = model.workers.filter(({ state }) => state === "stale").length;
@@ -204,7 +208,6 @@ export class PlannerCore {
     }
     const isGrowing = sizeOf(want) > sizeOf(have);
     const { coolDownMs, hysteresis } = this.#rules;
-    const state = this.#models.get(rules.model)!;
     const { turn } = state;
     // A backlog of one phase right after the other one's was worked off is no evidence yet: it would be undone again.
     if (
@@ -267,11 +270,11 @@ function candidatesOf(wish: ModelWish, have: Counts, want: Counts): readonly Pla
     };
   };
   const all = [of("keep", have), of("need", wish.want)];
-  return isEqual(wish.want, want) ? all : [...all, of("budget", want)];
+  return sameCounts(wish.want, want) ? all : [...all, of("budget", want)];
 }
 
 function boundOf(wish: ModelWish, want: Counts, moves: readonly PlanMove[]): string {
-  if (!isEqual(wish.want, want)) return "the GPU budget";
+  if (!sameCounts(wish.want, want)) return "the GPU budget";
   if (wish.bound !== "") return wish.bound;
   return moves.length === 0 ? "no move that may be made leads there" : "";
 }
@@ -283,10 +286,6 @@ function roomOf(wish: ModelWish, have: Counts, want: Counts): readonly [number, 
   const of = (counts: Counts) =>
     Math.min(usefulRoom, rateOf(capacity, counts, planned) / planned.rate);
   return [of(have), of(want) - of(have)];
-}
-
-function isEqual(a: Counts, b: Counts): boolean {
-  return a.prefill === b.prefill && a.decode === b.decode && a.both === b.both;
 }
 
 /** Which way a decision turns the roles: +1 = more workers compute prompts, -1 = fewer, 0 = as many. */

@@ -1,3 +1,4 @@
+import { sameCounts } from "./capacity/need.ts";
 import type { Counts } from "./capacity/need.ts";
 import type { PlanMove } from "./plan_record.ts";
 import type { Override } from "./rules.ts";
@@ -30,10 +31,7 @@ export class Vetoes {
 
   /** The first word against going to these numbers of workers. */
   ofCounts(want: Counts): Veto | undefined {
-    return this.#vetoes.find(({ counts }) =>
-      counts !== undefined && counts.prefill === want.prefill && counts.decode === want.decode &&
-      counts.both === want.both
-    );
+    return this.#vetoes.find(({ counts }) => counts !== undefined && sameCounts(counts, want));
   }
 
   /** Why moves may be missing, in words; `undefined` where nobody forbade any. */

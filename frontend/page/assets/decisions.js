@@ -1,4 +1,4 @@
-import { el, number, table } from "./dom.js";
+import { choosable, el, number, table } from "./dom.js";
 
 let asked;
 
@@ -34,16 +34,10 @@ function row(section, one) {
   const blocks = host + disk === 0 ? String(device) : `${device} + ${host} + ${disk}`;
   const time = one.wallMs === undefined ? "" : new Date(one.wallMs).toLocaleTimeString();
   const name = one.clientId ?? one.requestId;
-  const show = () => void why(section, name);
   const split = one.prefill === undefined ? "" : ` (prompt at ${one.prefill.instance.slice(0, 8)})`;
   return el(
     "tr",
-    {
-      class: "row",
-      tabindex: "0",
-      onclick: show,
-      onkeydown: (event) => event.key === "Enter" && show(),
-    },
+    choosable(() => void why(section, name)),
     el("td", {}, time),
     el(
       "td",

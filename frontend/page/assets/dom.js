@@ -68,3 +68,13 @@ export function bar(parts, label) {
     }),
   );
 }
+
+/** Of a table's row that can be chosen: by a click, or by Enter where it has the focus. */
+export function choosable(choose) {
+  return {
+    class: "row",
+    tabindex: "0",
+    onclick: choose,
+    onkeydown: (event) => event.key === "Enter" && choose(),
+  };
+}

@@ -1,4 +1,4 @@
-import { el, facts, number, table } from "./dom.js";
+import { choosable, el, facts, number, table } from "./dom.js";
 import { countsText, legend, timeline } from "./timeline.js";
 
 /** Decisions listed per model. */
@@ -149,15 +149,9 @@ function list(section, { lines }) {
   const told = lines.filter(({ words }) => words !== undefined).slice(-mostListed).reverse();
   if (told.length === 0) return el("p", { class: "quiet" }, "No worker was moved yet.");
   const rows = told.map((line) => {
-    const show = () => tell(section, line);
     return el(
       "tr",
-      {
-        class: "row",
-        tabindex: "0",
-        onclick: show,
-        onkeydown: (event) => event.key === "Enter" && show(),
-      },
+      choosable(() => tell(section, line)),
       el("td", {}, new Date(line.at).toLocaleTimeString()),
       el("td", {}, el("i", { class: `swatch ${kindOf(line)}` }), line.title),
     );

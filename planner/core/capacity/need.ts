@@ -19,6 +19,11 @@ export function sizeOf({ prefill, decode, both }: Counts): number {
   return prefill + decode + both;
 }
 
+/** True where both have as many workers of each job. */
+export function sameCounts(a: Counts, b: Counts): boolean {
+  return a.prefill === b.prefill && a.decode === b.decode && a.both === b.both;
+}
+
 /** Requests per second that these workers serve within the goal. */
 export function rateOf(capacity: PhaseCapacity, counts: Counts, mix: Mix): number {
   const split = counts.prefill + counts.decode === 0
