@@ -64,7 +64,7 @@ export function takeBundle(
   let kept = 0;
   for (const batch of sources) {
     // A kvbm sends no reports that say where it stands: it is asked itself.
-    if (batch.tier === "device" && state.truth.restored.put(batch, from, nowMs)) kept += 1;
+    if (batch.tier === "device" && state.truth.restore(batch, from, nowMs)) kept += 1;
   }
   log.info("restored what was known", {
     ...{

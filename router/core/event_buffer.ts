@@ -15,6 +15,11 @@ export class EventBuffer {
     return this.#batches.size;
   }
 
+  /** The highest number held; 0 where nothing is. O(batches). */
+  get last(): number {
+    return Math.max(0, ...this.#batches.keys());
+  }
+
   /** Takes a batch; false where its number is held already. */
   add(batch: KvEventBatch): boolean {
     if (this.#batches.has(batch.number)) return false;

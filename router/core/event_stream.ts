@@ -50,6 +50,11 @@ export class EventStream {
     return this.#epoch;
   }
 
+  /** The highest number that a report or a batch which waits has told of; 0 where none has. */
+  get heard(): number {
+    return Math.max(this.#told, this.#buffer.last);
+  }
+
   /** Batches that wait. */
   get buffered(): number {
     return this.#buffer.size;

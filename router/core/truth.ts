@@ -11,6 +11,7 @@ import { HashProofs } from "./hash_proofs.ts";
 import type { HashProof } from "./hash_proofs.ts";
 import type { Rank } from "./rank.ts";
 import { Restored } from "./restored.ts";
+import type { RestoredFrom } from "./restored.ts";
 import { resync } from "./resync.ts";
 
 /** What is done for the truth of the index. */
@@ -144,6 +145,19 @@ export class Truth {
     if (!this.#back.told(key, number, now)) return;
     this.counts.countedBack += 1;
     this.#resync(key, nowMs);
+  }
+
+  /**
+   * Takes a snapshot that is not its owner's own; false where too many wait. It joins at once where the live stream
+   * was heard before, else with its next word.
+   */
+  restore(batch: KvEventBatch, from: RestoredFrom, nowMs: number): boolean {
+    if (!this.restored.put(batch, from, nowMs)) return false;
+    const key = sourceKey(batch);
+    const opened = this.#streams.get(key);
+    const number = opened?.stream.state === "behind" ? opened.stream.heard : 0;
+    if (opened !== undefined && number > 0) this.#join(opened, { key, number }, nowMs);
+    return true;
   }
 
   /** Drops what is over by now. */
