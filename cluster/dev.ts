@@ -1,5 +1,6 @@
 import {
   configureLog,
+  keepHeap,
   openLog,
   parseLogFilter,
   renderHelp,
@@ -7,6 +8,7 @@ import {
   StartError,
   systemChance,
   systemClock,
+  v8Heap,
   wantsHelp,
 } from "@pixii/runtime";
 import { devSchema, parseDev } from "./dev_config.ts";
@@ -35,13 +37,15 @@ async function main(): Promise<number> {
   const clock = systemClock();
   const encoder = new TextEncoder();
   const write = (text: string) => void Deno.stderr.writeSync(encoder.encode(text));
+  const log = openLog(["cluster"]);
   using stop = new StopSignals();
+  using _heap = keepHeap({ clock, log, heap: v8Heap() });
   try {
     return await launch(plan, {
       env,
       clock,
       chance: systemChance(),
-      log: openLog(["cluster"]),
+      log,
       progress: textProgress({ write, bar: Deno.stderr.isTerminal(), nowMs: () => clock.nowMs() }),
       stop,
       say: (line) => console.log(line),

@@ -37,6 +37,9 @@ export { formatBytes, formatDuration, parseBytes, parseDuration } from "./quanti
 export { commonOptions } from "./service_options.ts";
 export { closestWord, editDistance } from "./spelling.ts";
 export { denoThreads } from "./threads_deno.ts";
+export { v8Heap } from "./heap.ts";
+export type { Heap, HeapSize } from "./heap.ts";
+export { keepHeap } from "./heap_keeper.ts";
 export { recordingLog } from "./log_recording.ts";
 export type { LoggedLine } from "./log_recording.ts";
 export { AdminServer } from "./admin.ts";

@@ -7,6 +7,8 @@ import { readConfig } from "./config_file.ts";
 import { renderHelp } from "./config_help.ts";
 import { wantsHelp } from "./config_parse.ts";
 import { connectBus, connectRegistry } from "./connect.ts";
+import { v8Heap } from "./heap.ts";
+import { keepHeap } from "./heap_keeper.ts";
 import type { Log } from "./log.ts";
 import { parseLogFilter } from "./log_filter.ts";
 import { configureLog, openLog, standardError } from "./log_tape.ts";
@@ -64,6 +66,7 @@ async function serve<Schema extends ServiceSchema>(
 ): Promise<void> {
   const clock = systemClock();
   const { signal } = stop;
+  using _heap = keepHeap({ clock, log, heap: v8Heap() });
   const bus = await connectBus(common.nats, { clock, log: log.child("bus"), signal });
   if (!bus.ok) throw new StartError(bus.error.message, exitCodes.missing);
   const registry = await connectRegistry(common.etcd, {
