@@ -8,8 +8,11 @@ export const blockPlaces = { trunk: 0, known: 1, added: 2 } as const;
 /** A place, as a number. */
 export type BlockPlace = typeof blockPlaces[keyof typeof blockPlaces];
 
-/** Steps of each feature of a class, in the order of their digits: kind, turn, new blocks, place. */
-export const classSteps = [4, 6, 6, 3] as const;
+/**
+ * Steps of each feature of a class, in the order of their digits: kind, new blocks, turn, place. What tells most comes
+ * first: classes that share their first digits are taken to be like one another where little is known of them.
+ */
+export const classSteps = [4, 8, 6, 3] as const;
 /** Classes of blocks that an order tells apart. */
 export const promptClasses = classSteps.reduce((all, steps) => all * steps, 1);
 
@@ -25,17 +28,7 @@ export interface PromptFeatures {
 /** Class of a prompt's blocks at one place, below `promptClasses`: blocks of a class are taken to come back alike. */
 export function promptClass({ kind, turn, added }: PromptFeatures, place: BlockPlace): number {
   const turnStep = turn <= 3 ? turn - 1 : turn <= 5 ? 3 : turn <= 9 ? 4 : 5;
-  const addedStep = Math.min(5, 31 - Math.clz32(added + 1));
-  const [, turns, news, places] = classSteps;
-  return ((kind * turns + turnStep) * news + addedStep) * places + place;
-}
-
-/** The digits of a class, as in `classSteps`. */
-export function stepsOfClass(of: number): number[] {
-  const digits: number[] = [];
-  for (let i = classSteps.length - 1, left = of; i >= 0; i--) {
-    digits.unshift(left % classSteps[i]);
-    left = Math.floor(left / classSteps[i]);
-  }
-  return digits;
+  const addedStep = Math.min(7, 31 - Math.clz32(added + 1));
+  const [, news, turns, places] = classSteps;
+  return ((kind * news + addedStep) * turns + turnStep) * places + place;
 }

@@ -1,6 +1,6 @@
 /** What is known of a block beside its place: 16 bits. */
 export interface BlockTrait {
-  /** As `promptClass` numbers them: 9 bits. */
+  /** As `promptClass` numbers them: 10 bits. */
   readonly of: number;
   /** Turn of its conversation, 1 to 15. */
   readonly turn: number;

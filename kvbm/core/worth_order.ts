@@ -264,7 +264,8 @@ export class WorthOrder implements EvictionOrder {
 
   #weigh(): void {
     this.#sample.pass(this.#now);
-    this.#worth.weigh(this.#sample);
+    const { classes, uses } = this.#sample;
+    this.#worth.weigh({ classes, uses, risk: this.#sample.riskUntil(this.#now) });
     this.#sample.fade(0.5 ** ((this.#now - this.#weighedAt) / this.#halfLife));
     this.#weighedAt = this.#now;
     this.#isUnweighed = false;

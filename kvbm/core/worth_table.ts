@@ -1,26 +1,32 @@
 import { ageBins, ageEdge } from "./age_bins.ts";
-import { classSteps, promptClasses, stepsOfClass } from "./prompt_class.ts";
+import { classSteps, promptClasses } from "./prompt_class.ts";
 import type { ReuseSample } from "./reuse_sample.ts";
 
-/** Uses that a class, a feature and a bin are taken to have had as the rest has, before their own count. */
-const priorUses = 200;
-const priorOfAgeUses = 50;
+/** What was counted of each class by age. */
+export type ReuseCounts = Pick<ReuseSample, "classes" | "uses" | "risk">;
+
+/** Uses that a group of classes is taken to have had as the group around it, in all and in each bin, before its own. */
+const priorUses = 50;
 const priorOfBinUses = 5;
 /** Rate of a bin nothing is known of, as part of that of the bin before: it falls with the age as 1 / age. */
 const falling = 0.7;
-/** Passes of the proportional fit. */
-const passes = 3;
-/** Bins of one zone of age: features may count differently in each. */
-const zoneBins = 4;
-const zones = ageBins / zoneBins;
 
 const spans = Array.from({ length: ageBins }, (_, bin) => ageEdge(bin + 1) - ageEdge(bin));
-const digits = Array.from({ length: promptClasses }, (_, of) => stepsOfClass(of));
+/** Classes of a group, by how many features its classes share: the first, the first two ... all. */
+const groupSizes = classSteps.map((_, i) =>
+  classSteps.slice(i + 1).reduce((all, steps) => all * steps, 1)
+);
+
+/** Classes that share their first features, and their uses per block and unit of time by age. */
+interface ClassGroup {
+  readonly classes: readonly number[];
+  readonly rates: Float64Array;
+}
 
 /**
  * What keeping a block is worth, by class and age: the most uses per unit of time that keeping it for some time may bring
- * (the index of Gittins). The rate of use is a rate by age, times a factor per feature of the class, in each zone of age
- * (iterative proportional fitting), drawn to what the class itself did the more the more is known of it.
+ * (the index of Gittins). The rate of use by age is that of all blocks, drawn step by step to that of the classes that
+ * share the first feature, the first two ... and to what the class itself did, each the more the more is known of it.
  */
 export class WorthTable {
   readonly #worth = new Float64Array(promptClasses * ageBins);
@@ -31,25 +37,12 @@ export class WorthTable {
   }
 
   /** Takes in what was counted. O(classes seen x bins^2). */
-  weigh(sample: ReuseSample): void {
-    const { classes, uses, risk } = sample;
-    const base = rateByAge(sample);
-    const expected = (of: number, bin: number) => risk[of * ageBins + bin] * base[bin];
-    const all = fit(classes, 1, { used: sums(uses, 1), expected, prior: priorUses });
-    const byZone = fit(classes, zones, {
-      used: sums(uses, zones),
-      expected: (of, bin) => expected(of, bin) * all[of],
-      prior: priorOfAgeUses,
-    });
-    const rates = new Float64Array(ageBins);
-    for (const of of classes) {
-      for (let bin = 0; bin < ageBins; bin++) {
-        const rate = base[bin] * all[of] * byZone[of * zones + zoneOf(bin, zones)];
-        const at = of * ageBins + bin;
-        rates[bin] = (uses[at] + priorUses) / (risk[at] + priorUses / rate);
-      }
-      this.#index(of, rates);
+  weigh(sample: ReuseCounts): void {
+    let groups: ClassGroup[] = [{ classes: sample.classes, rates: rateByAge(sample) }];
+    for (const size of groupSizes) {
+      groups = groups.flatMap((around) => split(around, size, sample));
     }
+    for (const { classes, rates } of groups) this.#index(classes[0], rates);
   }
 
   #index(of: number, rates: Float64Array): void {
@@ -62,26 +55,18 @@ export class WorthTable {
         kept = left;
         if (1 - kept > most * time) most = (1 - kept) / time;
       }
-      this.#worth[of * ageBins + from] = most;
+      this.#worth[of * ageBins + from] = stepped(most);
     }
   }
 }
 
-const zoneOf = (bin: number, count: number): number => Math.floor(bin * count / ageBins);
-
-/** Sum of a class's counts over the bins of each zone. */
-function sums(counts: Float64Array, count: number): (of: number) => Float64Array {
-  return (of) => {
-    const sum = new Float64Array(count);
-    for (let bin = 0; bin < ageBins; bin++) {
-      sum[zoneOf(bin, count)] += counts[of * ageBins + bin];
-    }
-    return sum;
-  };
+/** Worth in steps of about a hundredth: what differs by less is worth the same, and then the longest unused goes. */
+function stepped(worth: number): number {
+  return worth > 0 ? Math.exp(Math.round(Math.log(worth) * 64) / 64) : 0;
 }
 
-/** Uses per block and unit of time by age, of all classes; each bin drawn to the one before. */
-function rateByAge({ classes, uses, risk }: ReuseSample): Float64Array {
+/** Uses and time at risk of some classes, by age. */
+function countsOf(classes: readonly number[], { uses, risk }: ReuseCounts) {
   const [used, atRisk] = [new Float64Array(ageBins), new Float64Array(ageBins)];
   for (const of of classes) {
     for (let bin = 0; bin < ageBins; bin++) {
@@ -89,6 +74,12 @@ function rateByAge({ classes, uses, risk }: ReuseSample): Float64Array {
       atRisk[bin] += risk[of * ageBins + bin];
     }
   }
+  return { used, atRisk };
+}
+
+/** Uses per block and unit of time by age, of all classes; each bin drawn to the one before. */
+function rateByAge(sample: ReuseCounts): Float64Array {
+  const { used, atRisk } = countsOf(sample.classes, sample);
   const total = (counts: Float64Array) => counts.reduce((sum, one) => sum + one, 0);
   let before = (total(used) + 1e-6) / (total(atRisk) + 1);
   return used.map((count, bin) => {
@@ -97,41 +88,23 @@ function rateByAge({ classes, uses, risk }: ReuseSample): Float64Array {
   });
 }
 
-/** Per class and zone: the product of its features' factors that makes the expected uses of each feature the seen ones. */
-function fit(
-  classes: readonly number[],
-  count: number,
-  counts: {
-    readonly used: (of: number) => Float64Array;
-    readonly expected: (of: number, bin: number) => number;
-    readonly prior: number;
-  },
-): Float64Array {
-  const factors = new Float64Array(promptClasses * count).fill(1);
-  const used = classes.map(counts.used);
-  const expected = classes.map((of) => {
-    const sum = new Float64Array(count);
-    for (let bin = 0; bin < ageBins; bin++) sum[zoneOf(bin, count)] += counts.expected(of, bin);
-    return sum;
-  });
-  for (let pass = 0; pass < passes; pass++) {
-    for (let feature = 0; feature < classSteps.length; feature++) {
-      const seen = new Float64Array(classSteps[feature] * count).fill(counts.prior);
-      const hoped = seen.slice();
-      classes.forEach((of, i) => {
-        for (let zone = 0; zone < count; zone++) {
-          const at = digits[of][feature] * count + zone;
-          seen[at] += used[i][zone];
-          hoped[at] += expected[i][zone] * factors[of * count + zone];
-        }
-      });
-      for (const of of classes) {
-        for (let zone = 0; zone < count; zone++) {
-          const at = digits[of][feature] * count + zone;
-          factors[of * count + zone] *= seen[at] / hoped[at];
-        }
-      }
+/**
+ * The groups of `size` classes within a group. A group's rates are those around it times one factor, which makes its
+ * expected uses the seen ones, and each bin is then drawn to what was counted in it.
+ */
+function split(around: ClassGroup, size: number, sample: ReuseCounts): ClassGroup[] {
+  const groups = Map.groupBy(around.classes, (of) => Math.floor(of / size));
+  return [...groups.values()].map((classes) => {
+    const { used, atRisk } = countsOf(classes, sample);
+    let [seen, expected] = [priorUses, priorUses];
+    for (let bin = 0; bin < ageBins; bin++) {
+      seen += used[bin];
+      expected += atRisk[bin] * around.rates[bin];
     }
-  }
-  return factors;
+    const factor = seen / expected;
+    const rates = used.map((count, bin) =>
+      (count + priorUses) / (atRisk[bin] + priorUses / (around.rates[bin] * factor))
+    );
+    return { classes, rates };
+  });
 }
