@@ -80,6 +80,13 @@ async function penalties(
       ...{ anchor: "bytes / copy bandwidth + 3 ms", anchorValue, ratio: value / anchorValue },
       runs: added.split,
     });
+    // The first gap of a whole worker is no ordinary one either: a step of one token follows one of many.
+    const beyond = added.split.map((ms, run) => ms - added.whole[run]);
+    figures.push({
+      ...{ figure: `kv.handover_beyond_whole.${length}`, value: median(beyond), unit: "ms" },
+      ...{ better: "lower", anchor: "the same gap in a whole worker, ms", runs: beyond },
+      anchorValue: median(added.whole),
+    });
     const [mine, other] = [median(ttft.split), median(ttft.whole)];
     figures.push({
       ...{ figure: `disagg.ttft_alone.${length}`, value: mine, unit: "ms", better: "lower" },

@@ -22,6 +22,8 @@ export interface KvLlamaServerOptions {
   readonly model: string;
   readonly rounds: number;
   readonly restarts: number;
+  /** Hears of each figure as soon as it is known. */
+  readonly onFigure: (figure: Figure) => void;
 }
 
 /** TTFTs of a prompt in milliseconds, by how it came. */
@@ -45,10 +47,17 @@ const noWays = (): readonly Ways[] => prompts.map(() => ({ cold: [], memory: [],
  * turns: computed; out of memory (there `--cache-ram`); from disk, everything of ours ended and started before (there a
  * saved slot that is taken back, plus the request; its process lives on and its file is in the page cache).
  */
-export async function kvLlamaServerFigures(
-  options: KvLlamaServerOptions,
-): Promise<readonly Figure[]> {
-  const { model, rounds, restarts } = options;
+export async function kvLlamaServerFigures(options: KvLlamaServerOptions): Promise<void> {
+  const { model, rounds, restarts, onFigure } = options;
+  const tell = (way: keyof Ways, name: string) => {
+    for (const [i, { length }] of prompts.entries()) {
+      // A prompt that is a token longer than one before it was never cold.
+      if (way === "cold" && i >= promptLengths.length) continue;
+      if (ours[i][way].length > 0) {
+        onFigure(beside(`${name}.${length}`, ours[i][way], theirs[i][way]));
+      }
+    }
+  };
   const folder = await Deno.makeTempDir({ prefix: "pixii-ttft-" });
   const [ours, theirs] = [noWays(), noWays()];
   try {
@@ -69,7 +78,9 @@ export async function kvLlamaServerFigures(
           theirs[i].memory.push(await server.ttft(prompt));
         }
       }
-      await untilPromptsOnDisk(dev, prompts);
+      tell("cold", "cold");
+      tell("memory", "host");
+      if (restarts > 0) await untilPromptsOnDisk(dev, prompts);
     }
     for (let restart = 0; restart < restarts; restart++) {
       await using dev = await openHouse(model, flags);
@@ -84,12 +95,7 @@ export async function kvLlamaServerFigures(
   } finally {
     await Deno.remove(folder, { recursive: true });
   }
-  // A prompt that is a token longer than one before it was never cold.
-  return prompts.flatMap(({ length }, i) => [
-    ...i < promptLengths.length ? [beside(`cold.${length}`, ours[i].cold, theirs[i].cold)] : [],
-    beside(`host.${length}`, ours[i].memory, theirs[i].memory),
-    ...restarts > 0 ? [beside(`disk.${length}`, ours[i].disk, theirs[i].disk)] : [],
-  ]);
+  tell("disk", "disk");
 }
 
 /** TTFT of a prompt that must not be computed. What was read ahead counts as memory's. */

@@ -1,3 +1,4 @@
+import { routeHashes } from "@pixii/wire";
 import { until, untilKvbm } from "./dev_admin.ts";
 import type { Dev } from "./child.ts";
 import { median } from "./figure.ts";
@@ -26,6 +27,9 @@ export interface KvTtftOptions {
   readonly restarts: number;
   readonly onFigure: (figure: Figure) => void;
 }
+
+const blockSize = 64;
+const salt = { adapterDigest: "", tenantSalt: "" };
 
 /** Host rows: all prompts cold, then in rounds out of the host tier. */
 async function hostTimes(dev: Dev, rounds: number): Promise<readonly Times[]> {
@@ -68,7 +72,13 @@ export async function untilPromptsOnDisk(
   dev: Dev,
   prompts: readonly (readonly number[])[],
 ): Promise<void> {
-  const blocks = prompts.reduce((sum, { length }) => sum + reusable(length) / 64, 0);
+  // Prompts that begin alike share blocks.
+  const routes = prompts.flatMap((prompt) => {
+    const maxBlocks = reusable(prompt.length) / blockSize;
+    const { hi, lo } = routeHashes(prompt, { blockSize, maxBlocks, ...salt });
+    return Array.from(hi, (word, i) => `${word}:${lo[i]}`);
+  });
+  const blocks = new Set(routes).size;
   await until(`${blocks} blocks are on disk`, async () => {
     const { admin } = dev.processes.find(({ service }) => service === "kvbm")!;
     const said = await (await fetch(`${admin}/kv`)).json();

@@ -107,9 +107,12 @@ export const kvRows: readonly KvRows[] = [
     of: ({ model, longest }) =>
       handoverFigures({ model, longest, runs: 1, seconds: 12, only: "beside" }),
   }),
-  rows("llama-server", "kv.ttft_vs_llama_server: cold, host, disk", {
+  {
+    ...{ name: "llama-server", about: "kv.ttft_vs_llama_server: cold, host, disk" },
     needs: ["model", "peer"],
-    of: ({ model, peer }, rounds) =>
-      kvLlamaServerFigures({ model, peer, rounds: rounds(5), restarts: Math.min(3, rounds(3)) }),
-  }),
+    run: ({ model = "", peer = "", rounds, onFigure }) => {
+      const restarts = Math.min(3, rounds || 3);
+      return kvLlamaServerFigures({ model, peer, rounds: rounds || 5, restarts, onFigure });
+    },
+  },
 ];
