@@ -17,8 +17,12 @@ import type { StateShape } from "./state_blob.ts";
  * one slow copy would lose a block in the middle of a prompt, and with it all behind it.
  */
 const offloadBytes = 128 * 1024 * 1024;
-/** Longest wait for slots to keep blocks in, while room is made; then they are dropped until there are slots again. */
-const slotsMs = 20;
+/**
+ * Longest wait for slots to keep blocks in, while room is made; then they are dropped until there are slots again. A block
+ * that is dropped is the end of its prompt and costs more to compute than this; a kvbm that writes to its disk was seen to
+ * take longer than 20 ms.
+ */
+const slotsMs = 250;
 /** Longest wait for slots to hand blocks over in; then the hand-over is given up, and the other worker computes. */
 const giveMs = 500;
 /** Longest time of one step that goes into handing blocks over; the rest comes in the next step. */
