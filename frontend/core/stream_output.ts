@@ -64,7 +64,7 @@ export class StreamOutput {
     const { extra } = entry;
     if (extra?.cached !== undefined) this.#cached = extra.cached;
     const isNew = skip < entry.tokens.length;
-    const tokens = isNew ? entry.tokens.subarray(skip) : none;
+    const tokens = isNew ? tokensFrom(entry.tokens, skip) : none;
     this.#append(tokens);
     const logprobs = isNew ? extra?.logprobs?.slice(skip) : undefined;
     const end = extra?.end;
@@ -84,4 +84,9 @@ export class StreamOutput {
     this.#emitted.set(tokens, this.#count);
     this.#count = need;
   }
+}
+
+/** A small array lies in V8's heap until somebody asks for a part of it: then its bytes move to memory of their own. */
+function tokensFrom(tokens: Uint32Array, skip: number): Uint32Array {
+  return skip === 0 ? tokens : tokens.subarray(skip);
 }

@@ -8,8 +8,6 @@ export class BrokenBody extends Error {}
 
 const encoder = new TextEncoder();
 const none = new Uint8Array();
-/** Room of a new buffer, which holds one chunk of a chat. */
-const firstRoomBytes = 512;
 
 /**
  * The body of one streamed answer: text and bytes go in, few large chunks come out. Everything written between two
@@ -25,7 +23,7 @@ export class BytePipe implements Sender {
   #controller!: ReadableStreamDefaultController<Uint8Array>;
   #bytes: Uint8Array = none;
   #size = 0;
-  #roomBytes = firstRoomBytes;
+  #lastSize = 0;
   #isQueued = false;
   /** The client's side asked for more than it has got. */
   #isWanted = false;
@@ -100,11 +98,9 @@ export class BytePipe implements Sender {
     if (this.#isOwed) return;
     if (this.#size > 0) {
       this.#isWanted = false;
-      this.#controller.enqueue(this.#bytes.subarray(0, this.#size));
-      // The next buffer has room for as much again; this one belongs to the reader now.
-      this.#roomBytes = Math.max(firstRoomBytes, this.#size);
-      this.#bytes = none;
-      this.#size = 0;
+      this.#controller.enqueue(this.#bytes.slice(0, this.#size));
+      this.#lastSize = this.#size;
+      this.#release();
     }
     if (!this.#isEnding) return;
     this.#isOver = true;
@@ -142,15 +138,23 @@ export class BytePipe implements Sender {
   #reserve(bytes: number): void {
     const need = this.#size + bytes;
     if (need <= this.#bytes.length) return;
-    const grown = new Uint8Array(Math.max(need, 2 * this.#bytes.length, this.#roomBytes));
+    // At once as large as the last chunk was: the next is mostly like it.
+    const grown = this.#outbox.spares.take(Math.max(need, 2 * this.#bytes.length, this.#lastSize));
     grown.set(this.#bytes.subarray(0, this.#size));
+    this.#outbox.spares.give(this.#bytes);
     this.#bytes = grown;
+  }
+
+  #release(): void {
+    this.#outbox.spares.give(this.#bytes);
+    this.#bytes = none;
+    this.#size = 0;
   }
 
   #gone(why: GoneReason): void {
     if (this.#isOver) return;
     this.#isOver = true;
-    this.#bytes = none;
+    this.#release();
     this.#onGone(why);
   }
 }

@@ -1,4 +1,5 @@
 import type { Clock } from "@pixii/runtime";
+import { SpareBuffers } from "./spare_buffers.ts";
 
 /**
  * A stream's bytes go out at most this often while it is busy; what comes sooner waits for the rest. A write to a
@@ -18,6 +19,8 @@ export interface Sender {
 
 /** Sends for many streams at once: one microtask per step frame and one timer per gap, none per stream or token. */
 export class Outbox implements Disposable {
+  /** What its senders collect their bytes in. */
+  readonly spares: SpareBuffers = new SpareBuffers();
   readonly #clock: Clock;
   #soon: Sender[] = [];
   #late: Sender[] = [];
