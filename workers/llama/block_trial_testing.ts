@@ -107,6 +107,16 @@ export class BlockTrial implements Disposable {
     }
   }
 
+  /** Cuts the first block into memory that is `lacks` bytes too short for it: what the guard said, and the bytes behind. */
+  cutShort(lacks: number): { readonly isCut: boolean; readonly behind: Uint8Array } {
+    const bytes = this.blockBytes - lacks;
+    const offset = payloadOffset(blockSize);
+    const behind = this.#memory.view(offset + bytes, lacks).fill(0xab);
+    const place = { pointer: this.#memory.pointer(offset, bytes), bytes };
+    const isCut = this.#context.cut({ slot: source, start: 0, end: blockSize }, place);
+    return { isCut, behind: behind.slice() };
+  }
+
   /** Keeps every block as a worker does: slot, cut, checksum, header. */
   keep(): void {
     const slots = Uint32Array.from({ length: this.blocks }, (_, i) => this.blocks - i);

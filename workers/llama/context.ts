@@ -195,7 +195,10 @@ export class LlamaContext implements Disposable {
     }
   }
 
-  /** Writes the state of positions [start, end) of a slot to memory; false where it is not of the size expected. */
+  /**
+   * Writes the state of positions [start, end) of a slot to memory; false where it is not of the size expected. llama.cpp
+   * writes no further than it is told and then answers 0: asking for the size before took a twelfth of the time.
+   */
   cut(
     { slot, start, end }: { readonly slot: number; readonly start: number; readonly end: number },
     to: NativeBytes,
@@ -206,8 +209,7 @@ export class LlamaContext implements Disposable {
     const spare = this.#spareSlot;
     llama.llama_memory_seq_cp(this.#memory, slot, spare, start, end);
     const size = BigInt(to.bytes);
-    const isRight = llama.llama_state_seq_get_size(context, spare) === size &&
-      llama.llama_state_seq_get_data(context, to.pointer, size, spare) === size;
+    const isRight = llama.llama_state_seq_get_data(context, to.pointer, size, spare) === size;
     llama.llama_memory_seq_rm(this.#memory, spare, -1, -1);
     return isRight;
   }
