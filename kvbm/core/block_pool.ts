@@ -187,7 +187,7 @@ export class BlockPool {
       slots.add(slot);
       rows.push(slot, page);
     }
-    return Uint32Array.from(rows);
+    return new Uint32Array(rows);
   }
 
   /** Registers written slots; per row the slot that holds the block now (0: not yours to commit) and 1 where it was there. */
@@ -195,7 +195,7 @@ export class BlockPool {
     const mine = this.#client(client);
     const rows = new Uint32Array(entries.length / 3);
     for (let i = 0, out = 0; i < entries.length; i += 6, out += 2) {
-      const [slot, lo, hi, parentLo, parentHi, index] = entries.subarray(i, i + 6);
+      const [slot, lo, hi] = [entries[i], entries[i + 1], entries[i + 2]];
       if (!mine.reserved.delete(slot)) continue;
       const there = this.keys.find(mine.layout, hi, lo);
       if (there !== 0) {
@@ -209,8 +209,11 @@ export class BlockPool {
       const { table } = this;
       table.state[slot] = committed;
       table.owner[slot] = 0;
-      [table.hi[slot], table.lo[slot], table.index[slot]] = [hi, lo, index];
-      [table.parentHi[slot], table.parentLo[slot]] = [parentHi, parentLo];
+      table.hi[slot] = hi;
+      table.lo[slot] = lo;
+      table.parentLo[slot] = entries[i + 3];
+      table.parentHi[slot] = entries[i + 4];
+      table.index[slot] = entries[i + 5];
       this.#register(slot);
       this.counts.commits += 1;
       rows[out] = slot;

@@ -60,15 +60,15 @@ export class PoolEvents {
     this.#events.push({
       op: "stored",
       parent,
-      numbers: Uint32Array.from(numbers),
-      hi: Uint32Array.from(hi),
-      lo: Uint32Array.from(lo),
+      numbers: new Uint32Array(numbers),
+      hi: new Uint32Array(hi),
+      lo: new Uint32Array(lo),
     });
   }
 
   #endRemoved(): void {
     if (this.#removed.length === 0) return;
-    this.#events.push({ op: "removed", numbers: Uint32Array.from(this.#removed) });
+    this.#events.push({ op: "removed", numbers: new Uint32Array(this.#removed) });
     this.#removed = [];
   }
 }
