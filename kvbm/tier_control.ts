@@ -12,7 +12,7 @@ export interface TierControlParts {
   readonly disk: KvStreams | undefined;
   readonly desk: FetchDesk;
   readonly shelf: SnapshotShelf;
-  readonly peers: PeerSide;
+  readonly peers: Pick<PeerSide, "chosen">;
 }
 
 /** The answer to a control message: bytes of a reply or of a refusal; what was published is answered too, to nobody. */

@@ -19,9 +19,12 @@ export const maxQueuedBytes: number = 64 * 1024 * 1024;
 const headBytes = 11;
 const readBytes = 64 * 1024;
 
+/** What frames go over: a connection, or what stands for one. */
+export type FrameStream = Pick<Deno.Conn, "read" | "write" | "close">;
+
 /** Frames over one stream connection, in order; writes of one turn go out together. */
 export class FrameSocket implements Disposable {
-  readonly #connection: Deno.Conn;
+  readonly #connection: FrameStream;
   readonly #log: Log;
   readonly #encoder = new TextEncoder();
   readonly #decoder = new TextDecoder();
@@ -31,7 +34,7 @@ export class FrameSocket implements Disposable {
   #flushed: (() => void)[] = [];
   #closed = false;
 
-  constructor(connection: Deno.Conn, log: Log) {
+  constructor(connection: FrameStream, log: Log) {
     this.#connection = connection;
     this.#log = log;
     // Without it each small frame waits for the acknowledgement of the one before, up to 40 ms.

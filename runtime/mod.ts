@@ -60,6 +60,7 @@ export { runService } from "./program.ts";
 export { connectBus, connectRegistry, firstConnectMs } from "./connect.ts";
 export type { ConnectOptions } from "./connect.ts";
 export { FrameSocket } from "./frame_socket.ts";
+export type { FrameStream } from "./frame_socket.ts";
 export type { Frame } from "./frame_socket.ts";
 export { connectLocal, hostName, LocalFrameServer, temporaryFolder } from "./local_socket.ts";
 export type { LocalServerParts } from "./local_socket.ts";

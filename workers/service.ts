@@ -3,7 +3,7 @@ import type { ModelCard, Result, WorkerProfile } from "@pixii/wire";
 import type { Service, ServiceContext, ServiceSpec } from "@pixii/runtime";
 import { workerSchema } from "./config.ts";
 import type { WorkerConfig } from "./config.ts";
-import type { Engine } from "./engine.ts";
+import type { Engine, EngineCard } from "./engine.ts";
 import { openLlamaEngine } from "./llama/engine.ts";
 import type { HostBlocks } from "./sim/core/host_pool.ts";
 import type { SimEngine } from "./sim/engine.ts";
@@ -44,6 +44,8 @@ export interface SimGiven {
   readonly vocabulary?: SimVocabulary;
   /** Who keeps the blocks of a rank's host tier; the engine's own model without it. */
   readonly host?: (dpRank: number) => HostBlocks;
+  /** The store whose kvbm the worker's card names; none without it. */
+  readonly store?: (context: ServiceContext, card: EngineCard) => Promise<ShellStore>;
 }
 
 async function openSims(
@@ -164,24 +166,27 @@ export function simWorkerSpec(
     const engines = await openSims(config, context, given);
     if (engines.ok) onEngines(engines.value);
     return engines;
-  });
+  }, given.store);
 }
 
-function workerSpecOf(open: typeof openEngines): ServiceSpec<typeof workerSchema> {
+function workerSpecOf(
+  open: typeof openEngines,
+  store?: SimGiven["store"],
+): ServiceSpec<typeof workerSchema> {
   return {
     name: "worker",
     summary: "Runs one model behind the bus: continuous batching, KV events, step frames",
     schema: workerSchema,
-    start: (config, context) => startWorker(config, context, open),
+    start: (config, context) => startWorker(config, context, { open, store }),
   };
 }
 
 async function startWorker(
   config: WorkerConfig,
   context: ServiceContext,
-  open: typeof openEngines,
+  how: { readonly open: typeof openEngines; readonly store: SimGiven["store"] },
 ): Promise<Service> {
-  const engines = await open(config, context);
+  const engines = await how.open(config, context);
   if (!engines.ok) throw new StartError(engines);
   const name = config["served-name"] === "" ? stemOf(config.model) : config["served-name"];
   context.log.info("model loaded", { model: name, file: stemOf(config.model) });
@@ -189,7 +194,8 @@ async function startWorker(
   const profile = await profileForCard(config.profile, engine.card());
   if (!profile.ok) throw new StartError(profile);
   const choice = { kvbm: config.kvbm, model: modelHashOf(name) };
-  const store = await openHostStore(engine, context, choice);
+  const store = await how.store?.(context, engine.card()) ??
+    await openHostStore(engine, context, choice);
   if (engine.hostTier !== undefined) hostTierMetrics(context.metrics, engine.hostTier.totals);
   const hangMs = config["hang-timeout"];
   return await startWorkerShell(engines.value, context, {

@@ -1,126 +1,131 @@
-import { commonOptions } from "@pixii/runtime";
-import type { Clock, Service, ServiceSpec } from "@pixii/runtime";
+import { encodeRecord, keys, subjects as subjectsOf } from "@pixii/wire";
+import { commonOptions, hostName } from "@pixii/runtime";
+import type { FrameSocket, Service, ServiceContext, ServiceSpec } from "@pixii/runtime";
 import { BlockPool } from "@pixii/kvbm/core";
-import type { HostBlocks } from "@pixii/workers/sim";
+import { answerControl, FetchDesk, KvStreams, SnapshotShelf, StoreServer } from "@pixii/kvbm/parts";
+import type { LocalHost } from "./local_host.ts";
+import type { ProgramClock } from "./program_clock.ts";
 
-/** How long a block that a worker reads stays pinned, and how long one that it writes stays reserved. */
-const readMs = 2;
-const writeMs = 3;
-/** Pages of a slot, and slots of a segment: a small pool still has several segments. */
+/** Pages of a slot and their bytes, and slots of a segment: a small pool still has several segments. */
 const slotPages = 2;
+const pageBytes = 4096;
 const slotsPerSegment = 8;
 
-/** The books of the host tier, in one life of the program that keeps them. */
+/** Bytes of a block of the simulated workers: they fill a slot. */
+export const simBlockBytes: number = slotPages * pageBytes;
+
+/** The host tier, in one life of the program that keeps it. */
 export interface TierBooks {
+  readonly instance: string;
   readonly pool: BlockPool;
-  readonly layout: number;
+  readonly desk: FetchDesk;
+  readonly server: StoreServer;
+}
+
+/** What a simulated block manager is made with. */
+export interface KvbmProgramParts {
+  readonly blocks: number;
+  readonly host: LocalHost;
+  readonly clock: () => ProgramClock;
+  /** Is told of each start. */
+  readonly onOpen: (books: TierBooks) => void;
 }
 
 /**
- * A block manager without shared memory, threads and sockets: the books of the real one's host tier, which all workers
- * share. `onOpen` is told of each start.
+ * The block manager's parts as the real program puts them together: books, conversation with workers, events to routers,
+ * control, card. Without what leaves the event loop: shared memory, disk, peers.
  */
-export function kvbmProgram(
-  { blocks, blockSize, onOpen }: {
-    readonly blocks: number;
-    readonly blockSize: number;
-    readonly onOpen: (books: TierBooks) => void;
-  },
-): ServiceSpec<typeof commonOptions> {
+export function kvbmProgram(parts: KvbmProgramParts): ServiceSpec<typeof commonOptions> {
   return {
     name: "kvbm",
-    summary: "The books of a host tier",
+    summary: "A host tier without memory",
     schema: commonOptions,
-    start(): Promise<Service> {
-      const segments = Math.ceil(blocks / slotsPerSegment);
-      const pool = new BlockPool({ segments, segmentPages: slotPages * slotsPerSegment });
-      const layout = pool.layout({ hi: 0, lo: 1, blockSize, slotPages });
-      if (layout === undefined) throw new Error("the slots do not fit their segments");
-      onOpen({ pool, layout });
-      return Promise.resolve({
-        health: () => ({ status: "ready", details: { blocks: pool.keys.count } }),
-        drain: () => Promise.resolve(),
-        [Symbol.asyncDispose]: () => Promise.resolve(),
-      });
-    },
+    start: (_, context) => startKvbm(parts, context),
   };
 }
 
-/** A client of some books. */
-interface Joined {
-  readonly books: TierBooks;
-  readonly client: number;
-}
-
-/**
- * One rank's side of the host tier: blocks that leave the device are reserved, written and committed; those that come back
- * are pinned while they are read. Both take time, in which this worker or the block manager may die.
- */
-export class RankTier implements HostBlocks {
-  readonly #books: () => TierBooks | undefined;
-  readonly #clock: Clock;
-  #joined: Joined | undefined;
-  #lease = 0;
-
-  /** `books`: those of the block manager that lives now. `clock`: that of the worker, which stops with it. */
-  constructor(parts: { readonly books: () => TierBooks | undefined; readonly clock: Clock }) {
-    this.#books = parts.books;
-    this.#clock = parts.clock;
-  }
-
-  touch(hi: number, lo: number): boolean {
-    const at = this.#at();
-    if (at === undefined) return false;
-    const { books: { pool }, client } = at;
-    const lease = ++this.#lease;
-    if (pool.find(client, lease, Uint32Array.of(lo, hi))[0] === 0) return false;
-    this.#after(readMs, at, () => pool.release(client, [lease]));
-    return true;
-  }
-
-  keep(hi: number, lo: number): void {
-    const at = this.#at();
-    if (at === undefined) return;
-    const { books: { pool }, client } = at;
-    const [slot] = pool.reserve(client, 1);
-    // All is held: the block is lost to this tier.
-    if (slot === undefined) return;
-    this.#after(writeMs, at, () => pool.commit(client, Uint32Array.of(slot, lo, hi, 0, 0, 0)));
-  }
-
-  /** The block manager hears that this worker is gone. */
-  leave(): void {
-    const at = this.#joined;
-    this.#joined = undefined;
-    if (at !== undefined && this.#books() === at.books) at.books.pool.leave(at.client);
-  }
-
-  checkIntegrity(): void {
-    this.#books()?.pool.checkIntegrity();
-  }
-
-  #at(): Joined | undefined {
-    const books = this.#books();
-    if (books === undefined) return undefined;
-    if (this.#joined?.books !== books) {
-      this.#joined = { books, client: books.pool.join(books.layout) };
+async function startKvbm(
+  { blocks, host, clock: clockOf, onOpen }: KvbmProgramParts,
+  { instance, namespace, clock, bus, registry, log }: ServiceContext,
+): Promise<Service> {
+  await using stack = new AsyncDisposableStack();
+  const segments = Math.ceil(blocks / slotsPerSegment);
+  const pool = new BlockPool({ segments, segmentPages: slotPages * slotsPerSegment });
+  const poolBytes = segments * slotsPerSegment * simBlockBytes;
+  const subjects = subjectsOf(namespace);
+  const shelf = new SnapshotShelf(clock);
+  const streams: KvStreams = stack.use(
+    new KvStreams({
+      ...{ owner: instance, tier: "host", pool, bus, clock, subjects, shelf },
+      onGone: (layout, slots) => server.gone(layout, slots),
+      onBatch: () => {},
+    }),
+  );
+  const onChange = (layout: number) => streams.changed(layout);
+  const desk: FetchDesk = stack.use(
+    new FetchDesk({
+      ...{ pool, clock, onChange, view: (_, length) => new Uint8Array(length) },
+      tell: (client, op, words) => server.tell(client, op, words),
+    }),
+  );
+  const path = `/sim/${instance}`;
+  const server: StoreServer = stack.use(
+    new StoreServer({
+      ...{ kvbm: instance, pool, desk, path, poolBytes, clock, log, onChange },
+      startOf: (pid) => host.startOf(pid),
+      onModel: ({ model }, layout) => streams.open(model, layout),
+    }),
+  );
+  const sockets = new Set<FrameSocket>();
+  stack.defer(() => sockets.forEach((socket) => socket.close()));
+  const serve = async (socket: FrameSocket) => {
+    sockets.add(socket);
+    try {
+      await server.serve(socket);
+    } catch (error) {
+      log.error("a connection ended by an error", { error });
+    } finally {
+      socket.close();
+      sockets.delete(socket);
     }
-    return this.#joined;
-  }
-
-  /** Unless the block manager has died meanwhile, and its books with it. */
-  #after(ms: number, at: Joined, then: () => void): void {
-    this.#clock.timer(ms, () => {
-      if (this.#joined === at && this.#books() === at.books) then();
-    });
-  }
+  };
+  stack.use(host.listen(path, { clock: clockOf(), log, serve: (socket) => void serve(socket) }));
+  const control = {
+    host: streams,
+    disk: undefined,
+    desk,
+    shelf,
+    peers: { chosen: () => undefined },
+  };
+  stack.use(bus.serve(subjects.control(instance), (payload) => answerControl(payload, control)));
+  const card = { instance, host: hostName(), pid: 1, socket: path, poolBytes };
+  const made = await registry.register(keys(namespace).kvbm(instance), encodeRecord("kvbm", card));
+  if (!made.ok) throw new Error(made.error.message);
+  stack.use(made.value);
+  onOpen({ instance, pool, desk, server });
+  const open = stack.move();
+  return {
+    health: () => ({ status: "ready", details: { blocks: pool.keys.count } }),
+    drain: () => Promise.resolve(),
+    [Symbol.asyncDispose]: () => open.disposeAsync(),
+  };
 }
 
 /** What is still held in the books, in words. */
-export function heldProblems({ pool }: TierBooks, ranks: number): readonly string[] {
+export function heldProblems(
+  { pool, desk, server }: TierBooks,
+  workers: readonly string[],
+): readonly string[] {
   const problems: string[] = [];
-  if (pool.clients.size > ranks) {
-    problems.push(`the host tier has ${pool.clients.size} clients of ${ranks} ranks`);
+  const members = server.members();
+  for (const { instance, connected } of members) {
+    if (!workers.includes(instance)) problems.push(`the host tier still knows ${instance}`);
+    else if (!connected) problems.push(`the host tier is not connected to ${instance}`);
+  }
+  for (const one of workers) {
+    if (!members.some(({ instance }) => instance === one)) {
+      problems.push(`${one} is not known to the host tier`);
+    }
   }
   for (const { number, reserved, leases } of pool.clients.values()) {
     if (reserved.size + leases.size === 0) continue;
@@ -129,5 +134,6 @@ export function heldProblems({ pool }: TierBooks, ranks: number): readonly strin
   const { highest, pins } = pool.table;
   const pinned = pins.subarray(0, highest + 1).filter((count) => count > 0).length;
   if (pinned > 0) problems.push(`${pinned} slots of the host tier are pinned`);
+  if (desk.depth > 0) problems.push(`${desk.depth} blocks of the host tier are waited for`);
   return problems;
 }

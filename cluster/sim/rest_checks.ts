@@ -29,11 +29,11 @@ export async function restProblems(cluster: SimCluster): Promise<readonly string
     const { live } = inside.generator;
     if (live > 0) problems.push(`${name} has ${live} live streams`);
   }
-  const ranks = [...cluster.programs].reduce(
-    (sum, { name }) => sum + (cluster.engines(name)?.length ?? 0),
-    0,
-  );
-  if (cluster.tier !== undefined) problems.push(...heldProblems(cluster.tier, ranks));
+  if (cluster.tier !== undefined) {
+    const workers = cluster.programs.filter(({ name }) => cluster.engines(name) !== undefined);
+    const instances = workers.map(({ life }) => life!.running!.instance);
+    problems.push(...heldProblems(cluster.tier, instances));
+  }
   problems.push(...await leaseProblems(cluster), ...await indexProblems(cluster));
   return problems.slice(0, mostNamed);
 }
@@ -61,13 +61,14 @@ function booksOf(name: string, { state, desk }: RouterInside): string[] {
 /** The registry names exactly the programs that run. */
 async function leaseProblems({ registry, programs }: SimCluster): Promise<string[]> {
   const names = keys("default");
-  const [instances, models] = [
+  const [instances, models, kvbms] = [
     await registry.list(names.instances),
     await registry.list(names.models),
+    await registry.list(names.kvbms),
   ];
-  if (!instances.ok || !models.ok) return ["the registry does not answer"];
+  if (!instances.ok || !models.ok || !kvbms.ok) return ["the registry does not answer"];
   const known = programs.map(({ life }) => life?.running?.instance ?? "");
-  const problems = [...instances.value, ...models.value]
+  const problems = [...instances.value, ...models.value, ...kvbms.value]
     .filter(({ key }) => !known.some((one) => key.endsWith(one)))
     .map(({ key }) => `${key} is in the registry, and nobody is there`);
   const cards = models.value.length;
@@ -78,7 +79,12 @@ async function leaseProblems({ registry, programs }: SimCluster): Promise<string
 
 /** Every block that a router counts for a rank is there; and where it says that it knows all, it does. */
 async function indexProblems(cluster: SimCluster): Promise<string[]> {
-  const truth = await truthOf(cluster, () => true);
+  const truth = new Map(await truthOf(cluster, () => true));
+  const { tier } = cluster;
+  if (tier !== undefined) {
+    const layouts = tier.pool.layouts.map((_, at) => tier.pool.snapshot(at));
+    truth.set(`${tier.instance}.0`, hashesOf(layouts.flat()));
+  }
   const problems: string[] = [];
   for (const { name } of cluster.programs) {
     const streams = cluster.router(name)?.state.streams;

@@ -9,20 +9,20 @@ import { simWorkerSpec } from "@pixii/workers";
 import type { SimEngine, SimVocabulary } from "@pixii/workers/sim";
 import { frontendProgram } from "./frontend_program.ts";
 import type { FrontendInside } from "./frontend_program.ts";
-import { kvbmProgram, RankTier } from "./host_tier.ts";
+import { kvbmProgram } from "./host_tier.ts";
 import type { TierBooks } from "./host_tier.ts";
+import { LocalHost } from "./local_host.ts";
 import type { SimLog } from "./sim_log.ts";
 import { SimNetwork } from "./sim_network.ts";
+import type { ProgramClock } from "./program_clock.ts";
 import { SimProgram } from "./sim_program.ts";
 import type { SimGround } from "./sim_program.ts";
-import { simBlockSize, simModel } from "./sim_shape.ts";
+import { simModel } from "./sim_shape.ts";
 import type { SimShape } from "./sim_shape.ts";
+import { WorkerTier } from "./worker_tier.ts";
 
 /** Longest drain of a program that is told to stop. */
 export const drainMs = 5_000;
-
-/** A block manager hears so long after a worker's death that it is gone. */
-const noticedMs = 1;
 
 /** What a cluster is built with. */
 export interface ClusterParts {
@@ -45,8 +45,7 @@ export class SimCluster {
   readonly #ground: SimGround;
   readonly #parts: ClusterParts;
   readonly #frontends = new Map<string, FrontendInside>();
-  /** Each worker's sides of the host tier, one per rank. */
-  readonly #tiers = new Map<string, readonly RankTier[]>();
+  readonly #host = new LocalHost();
   #books: TierBooks | undefined;
   #pastHits = 0;
   readonly #engines = new Map<string, readonly SimEngine[]>();
@@ -116,30 +115,37 @@ export class SimCluster {
   #many(service: string, count: number, open: (name: string, at: number) => Opener): SimProgram[] {
     return Array.from({ length: count }, (_, i) => {
       const name = `${service}-${i}`;
-      const onGone = () => this.#gone(service, name);
+      const onGone = (clock: ProgramClock) => {
+        this.#host.gone(clock);
+        this.#gone(service, name);
+      };
       return new SimProgram({ name, open: open(name, i), onGone }, this.#ground);
     });
   }
 
   #worker(name: string, at: number): Opener {
-    const { clock: world } = this.#parts;
-    const spec = simWorkerSpec({
-      vocabulary: this.#parts.vocabulary,
-      host: this.#parts.shape.hostBlocks === 0 ? undefined : () => {
-        const clock = this.program(name).life?.clock ?? world;
-        const tier = new RankTier({ books: () => this.#books, clock });
-        this.#tiers.set(name, [...this.#tiers.get(name) ?? [], tier]);
-        return tier;
-      },
-    }, (engines) => this.#engines.set(name, engines));
+    const { vocabulary, shape: { hostBlocks } } = this.#parts;
+    const onEngines = (engines: readonly SimEngine[]) => void this.#engines.set(name, engines);
     const fixed = ["--engine", "sim", "--model", "sim", "--served-name", simModel, "--kvbm", "off"];
     const { roles, args } = this.#parts.shape;
-    return opener(spec, [...fixed, "--role", roles[at], ...args.worker]);
+    const flags = [...fixed, "--role", roles[at], ...args.worker];
+    if (hostBlocks === 0) return opener(simWorkerSpec({ vocabulary }, onEngines), flags);
+    return (host) => {
+      const { clock } = this.program(name).life!;
+      // One for all ranks, as a worker has one connection.
+      const tier = new WorkerTier({ books: () => this.#books, host: this.#host, clock });
+      const spec = simWorkerSpec({
+        ...{ vocabulary, host: () => tier },
+        store: (context, { layoutFingerprint }) => tier.open(context, layoutFingerprint),
+      }, onEngines);
+      return opener(spec, flags)(host);
+    };
   }
 
   #kvbm(blocks: number): Opener {
     const onOpen = (books: TierBooks) => this.#books = books;
-    return opener(kvbmProgram({ blocks, blockSize: simBlockSize, onOpen }), []);
+    const clock = () => this.program("kvbm-0").life!.clock;
+    return opener(kvbmProgram({ blocks, host: this.#host, clock, onOpen }), []);
   }
 
   /** Whoever notices that a program is gone. */
@@ -149,11 +155,6 @@ export class SimCluster {
       this.#pastHits = this.tierHits;
       this.#books = undefined;
     }
-    if (service !== "worker") return;
-    const tiers = this.#tiers.get(name) ?? [];
-    this.#tiers.delete(name);
-    // The connection on the same host ends with the process.
-    this.#parts.clock.timer(noticedMs, () => tiers.forEach((tier) => tier.leave()));
   }
 
   #frontend(name: string): Opener {

@@ -29,8 +29,8 @@ export interface ProgramPlan {
   /** Like `worker-0`. */
   readonly name: string;
   open(host: ServiceHost): Promise<RunningService>;
-  /** It died or was stopped; whatever of it is still watched is over. */
-  onGone?(): void;
+  /** It died or was stopped, and this clock with it; whatever of it is still watched is over. */
+  onGone?(clock: ProgramClock): void;
 }
 
 /** One run of a program, from its start to its end. */
@@ -103,7 +103,7 @@ export class SimProgram {
     life.registry.cut();
     if (isSilent) clock.timer(silentMs, () => life.bus.cut());
     else life.bus.cut();
-    this.#plan.onGone?.();
+    this.#plan.onGone?.(life.clock);
   }
 
   /** It is told to stop; `then` is called when it has ended, however. */
@@ -135,7 +135,7 @@ export class SimProgram {
     this.#ground.network.leave(life.bus);
     this.#ground.log.line(`gone ${this.name}`);
     this.#life = undefined;
-    this.#plan.onGone?.();
+    this.#plan.onGone?.(life.clock);
     then();
   }
 }

@@ -69,6 +69,12 @@ export class StandingChecks {
   #lookCalmly(): void {
     const { cluster, mostStreams, legs, lookNow, broken } = this.#parts;
     lookNow?.();
+    for (const { name } of cluster.programs) {
+      for (const engine of cluster.engines(name) ?? []) {
+        const key = engine.twice();
+        if (key !== undefined) broken(`${name} runs stream ${key} twice`);
+      }
+    }
     const most = mostStreams();
     if (most === undefined) return;
     for (const { name } of cluster.programs) {

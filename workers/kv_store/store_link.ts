@@ -48,10 +48,16 @@ export class StoreLink implements Disposable {
   /** Connects and greets; says why not where the kvbm is not there or refuses. */
   static async open(
     path: string,
-    options: { readonly hello: StoreHello; readonly clock: Clock; readonly log: Log },
+    options: {
+      readonly hello: StoreHello;
+      readonly clock: Clock;
+      readonly log: Log;
+      /** How a path is connected to; a Unix socket if left out. */
+      readonly connect?: typeof connectLocal;
+    },
   ): Promise<Result<StoreLink>> {
-    const { hello, clock, log } = options;
-    const connected = await connectLocal(path, log);
+    const { hello, clock, log, connect = connectLocal } = options;
+    const connected = await connect(path, log);
     if (!connected.ok) return connected;
     const socket = connected.value;
     const frames = socket.frames();

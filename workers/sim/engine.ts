@@ -187,6 +187,11 @@ export class SimEngine implements Engine, Stepper {
     }
   }
 
+  /** The key of a stream that is here twice, where one is; for the simulator. O(streams). */
+  twice(): string | undefined {
+    return this.#scheduler.twice();
+  }
+
   /** Throws where the books do not add up; for tests. */
   checkIntegrity(): void {
     this.#scheduler.checkIntegrity();

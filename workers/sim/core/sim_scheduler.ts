@@ -1,4 +1,4 @@
-import { ChurnMap } from "@pixii/wire";
+import { ChurnMap, streamKeyText } from "@pixii/wire";
 import type { Failure, KvEvent } from "@pixii/wire";
 import { refusalOf } from "../../core/admission.ts";
 import type { EngineRequest } from "../../engine.ts";
@@ -216,6 +216,17 @@ export class SimScheduler {
       prefillTokens,
       ...this.#cache.counts(),
     };
+  }
+
+  /** The key of a stream that is here twice, where one is. O(streams). */
+  twice(): string | undefined {
+    const seen = new Set<string>();
+    for (const { request } of this.#live.values()) {
+      const text = streamKeyText(request.key);
+      if (seen.has(text)) return text;
+      seen.add(text);
+    }
+    return undefined;
   }
 
   /** Throws where the books do not add up. */
