@@ -124,7 +124,7 @@ export class SimCluster {
   }
 
   #worker(name: string, at: number): Opener {
-    const { vocabulary, shape: { hostBlocks } } = this.#parts;
+    const { vocabulary, shape: { hostBlocks, speed } } = this.#parts;
     const onEngines = (engines: readonly SimEngine[]) => void this.#engines.set(name, engines);
     const fixed = ["--engine", "sim", "--model", "sim", "--served-name", simModel, "--kvbm", "off"];
     const { roles, args } = this.#parts.shape;
@@ -133,7 +133,7 @@ export class SimCluster {
     return (host) => {
       const { clock } = this.program(name).life!;
       // One for all ranks, as a worker has one connection.
-      const tier = new WorkerTier({ books: () => this.#books, host: this.#host, clock });
+      const tier = new WorkerTier({ books: () => this.#books, host: this.#host, clock, speed });
       const spec = simWorkerSpec({
         ...{ vocabulary, host: () => tier },
         store: (context, { layoutFingerprint }) => tier.open(context, layoutFingerprint),

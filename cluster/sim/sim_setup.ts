@@ -87,7 +87,7 @@ function shapeOf(config: SimConfig): Result<SimShape> {
   const budgetGpus = gpus ?? Infinity;
   return ok({
     ...{ seed, frontends, routers, planners, roles, ranks, minutes },
-    hostBlocks: config["host-blocks"],
+    ...{ hostBlocks: config["host-blocks"], speed: workerConfig.config["sim.speed"] },
     ...(mode === "watch"
       ? {}
       : { acting: { orderEveryMs: orderEveryMs || Infinity, boundMs, reactiveMs, budgetGpus } }),

@@ -10,6 +10,8 @@ export interface SimShape {
   readonly roles: readonly Role[];
   /** Blocks of the host tier that all workers share; 0 = there is none. */
   readonly hostBlocks: number;
+  /** How much faster than its model of time each worker is; a slow one reads and writes the tier slowly too. */
+  readonly speed: number;
   /** Ranks of each worker. */
   readonly ranks: number;
   /** Flags of each service, as its own command line takes them. */

@@ -9,7 +9,7 @@ import type { LocalHost } from "./local_host.ts";
 import type { ProgramClock } from "./program_clock.ts";
 import { simBlockSize, simModel } from "./sim_shape.ts";
 
-/** How long reading and writing take, for each block of a batch: so long they stay pinned, or reserved. */
+/** How long reading and writing take a worker of speed 1, for each block of a batch: so long they stay pinned, or reserved. */
 const readMs = 2;
 const writeMs = 3;
 /** Between two attempts to connect. */
@@ -27,6 +27,7 @@ export class WorkerTier implements HostBlocks, ShellStore {
     readonly books: () => TierBooks | undefined;
     readonly host: LocalHost;
     readonly clock: ProgramClock;
+    readonly speed: number;
   };
   #finder: KvbmFinder | undefined;
   #hello: StoreHello | undefined;
@@ -44,6 +45,8 @@ export class WorkerTier implements HostBlocks, ShellStore {
     readonly books: () => TierBooks | undefined;
     readonly host: LocalHost;
     readonly clock: ProgramClock;
+    /** Reading and writing are so much faster. */
+    readonly speed: number;
   }) {
     this.#parts = parts;
   }
@@ -139,7 +142,10 @@ export class WorkerTier implements HostBlocks, ShellStore {
     const answer = await link.ask("find", routes, { arg: lease });
     // An answer that came too late has pinned too.
     if (!answer.ok) return link.tell("release", Uint32Array.of(lease));
-    this.#clock.timer(readMs * found.length, () => link.tell("release", Uint32Array.of(lease)));
+    this.#clock.timer(
+      readMs * found.length / this.#parts.speed,
+      () => link.tell("release", Uint32Array.of(lease)),
+    );
   }
 
   async #keep(): Promise<void> {
