@@ -11,7 +11,7 @@ import type { ServeTarget } from "./load_run.ts";
 import { serveCases } from "./serve_cases.ts";
 import type { ServeCase } from "./serve_cases.ts";
 import { qwen3Folder } from "./qwen3_folder.ts";
-import { residentMb } from "./resident.ts";
+import { residentMb, watchResident } from "./resident.ts";
 import { startDynamo } from "./dynamo_peer.ts";
 import { benchFlags, jsonFlag } from "./flags.ts";
 
@@ -78,8 +78,7 @@ await using dev = await startDev([
 const rssStart = await freshFrontendMb(dev);
 const ours: ServeTarget = { url: dev.url, model: "bench", checkTokens: true };
 const frontend = frontendPid(dev);
-let rssPeak = 0;
-const watch = setInterval(() => rssPeak = Math.max(rssPeak, residentMb(frontend)), 250);
+using resident = watchResident(frontend);
 await using peerServer = values.peer === "dynamo"
   ? await startDynamo({ python: values.python, folder })
   : undefined;
@@ -108,8 +107,11 @@ for (const one of serveCases) {
   }
 }
 // The ceiling of the last case took seconds: the frontend has rested for as long.
-clearInterval(watch);
-const residents = { rss_start: rssStart, rss_loaded: residentMb(frontend), rss_peak: rssPeak };
+const residents = {
+  rss_start: rssStart,
+  rss_loaded: residentMb(frontend),
+  rss_peak: resident.peakMb,
+};
 for (const [name, value] of Object.entries(residents)) {
   const figure = `serve.frontend.${name}`;
   printFigure({ figure, value, unit: "MB", better: "lower" }, values.json);
