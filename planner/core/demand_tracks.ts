@@ -30,6 +30,8 @@ export class DemandTracks {
   readonly #prompts: LoadTrack;
   readonly #answers: LoadTrack;
   readonly #made: LoadTrack;
+  /** Prompt tokens to compute per request. */
+  readonly #perRequest: LoadTrack;
   #mix: Mix | undefined;
 
   /** `steps`, `season`: as forecasters want them, in intervals. */
@@ -38,6 +40,7 @@ export class DemandTracks {
     this.#prompts = new LoadTrack(options);
     this.#answers = new LoadTrack(options);
     this.#made = new LoadTrack(options);
+    this.#perRequest = new LoadTrack(options);
   }
 
   /** Takes a step's demand, and the answer tokens per second that workers make now. */
@@ -47,11 +50,14 @@ export class DemandTracks {
     this.#prompts.take(seen.promptRate);
     this.#answers.take(seen.answerRate);
     this.#made.take(madeRate);
+    if (seen.mix.rate > 0) this.#perRequest.take(seen.promptRate / seen.mix.rate);
   }
 
   /** Ends an interval: forecasts are made anew. */
   endInterval(): void {
-    for (const track of [this.#requests, this.#prompts, this.#answers, this.#made]) {
+    for (
+      const track of [this.#requests, this.#prompts, this.#answers, this.#made, this.#perRequest]
+    ) {
       track.endInterval();
     }
   }
@@ -71,9 +77,10 @@ export class DemandTracks {
     const prompts = over(this.#prompts, served.prompts);
     const answers = over(this.#answers, served.answers);
     const made = over(this.#made, served.answers);
-    const rate = Math.max(requests.level, 1e-9);
-    const newTokens = prompts.level / rate;
-    const osl = Math.max(answers.level, made.level) / rate;
+    const rate = requests.level;
+    // Where nobody asks there is nothing to divide by: lengths are what they were of late.
+    const newTokens = rate > 0 ? prompts.level / rate : mix.newTokens;
+    const osl = rate > 0 ? Math.max(answers.level, made.level) / rate : mix.osl;
     return {
       mix: {
         rate: requests.level,
@@ -88,13 +95,15 @@ export class DemandTracks {
   }
 
   #now(mix: Mix, wait: boolean): Mix {
-    const rate = this.#requests.now(false) ?? 0;
-    const made = this.#made.now(false) ?? 0;
-    const newTokens = (this.#prompts.now(wait) ?? 0) / Math.max(rate, 1e-9);
+    const rate = this.#requests.now({ wait: false }) ?? 0;
+    const made = this.#made.now({ wait: false }) ?? 0;
+    if (rate <= 0) return { ...mix, rate: 0 };
+    // Per request: a bout of requests is no other mix, and single steps scatter far less without it.
+    const newTokens = this.#perRequest.now({ wait, oneIsEnough: true }) ?? 0;
     return {
       ...{ rate, newTokens, isl: newTokens + Math.max(0, mix.isl - mix.newTokens) },
       // Workers show at once how long answers are now; frontends when they have ended.
-      osl: (made > 0 ? made : this.#answers.now(false) ?? 0) / Math.max(rate, 1e-9),
+      osl: (made > 0 ? made : this.#answers.now({ wait: false }) ?? 0) / rate,
     };
   }
 }

@@ -102,9 +102,12 @@ export class LoadTrack {
 
   /**
    * What comes now: the level, unless the last steps surely show something else, more or less. Where requests `wait` there is
-   * other evidence for more, and less of this is enough.
+   * other evidence for more, and less of this is enough. `oneIsEnough`: a step's value is a mean itself, one may show more.
    */
-  now(wait: boolean): number | undefined {
+  now({ wait, oneIsEnough = wait }: {
+    readonly wait: boolean;
+    readonly oneIsEnough?: boolean;
+  }): number | undefined {
     const { level } = this;
     if (level === undefined) return undefined;
     const up = wait ? waitingDeviations : changeDeviations;
@@ -112,8 +115,8 @@ export class LoadTrack {
       if (this.#recent.length < steps) break;
       const mean = this.#recent.slice(-steps).reduce((sum, one) => sum + one, 0) / steps;
       const share = level === 0 ? 1 : this.#deviation(steps) / level;
-      // One step alone says nothing of less, and of more only where requests wait.
-      if (steps === 1 && !wait) continue;
+      // One step alone says nothing of less, and of more only where it is a mean or requests wait.
+      if (steps === 1 && !oneIsEnough) continue;
       if (mean > level * chanceFactor(share, up)) return mean;
       if (steps > 1 && mean < level * chanceFactor(share, -changeDeviations)) return mean;
     }

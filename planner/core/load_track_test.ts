@@ -22,17 +22,17 @@ Deno.test("LoadTrack tells a doubled load from chance within a few steps, and ch
   const steady = track(calm);
   assert.ok(Math.abs(steady.level! - 100) < 5, `${steady.level}`);
   assert.equal(steady.surely(110), undefined);
-  assert.equal(steady.now(false), steady.level);
+  assert.equal(steady.now({ wait: false }), steady.level);
   const steps = [1, 2, 3].map((count) => {
     const risen = track([...calm, ...Array.from({ length: count }, (_, i) => 200 * noise(i))]);
-    return [risen.surely(110) !== undefined, risen.now(false)! > 1.5 * risen.level!];
+    return [risen.surely(110) !== undefined, risen.now({ wait: false })! > 1.5 * risen.level!];
   });
   assert.deepEqual(steps.at(-1), [true, true], JSON.stringify(steps));
 });
 
 Deno.test("LoadTrack.now() falls with the load; surely() only ever rises above what is served", () => {
   const fallen = track([...calm, ...Array.from({ length: 4 }, (_, i) => 40 * noise(i))]);
-  assert.ok(fallen.now(false)! < 70, `${fallen.now(false)}`);
+  assert.ok(fallen.now({ wait: false })! < 70, `${fallen.now({ wait: false })}`);
   assert.equal(fallen.surely(110), undefined);
 });
 

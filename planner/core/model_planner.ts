@@ -91,7 +91,12 @@ export class ModelPlanner {
   step(seen: SeenModel, nowMs: number): ModelWish {
     const have = countsOf(seen.workers);
     const believed = seen.demand && this.#clean.take(seen.demand);
-    if (believed !== undefined) this.#tracks.take(believed, madeRate(seen, believed.mix));
+    if (believed !== undefined) {
+      this.#tracks.take(
+        believed,
+        madeRate(seen, { mix: believed.mix, itlMs: this.#rules.goal.itlMs }),
+      );
+    }
     this.#firstMs ??= nowMs;
     if (nowMs - this.#firstMs > calmIntervals * this.#planner.predictiveMs) {
       this.#prompts.take(seen.demand?.lateFirst);
@@ -127,7 +132,10 @@ export class ModelPlanner {
     const computed = capacity.promptRate(have.prefill + have.both, now) * now.newTokens;
     const waitSeconds = waiting * now.newTokens / Math.max(computed, 1e-9);
     const expected = this.#tracks.expected(served, waitSeconds > seenShare * goalSeconds)!;
-    const isLate = waitSeconds > pressedShare * goalSeconds;
+    // What waits is as long as prompts are now, not as they were of late.
+    const waitNow = waiting * expected.now.newTokens / Math.max(computed, 1e-9);
+    // A role costs less than a start: it is given before half the goal has gone by.
+    const isLate = waitNow > (this.#planner.elastic ? pressedShare : seenShare) * goalSeconds;
     const extra = isLate ? this.#backlog(waiting, expected.mix, computed) : 0;
     const isPressed = expected.isRising || isLate;
     const { headroom, hysteresis } = this.#planner;
@@ -243,16 +251,22 @@ function servedBy(capacity: PhaseCapacity, have: Counts, mix: Mix): ServedRates 
 
 /**
  * Answer tokens per second that decode workers are asked for now: what they make, from how many answers each has, and as
- * much again for each answer that waits for a place. Without those a worker that is full would seem to have just enough.
+ * much again for each answer that waits for a place. Without those a worker that is full would seem to have just enough; and
+ * where steps take longer than `itlMs` all its answers ask for a token in that time, though it makes fewer.
  */
-function madeRate({ workers, times, maxSeqs }: SeenModel, mix: Mix): number {
+function madeRate(
+  { workers, times, maxSeqs }: SeenModel,
+  { mix, itlMs }: { readonly mix: Mix; readonly itlMs: number },
+): number {
   if (times === undefined) return 0;
   const context = mix.isl + mix.osl / 2;
   return workers.reduce((sum, { role, state, running, waiting }) => {
     if (role !== "decode" || state === "stale" || !(running > 0)) return sum;
     const answers = Math.min(running, maxSeqs);
     const asked = answers + (waiting > 0 ? Math.min(waiting, mostWaiting) : 0);
-    return sum + asked * 1000 / times.decodeStepMs(answers, answers * context);
+    // A goal that an idle worker misses asks for nothing more: no number of workers reaches it.
+    const goalMs = Math.max(itlMs, times.decodeStepMs(1, context));
+    return sum + asked * 1000 / Math.min(goalMs, times.decodeStepMs(answers, answers * context));
   }, 0);
 }
 

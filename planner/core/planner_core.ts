@@ -27,8 +27,8 @@ interface ModelState {
   /** Of the last step that was not an early one. */
   wish: ModelWish | undefined;
   movedMs: number;
-  /** The last decision by which roles changed: +1 = more workers compute prompts, -1 = fewer. */
-  turn: { readonly way: number; readonly atMs: number } | undefined;
+  /** The last decision by which roles changed: +1 = more workers compute prompts, -1 = fewer; `count` of them. */
+  turn: { readonly way: number; readonly count: number; readonly atMs: number } | undefined;
 }
 
 /**
@@ -154,7 +154,10 @@ export class PlannerCore {
     const moves = this.#rules.elastic ? withinRoom(all, at.room) : all;
     if (moves.length > 0) state.movedMs = nowMs;
     if (moves.some(({ kind }) => kind === "flip")) {
-      state.turn = { way: wayOf(have, want), atMs: nowMs };
+      state.turn = {
+        ...{ way: wayOf(have, want), atMs: nowMs },
+        count: Math.abs(want.prefill - have.prefill),
+      };
     }
     const isStill = moves.length === 0 && !sameCounts(have, want);
     const bound = halted ?? (moves.length < all.length ? noRoom : undefined) ??
@@ -202,7 +205,10 @@ export class PlannerCore {
     const stale = model.workers.filter(({ state }) => state === "stale").length;
     if (2 * stale > model.workers.length) return "most workers were not heard of lately: no move";
     const [keeps, gains] = roomOf(wish, have, want);
-    const isShort = wish.isPressed || (!this.#rules.elastic && keeps < 1);
+    // A change of the mix is seen bit by bit: what goes on the same way needs no rest in between.
+    const isOnward = !this.#rules.elastic && state.turn !== undefined &&
+      nowMs - state.turn.atMs < this.#rules.coolDownMs && wayOf(have, want) === state.turn.way;
+    const isShort = wish.isPressed || (!this.#rules.elastic && keeps < 1) || isOnward;
     if (!isShort && model.workers.some(({ state }) => state === "flipping")) {
       return "a worker is changing its role: the next move waits for it";
     }
@@ -210,9 +216,10 @@ export class PlannerCore {
     const { coolDownMs, hysteresis } = this.#rules;
     const { turn } = state;
     // A backlog of one phase right after the other one's was worked off is no evidence yet: it would be undone again.
+    // What asks for more than twice as many back is another mix, not the end of a bout.
     if (
       turn !== undefined && nowMs - turn.atMs < coolDownMs && sizeOf(want) === sizeOf(have) &&
-      wayOf(have, want) === -turn.way
+      wayOf(have, want) === -turn.way && Math.abs(want.prefill - have.prefill) <= 2 * turn.count
     ) {
       return "roles were changed the other way a short while ago";
     }
