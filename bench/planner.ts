@@ -54,7 +54,13 @@ for await (const series of readSeries(flags.trace?.split(",") ?? [], options)) {
   cases.push(...compareOn(series, flags.quick ? worlds.slice(0, 1) : worlds));
 }
 console.error(`\n${proofTable(cases)}\n`);
-const steps = runSteps({ worlds, cv, seeds: flags.quick ? 2 : 16, hours: flags.quick ? 2 : 12 });
+const steps = runSteps({
+  worlds,
+  cv,
+  seed,
+  seeds: flags.quick ? 2 : 16,
+  hours: flags.quick ? 2 : 12,
+});
 console.error(`${steps.table}\n`);
 for (const figure of [...proofFigures(cases), ...steps.figures]) printFigure(figure, flags.json);
 if (flags.plots !== undefined) {

@@ -41,9 +41,15 @@ export interface StepResult {
 /** Runs a step on a fleet whose size stands still: only roles change. */
 export function runStep(
   one: StepCase,
-  options: { readonly world: GovernedWorld; readonly seeds: number; readonly cv: number },
+  options: {
+    readonly world: GovernedWorld;
+    readonly seeds: number;
+    /** The first of the seeds, 1 without it. */
+    readonly fromSeed?: number;
+    readonly cv: number;
+  },
 ): StepResult {
-  const { world, seeds, cv } = options;
+  const { world, seeds, fromSeed = 1, cv } = options;
   const capacity = capacityOf(world);
   const { rate } = one;
   const mixOf = (isl: number, osl: number): Mix => ({ rate, isl, newTokens: isl, osl });
@@ -58,7 +64,7 @@ export function runStep(
   const [all, bad] = [new Float64Array(bins), new Float64Array(bins)];
   let flips = 0;
   let lost = 0;
-  for (let seed = 1; seed <= seeds; seed++) {
+  for (let seed = fromSeed; seed < fromSeed + seeds; seed++) {
     const load = stepLoad(before, after, { seed, cv });
     const run = runPlanner(load, {
       ...{ world, begin, governor: planned(world, { elastic: false, budgetGpus: gpus }) },
@@ -102,12 +108,17 @@ function stepLoad(
 /** Moves per hour on a load whose means stand still, from the second hour on. */
 export function steadyMoves(
   point: Omit<LoadPoint, "atMs">,
-  options: { readonly world: GovernedWorld; readonly hours: number; readonly cv: number },
+  options: {
+    readonly world: GovernedWorld;
+    readonly hours: number;
+    readonly cv: number;
+    readonly seed?: number;
+  },
 ): { readonly movesPerHour: number; readonly attainment: number; readonly lost: number } {
-  const { world, hours, cv } = options;
+  const { world, hours, cv, seed = 1 } = options;
   const hourMs = 3_600_000;
   const curve = new LoadCurve([{ ...point, atMs: 0 }, { ...point, atMs: (1 + hours) * hourMs }]);
-  const load = [...requestsOf(curve, { seed: 1, cv, longest })];
+  const load = [...requestsOf(curve, { seed, cv, longest })];
   const mix = { ...point, newTokens: point.isl };
   const begin = needOf(capacityOf(world), mix, { layout: "split", most: 200 });
   let first = 0;

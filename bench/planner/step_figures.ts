@@ -22,20 +22,23 @@ export function runSteps(options: {
   readonly worlds: readonly GovernedWorld[];
   readonly cv: number;
   readonly seeds: number;
+  /** Seed 2 takes the next so many seeds for the steps, and so on. */
+  readonly seed: number;
   readonly hours: number;
 }): {
   readonly figures: readonly Figure[];
   readonly results: readonly NamedStep[];
   readonly table: string;
 } {
-  const { worlds, cv, seeds, hours } = options;
+  const { worlds, cv, seeds, seed, hours } = options;
+  const fromSeed = (seed - 1) * seeds + 1;
   const results = worlds.flatMap((world) =>
     steps.map((one): NamedStep => ({
-      ...{ name: one.name, world, result: runStep(one, { world, seeds, cv }) },
+      ...{ name: one.name, world, result: runStep(one, { world, seeds, fromSeed, cv }) },
     }))
   );
   const settled = results.map(({ world, result }) => result.settleMs / settleAimMs(world));
-  const still = worlds.map((world) => steadyMoves(steady, { world, hours, cv }));
+  const still = worlds.map((world) => steadyMoves(steady, { world, hours, cv, seed }));
   const moves = still.map(({ movesPerHour }) => movesPerHour);
   const rows = results.map(({ name, world, result }) =>
     `| ${name} | ${world.flipMs / 1000} s | ${result.gpus} | ${
