@@ -179,7 +179,9 @@ export class Fleet {
         ...args,
       ],
       // Whoever has told the allocator something else means it.
-      env: env.MALLOC_TRIM_THRESHOLD_ === undefined ? allocatorVariables(service) : {},
+      env: Object.keys(env).some((name) => name.startsWith("MALLOC_"))
+        ? {}
+        : allocatorVariables(service),
       line: (text) => {
         member.lastLine = text;
         line(text);

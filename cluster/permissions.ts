@@ -34,9 +34,10 @@ const table: Readonly<Record<ServiceName, { readonly ffi: boolean }>> = {
 /**
  * What a service's memory allocator is told; glibc reads it at the start, others pass it over. Frontends take and give back
  * buffers of hundreds of kilobytes with every long prompt: given back to the system at once, a third less memory is held.
+ * One arena for all threads leaves no free space in the others.
  */
 export function allocatorVariables(service: ServiceName): Readonly<Record<string, string>> {
-  return service === "frontend" ? { MALLOC_TRIM_THRESHOLD_: "131072" } : {};
+  return service === "frontend" ? { MALLOC_TRIM_THRESHOLD_: "131072", MALLOC_ARENA_MAX: "1" } : {};
 }
 
 /** Variables of a bound program: its options, and what the codec, the etcd client and the log writer look at. */
