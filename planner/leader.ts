@@ -64,6 +64,9 @@ export class Leader implements AsyncDisposable {
     const claimed = await registry.claim(this.#key, this.#value, { ttlMs });
     if (!claimed.ok) {
       log.warn("cannot claim to be the planner that acts", { reason: claimed.error.message });
+      if (!this.#wasLeader || this.isLeader) return;
+      this.#wasLeader = false;
+      log.warn("this planner acts no more: its claim has run out");
       return;
     }
     this.#untilMs = claimed.value ? askedMs + ttlMs - marginMs : -Infinity;

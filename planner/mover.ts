@@ -57,7 +57,7 @@ export class Mover {
         have: record.have,
         moves,
         after,
-        ...{ why, card },
+        ...{ why, card, mayAct },
       });
       for (const { kind } of moves) {
         metrics.moves.add(1, { kind, result: done.ok ? "asked" : "failed" });

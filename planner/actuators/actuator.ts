@@ -17,6 +17,8 @@ export interface ActOrder {
   readonly after: Counts;
   /** Why, for people. */
   readonly why: string;
+  /** Asked before each of several wishes: a planner whose claim has run out meanwhile asks for nothing more. */
+  readonly mayAct?: () => boolean;
   /** What its workers announce: with it a model that sleeps stays known. */
   readonly card?: ModelCard;
 }

@@ -1,4 +1,4 @@
-import { encodeRecord, keys, ok } from "@pixii/wire";
+import { encodeRecord, fail, keys, ok } from "@pixii/wire";
 import type { Result } from "@pixii/wire";
 import type { Registry } from "@pixii/runtime";
 import type { ActOrder, Actuator } from "./actuator.ts";
@@ -27,9 +27,15 @@ export class RoleKeys implements Actuator {
     this.#boundMs = options.boundMs;
   }
 
-  async apply({ id, by, moves }: ActOrder): Promise<Result<void>> {
+  async apply({ id, by, moves, mayAct = () => true }: ActOrder): Promise<Result<void>> {
     for (const move of moves) {
       if (move.kind !== "flip") continue;
+      if (!mayAct()) {
+        return fail(
+          "registry_unavailable",
+          "The claim to act has run out: another planner may act",
+        );
+      }
       const { rank: { instance }, to: role, reason } = move;
       const boundMs = this.#boundMs;
       const wish = { instance, id: `${id}.${instance}`, role, reason, by, boundMs };
