@@ -28,6 +28,8 @@ const values = benchFlags({
 });
 
 const rounds = values.rounds;
+/** From the last request to the look at what the frontend holds then. */
+const restMs = 3_000;
 
 function frontendPid(dev: Dev): number {
   const found = dev.processes.find((one) => one.service === "frontend");
@@ -106,7 +108,8 @@ for (const one of serveCases) {
     }, values.json);
   }
 }
-// The ceiling of the last case took seconds: the frontend has rested for as long.
+// A frontend that rests gives memory back within 1.5 s.
+await new Promise((resolve) => setTimeout(resolve, restMs));
 const residents = {
   rss_start: rssStart,
   rss_loaded: residentMb(frontend),
