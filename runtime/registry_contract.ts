@@ -239,8 +239,9 @@ export function registryContract(
       value(await reader.watch("/k/", seen));
       await world.down();
       await world.compact!();
-      await eventually(() => seen.snapshots === 2, () => seen.told.join("; "));
-      assert.equal(seen.state, `[["/k/new","2"]]`);
+      await eventually(() => seen.snapshots >= 2, () => seen.told.join("; "));
+      // The reader may be back before the compaction: then what was written since reaches it as changes.
+      await eventually(() => seen.state === `[["/k/new","2"]]`, () => seen.told.join("; "));
     });
   }
 
