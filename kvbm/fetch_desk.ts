@@ -1,5 +1,5 @@
 import { crc32 } from "node:zlib";
-import { comingPage, readStoredBlock } from "@pixii/wire";
+import { comingPage, endMark, readStoredBlock } from "@pixii/wire";
 import type { InstanceId, StoredBlock } from "@pixii/wire";
 import type { Clock } from "@pixii/runtime";
 import type { BlockPool } from "./core/block_pool.ts";
@@ -305,7 +305,8 @@ export class FetchDesk implements Disposable {
       this.#lose([incoming]);
       return;
     }
-    const { parent = { hi: 0, lo: 0 }, index, handover } = header;
+    const { parent = { hi: 0, lo: 0 }, handover } = header;
+    const index = header.end === true ? header.index + endMark : header.index;
     const entry = Uint32Array.of(end.slot, block.lo, block.hi, parent.lo, parent.hi, index);
     this.counts.landed[source.tier] += 1;
     if (handover !== undefined) this.commitPrivate(client, block.layout, entry);

@@ -1,12 +1,18 @@
-import { encode, encodeKvEvents, fail, kvEventBatches, limits, ok, u32sOf } from "@pixii/wire";
+import {
+  encode,
+  encodeKvEvents,
+  fail,
+  kvEventBatches,
+  limits,
+  mostStreamsPerHeartbeat,
+  ok,
+  u32sOf,
+} from "@pixii/wire";
 import type { Control, InstanceId, KvEvent, ModelHash, Result, Subjects } from "@pixii/wire";
 import type { Bus, Clock } from "@pixii/runtime";
 import type { BlockPool } from "./core/block_pool.ts";
 import type { OwnedTier } from "./core/tier_room.ts";
 import type { SnapshotShelf } from "./snapshot_shelf.ts";
-
-/** After changes a batch without any follows, so that a router sees that the last one was lost. */
-const tailMs = 1_000;
 
 /** What the streams are made of. */
 export interface KvStreamParts {
@@ -29,24 +35,24 @@ interface Stream {
   readonly layouts: Set<number>;
   readonly blockSize: number;
   number: number;
-  isTailDue: boolean;
 }
 
 /**
  * Tells routers what a tier holds: one numbered stream per model, since that is what routers follow. Models that
- * share a layout (one file under two names) are told the same.
+ * share a layout (one file under two names) are told the same. Heartbeats tell the streams' numbers, so that a router
+ * sees that it missed the last batch, however long ago that was.
  */
 export class KvStreams implements Disposable {
   readonly #parts: KvStreamParts;
   readonly #streams = new Map<ModelHash, Stream>();
   readonly #changed = new Set<number>();
-  readonly #tail: Disposable;
+  readonly #heartbeat: Disposable;
   #turn: Disposable | undefined;
   #isOver = false;
 
   constructor(parts: KvStreamParts) {
     this.#parts = parts;
-    this.#tail = parts.clock.every(tailMs, () => this.#tails());
+    this.#heartbeat = parts.clock.every(limits.kvBeatEveryMs, () => this.#beat());
   }
 
   /** Layouts of a model's blocks; none where no worker of it came yet. */
@@ -60,7 +66,7 @@ export class KvStreams implements Disposable {
     const { blockSize } = pool.layouts[layout];
     let stream = this.#streams.get(model);
     if (stream === undefined) {
-      stream = { layouts: new Set(), blockSize, number: 0, isTailDue: false };
+      stream = { layouts: new Set(), blockSize, number: 0 };
       this.#streams.set(model, stream);
     }
     // One stream tells of blocks of one size; a model whose workers differ in it is told by the first.
@@ -133,14 +139,21 @@ export class KvStreams implements Disposable {
   [Symbol.dispose](): void {
     this.#isOver = true;
     this.#turn?.[Symbol.dispose]();
-    this.#tail[Symbol.dispose]();
+    this.#heartbeat[Symbol.dispose]();
   }
 
-  #tails(): void {
-    for (const [model, stream] of this.#streams) {
-      if (!stream.isTailDue) continue;
-      this.#publish(model, stream, []);
-      stream.isTailDue = false;
+  /** Tells how far all streams have come; nothing where there is none. */
+  #beat(): void {
+    const { bus, subjects, owner, tier } = this.#parts;
+    const streams = Array.from(
+      this.#streams,
+      ([model, { blockSize, number }]) => ({ model, dpRank: 0, blockSize, number }),
+    );
+    for (let at = 0; at < streams.length; at += mostStreamsPerHeartbeat) {
+      const told = streams.slice(at, at + mostStreamsPerHeartbeat);
+      const bytes = encode("kvHeartbeat", { owner, epoch: owner, tier, streams: told });
+      // One that the bus refuses is made good by the next.
+      bus.publish(subjects.kvBeat(owner), bytes, { isPatient: true });
     }
   }
 
@@ -151,8 +164,7 @@ export class KvStreams implements Disposable {
   #publish(model: ModelHash, stream: Stream, events: readonly KvEvent[]): void {
     const { bus, subjects, owner, onBatch } = this.#parts;
     stream.number += 1;
-    stream.isTailDue = true;
-    // A batch the bus refuses shows as a gap in the numbers: routers then ask for a snapshot.
+    // A batch the bus refuses shows in the numbers of later ones and of heartbeats: routers then ask for a snapshot.
     bus.publish(subjects.kvEvents(owner), this.#encode(model, stream, { events }));
     onBatch();
   }

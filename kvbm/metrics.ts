@@ -1,5 +1,5 @@
 import type { Counter, Metrics } from "@pixii/runtime";
-import type { PoolCounts } from "./core/block_pool.ts";
+import type { PoolCounts } from "./core/pool_counts.ts";
 import type { TierFlow, TierRoom } from "./core/tier_room.ts";
 import { totalCounter } from "./total_counter.ts";
 

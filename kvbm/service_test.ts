@@ -10,7 +10,7 @@ import {
   modelHashOf,
   subjects,
 } from "@pixii/wire";
-import type { InstanceId, KvEventBatch, StoreWelcome } from "@pixii/wire";
+import type { InstanceId, KvEventBatch, KvHeartbeat, StoreWelcome } from "@pixii/wire";
 import {
   namesIn,
   parseConfig,
@@ -55,13 +55,19 @@ async function openWorld(host: TestHost) {
     assert.ok(batch.ok);
     batches.push(batch.value);
   });
+  const beats: KvHeartbeat[] = [];
+  host.connect().bus.subscribe(subjects("default").kvBeat(running.instance), (message) => {
+    const beat = decode("kvHeartbeat", message.payload);
+    assert.ok(beat.ok);
+    beats.push(beat.value);
+  });
   const until = async (what: string, done: () => boolean) => {
     for (let tries = 0; !done(); tries++) {
       assert.ok(tries < 500, `${what}: ${JSON.stringify(facts())}`);
       await host.clock.sleep(10);
     }
   };
-  return { running, facts, connect, batches, until };
+  return { running, facts, connect, batches, beats, until };
 }
 
 Deno.test("kvbm without a host tier registers, is ready and says that its tiers are off", async () => {
@@ -89,7 +95,7 @@ Deno.test({
   ignore,
   async fn() {
     await using host = testHost();
-    const { running, facts, connect, batches, until } = await openWorld(host);
+    const { running, facts, connect, batches, beats, until } = await openWorld(host);
     const cards = await host.registry.list(keys("default").kvbms);
     assert.ok(cards.ok);
     const card = decodeRecord("kvbm", cards.value[0].value);
@@ -127,9 +133,14 @@ Deno.test({
       ...{ op: "stored", parent: 0, numbers: Uint32Array.from([slots[0], slots[2]]) },
       ...{ hi: Uint32Array.from([0, 0]), lo: Uint32Array.from([1, 2]) },
     }]);
-    // The batch that shows a lost last one.
-    await until("the tail came", () => batches.length > 1);
-    assert.deepEqual([batches[1].number, batches[1].events], [2, []]);
+    await until(
+      "a heartbeat says so again",
+      () => beats.some(({ streams }) => streams[0].number === 1),
+    );
+    const { owner, epoch, tier, streams } = beats.at(-1)!;
+    assert.deepEqual([owner, epoch, tier], [running.instance, running.instance, "host"]);
+    assert.deepEqual(streams, [{ model: modelHashOf("m"), dpRank: 0, blockSize: 64, number: 1 }]);
+    assert.equal(batches.length, 1);
     await running.stop();
     assert.ok(!namesIn(folder).includes(welcome.path.split("/").at(-1)!));
   },

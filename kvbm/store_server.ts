@@ -192,8 +192,9 @@ export class StoreServer implements Disposable {
     const { client, layout } = member;
     switch (op) {
       case "find":
+      case "findEnd":
       case "await": {
-        const found = pool.find(client, arg, words);
+        const found = pool.find(client, arg, words, { hasEnd: op === "findEnd" });
         const awaits = op === "await";
         const from = member.from?.lease === arg ? member.from.kvbm : undefined;
         member.from = undefined;

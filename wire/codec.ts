@@ -4,6 +4,7 @@ import { auditAnswer, control, part, snapshotHead } from "./control.ts";
 import { demandReport } from "./demand.ts";
 import { entryExtra, generateRequest, refusal } from "./generate.ts";
 import { ledgerBatch } from "./ledger.ts";
+import { kvHeartbeat } from "./kv_heartbeat.ts";
 import { loadReport } from "./load.ts";
 import { decisionRecord, routeHints, routeReply } from "./route.ts";
 import { routeNotice } from "./route_notice.ts";
@@ -36,6 +37,7 @@ const kinds = {
   demandReport: { kind: 31, fields: demandReport },
   sessionBatch: { kind: 32, fields: sessionBatch },
   roleFlip: { kind: 33, fields: roleFlip },
+  kvHeartbeat: { kind: 34, fields: kvHeartbeat },
 } as const;
 
 /** Names of the MessagePack messages. */

@@ -26,6 +26,8 @@ export const limits = {
   demandEveryMs: 1_000,
   /** Load reports are published this often. */
   loadEveryMs: 250,
+  /** Block managers tell the numbers of their KV events this often. */
+  kvBeatEveryMs: 1_000,
   /** Silent for this long: no new work. */
   suspectMs: 750,
   /** Silent for this long: migrate. */

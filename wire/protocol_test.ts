@@ -53,6 +53,8 @@ Deno.test("subjects() and keys() carry the namespace and no unsafe character", (
   assert.equal(names.generate(id), "pixii.v1.team-1.gen.0123456789abcdef");
   assert.equal(names.control(id), "pixii.v1.team-1.ctl.0123456789abcdef");
   assert.equal(names.allKvEvents, "pixii.v1.team-1.kv.*");
+  assert.equal(names.kvBeat(id), "pixii.v1.team-1.beat.0123456789abcdef");
+  assert.equal(names.allKvBeats, "pixii.v1.team-1.beat.*");
   assert.equal(names.load(id), "pixii.v1.team-1.load.0123456789abcdef");
   assert.equal(
     keys("team-1").instance("router", id),

@@ -84,6 +84,10 @@ export const sampleMessages: { readonly [Name in MessageName]: Message<Name> } =
   part: { offset: 524_224, totalBytes: 600_000, data: new Uint8Array([1, 2, 3]) },
   snapshotHead: { id: 3, epoch: instance, number: 12, totalBytes: 44, digest: "ab".repeat(32) },
   sessionBatch: { sessions: [{ model, session: "s", worker, leftMs: 60_000 }] },
+  kvHeartbeat: {
+    ...{ owner: instance, epoch: instance, tier: "host" },
+    streams: [{ model, dpRank: 0, blockSize: 64, number: 2 ** 40 + 7 }],
+  },
   auditAnswer: { epoch: instance, number: 12, held: new Uint8Array([1, 0, 1]) },
   routeReply: {
     kind: "decision",

@@ -16,7 +16,10 @@ export const storeOps = {
   reserve: { code: 3, width: 0 },
   /** kvbm: row per slot given, as many as there is room for: slot, page. */
   reserved: { code: 4, width: 2 },
-  /** worker: these slots are written. Row: slot, route lo, hi, parent lo, hi, index (0 = no parent). */
+  /**
+   * worker: these slots are written. Row: slot, route lo, hi, parent lo, hi, index (0 = no parent; with `endMark` set it is a
+   * prompt's end: it is kept within a bound of their own, and no router hears of it).
+   */
   commit: { code: 5, width: 6 },
   /** kvbm: row per commit: slot that holds the block now (0 = refused), 1 where it was there before (yours is free). */
   committed: { code: 6, width: 2 },
@@ -47,6 +50,8 @@ export const storeOps = {
    * blocks, or will. One row: kvbm instance lo, hi. No answer.
    */
   from: { code: 15, width: 2 },
+  /** worker: as `find`; the last row is the key of the prompt's end, which is no block of a prompt. Answered with `found`. */
+  findEnd: { code: 16, width: 2 },
 } as const;
 
 /**

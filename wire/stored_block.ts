@@ -28,6 +28,11 @@ export interface StoredBlock {
     /** Its output index: where the sampler stands. */
     readonly index: number;
   };
+  /**
+   * It is a prompt's end: its tokens are those behind the last whole block that a prompt may reuse, 1 to a whole block, and
+   * its payload ends with the row of logits behind the last of them.
+   */
+  readonly end?: true;
 }
 
 /** CRC-32 (ISO-HDLC, as in zlib) of bytes; the caller's, since the platform's is ten times faster than one in TypeScript. */
@@ -36,7 +41,7 @@ export type Crc32 = (bytes: Uint8Array) => number;
 const magic = 0x424b5850; // "PXKB"
 const version = 1;
 const crc32Code = 1;
-const flags = { decoded: 1, first: 2, handover: 4 } as const;
+const flags = { decoded: 1, first: 2, handover: 4, end: 8 } as const;
 const headBytes = 128;
 const headerCrcAt = 60;
 const handoverAt = 96;
@@ -52,10 +57,10 @@ export function payloadOffset(tokens: number): number {
 
 /**
  * Writes the header at the start of `slot`. Little-endian: `u32 magic, u16 version, u8 checksum (1 = crc32), u8 flags
- * (1 decoded, 2 first, 4 hand-over), u32[2] route lo hi, u32[2] layout, u32[2] parent route, u32 index, u32 tokens, u32 payload
- * offset, u32 0, u32[2] payload bytes lo hi, u32 payload crc, u32 header crc, u8[32] scope, u32 first token, u32 its
- * index (both 0 without a hand-over), u8[24] 0, u32 token ids`, zeros up to the payload. The header crc covers
- * everything before the payload with itself as 0.
+ * (1 decoded, 2 first, 4 hand-over, 8 end of a prompt), u32[2] route lo hi, u32[2] layout, u32[2] parent route, u32 index,
+ * u32 tokens, u32 payload offset, u32 0, u32[2] payload bytes lo hi, u32 payload crc, u32 header crc, u8[32] scope, u32
+ * first token, u32 its index (both 0 without a hand-over), u8[24] 0, u32 token ids`, zeros up to the payload. The header
+ * crc covers everything before the payload with itself as 0.
  */
 export function writeStoredBlock(slot: Uint8Array, block: StoredBlock, crc32: Crc32): void {
   const { key, parent, tokens } = block;
@@ -70,7 +75,8 @@ export function writeStoredBlock(slot: Uint8Array, block: StoredBlock, crc32: Cr
   view.setUint8(6, crc32Code);
   const first = parent === undefined ? flags.first : 0;
   const handover = block.handover === undefined ? 0 : flags.handover;
-  view.setUint8(7, (block.decoded ? flags.decoded : 0) | first | handover);
+  const end = block.end === undefined ? 0 : flags.end;
+  view.setUint8(7, (block.decoded ? flags.decoded : 0) | first | handover | end);
   putHash(view, 8, key.route);
   putHash(view, 16, key.layout);
   if (parent !== undefined) putHash(view, 24, parent);
@@ -124,6 +130,7 @@ export function readStoredBlock(slot: Uint8Array, crc32: Crc32): Result<StoredBl
         index: headView.getUint32(handoverAt + 4, true),
       },
     }),
+    ...((bits & flags.end) === 0 ? undefined : { end: true }),
   });
 }
 

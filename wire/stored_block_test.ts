@@ -11,7 +11,7 @@ import type { StoredBlock } from "./stored_block.ts";
 const u32 = fc.nat(0xffffffff);
 const plain = { noNullPrototype: true } as const;
 const hash = fc.record({ hi: u32, lo: u32 }, plain);
-/** All but `handover`. */
+/** All but `handover` and `end`. */
 const requiredBlockKeys = [
   ...[
     "key",
@@ -34,6 +34,7 @@ const block: fc.Arbitrary<StoredBlock> = fc.record({
   payloadBytes: fc.nat(1000),
   payloadCrc: u32,
   handover: fc.record({ token: u32, index: u32 }, plain),
+  end: fc.constant(true as const),
 }, { ...plain, requiredKeys: requiredBlockKeys });
 
 function slotOf(value: StoredBlock): Uint8Array {

@@ -22,6 +22,8 @@ export function subjects(namespace: string): Subjects {
     inbox: (frontend) => `${root}.inbox.${frontend}`,
     kvEvents: (owner) => `${root}.kv.${owner}`,
     allKvEvents: `${root}.kv.*`,
+    kvBeat: (owner) => `${root}.beat.${owner}`,
+    allKvBeats: `${root}.beat.*`,
     load: (worker) => `${root}.load.${worker}`,
     allLoad: `${root}.load.*`,
     demand: (frontend) => `${root}.demand.${frontend}`,
@@ -47,6 +49,10 @@ export interface Subjects {
   kvEvents(owner: InstanceId): string;
   /** KV events of every owner. */
   readonly allKvEvents: string;
+  /** Heartbeats of one block manager's KV events. */
+  kvBeat(owner: InstanceId): string;
+  /** Those of every block manager. */
+  readonly allKvBeats: string;
   /** Load reports of one worker. */
   load(worker: InstanceId): string;
   /** Load reports of every worker. */

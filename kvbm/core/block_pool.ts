@@ -1,12 +1,17 @@
+import { endMark, isEndIndex } from "@pixii/wire";
 import type { KvEvent } from "@pixii/wire";
 import { evictionOrder } from "./eviction_order.ts";
 import type { EvictionName, EvictionOrder } from "./eviction_order.ts";
 import { KeyIndex } from "./key_index.ts";
 import type { PoolClient, PoolLayout } from "./pool_client.ts";
+import { noPoolCounts } from "./pool_counts.ts";
+import type { PoolCounts } from "./pool_counts.ts";
 import { PoolEvents } from "./pool_events.ts";
 import { checkPool } from "./pool_integrity.ts";
 import { snapshotOf } from "./pool_snapshot.ts";
+import { PromptEnds } from "./prompt_ends.ts";
 import { Slab } from "./slab.ts";
+import { SlotRoom } from "./slot_room.ts";
 import { slotStates, SlotTable } from "./slot_table.ts";
 
 const { reserved, committed, doomed } = slotStates;
@@ -14,22 +19,8 @@ const { reserved, committed, doomed } = slotStates;
 /** Part of all slots of a size that one worker may have reserved, and the most of them. */
 const shareReserved = 1 / 16;
 const mostReserved = 64;
-/** Slots looked for in own blocks before another size's segments are looked at again. */
-const spareEvery = 64;
 /** Pages of a slot as models of a billion parameters have them, where nothing better is known. */
 const usualSlotPages = 64;
-
-/** What a pool has done since it was made. */
-export interface PoolCounts {
-  hits: number;
-  misses: number;
-  commits: number;
-  duplicates: number;
-  evictions: number;
-  /** Slots wanted and not to be had: all was held. */
-  refused: number;
-  damaged: number;
-}
 
 /**
  * The host tier's books: which slot holds which block, who reads or writes it, what goes first. A slot is reserved, then
@@ -43,15 +34,9 @@ export class BlockPool {
   readonly order: EvictionOrder;
   readonly layouts: PoolLayout[] = [];
   readonly clients = new Map<number, PoolClient>();
-  readonly counts: PoolCounts = {
-    hits: 0,
-    misses: 0,
-    commits: 0,
-    duplicates: 0,
-    evictions: 0,
-    refused: 0,
-    damaged: 0,
-  };
+  readonly counts: PoolCounts = noPoolCounts();
+  /** The prompts' ends among the blocks. */
+  readonly ends: PromptEnds;
   /**
    * Called with a slot whose block is evicted, while the table still has its key; it may look and take notes, no more. The
    * slot is written over soon after: what is wanted of it must have been copied before (`coldest`).
@@ -60,8 +45,8 @@ export class BlockPool {
   /** Slots that are being copied to a tier below: none of them is evicted meanwhile. A few at a time. */
   readonly copying = new Set<number>();
   readonly #events: PoolEvents[] = [];
+  readonly #room: SlotRoom;
   #nextClient = 1;
-  #sinceSpare = 0;
 
   /** `slots`: about how many blocks it will hold, for the order's memory; guessed from the pages where left out. */
   constructor(options: {
@@ -75,6 +60,8 @@ export class BlockPool {
     this.keys = new KeyIndex(this.table);
     const slots = options.slots ?? Math.ceil(segments * segmentPages / usualSlotPages);
     this.order = evictionOrder(evict, { table: this.table, slab: this.slab, slots });
+    this.ends = new PromptEnds(segments * segmentPages);
+    this.#room = new SlotRoom(this, (slot) => this.#evict(slot));
   }
 
   /** Index of a layout; `undefined` where its slots do not fit a segment, or differ from what the same layout had. */
@@ -120,8 +107,16 @@ export class BlockPool {
     this.clients.delete(client);
   }
 
-  /** Slot and page of each block that is there (0, 0 else); those found are pinned under the lease. */
-  find(client: number, lease: number, routes: Uint32Array): Uint32Array {
+  /**
+   * Slot and page of each block that is there (0, 0 else); those found are pinned under the lease. `hasEnd`: the last row
+   * is the key of the prompt's end. From ends nothing is learnt, and one that is not there is no miss.
+   */
+  find(
+    client: number,
+    lease: number,
+    routes: Uint32Array,
+    { hasEnd = false }: { readonly hasEnd?: boolean } = {},
+  ): Uint32Array {
     const { layout, leases } = this.#client(client);
     const { page, pins } = this.table;
     const rows = new Uint32Array(routes.length);
@@ -135,9 +130,15 @@ export class BlockPool {
       held[count++] = slot;
       if (pins[slot]++ === 0) this.order.remove(slot);
     }
+    const last = rows.length === 0 ? 0 : rows[rows.length - 2];
+    const isEndMissing = hasEnd && last === 0;
+    const isEndLast = isEndMissing || this.isEnd(last);
     this.counts.hits += count;
-    this.counts.misses += held.length - count;
-    this.order.asked(layout, routes, rows);
+    this.counts.misses += held.length - count - (isEndMissing ? 1 : 0);
+    if (isEndLast) {
+      this.ends.touch(last);
+      this.order.asked(layout, routes.subarray(0, -2), rows.subarray(0, -2));
+    } else this.order.asked(layout, routes, rows);
     // A lease of the same number is over: the new one is pinned already, so what both hold stays.
     this.release(client, [lease]);
     if (count > 0) leases.set(lease, count === held.length ? held : held.slice(0, count));
@@ -174,7 +175,7 @@ export class BlockPool {
     const most = Math.min(count, this.reservable(client));
     const rows: number[] = [];
     for (let i = 0; i < most; i++) {
-      const page = this.#room(size);
+      const page = this.#room.take(size);
       if (page === undefined) {
         this.counts.refused += most - i;
         break;
@@ -331,10 +332,15 @@ export class BlockPool {
     return slots;
   }
 
+  /** True where a slot holds a prompt's end. */
+  isEnd(slot: number): boolean {
+    return isEndIndex(this.table.index[slot]);
+  }
+
   /** Number of the slot that holds a slot's parent; 0 where none does. */
   parentOf(slot: number): number {
     const { table } = this;
-    if (table.index[slot] === 0) return 0;
+    if ((table.index[slot] & ~endMark) === 0) return 0;
     return this.keys.find(table.layout[slot], table.parentHi[slot], table.parentLo[slot]);
   }
 
@@ -359,40 +365,6 @@ export class BlockPool {
     return client;
   }
 
-  /** A place for a slot, for which others may have to go. */
-  #room(size: number): number | undefined {
-    const free = this.slab.take(size);
-    if (free !== undefined) return free.page;
-    const first = this.#victim(size);
-    if (this.slab.sizes.length > 1 && (first === 0 || ++this.#sinceSpare >= spareEvery)) {
-      this.#sinceSpare = 0;
-      const spare = this.order.spareSegment(size);
-      if (spare !== undefined && this.#evictSegment(spare)) return this.slab.take(size)?.page;
-    }
-    if (first === 0) return undefined;
-    this.#evict(first);
-    return this.slab.take(size)?.page;
-  }
-
-  /** The slot of a size that goes next; 0 where all are held or being copied. O(slots being copied). */
-  #victim(size: number): number {
-    const first = this.order.first(size);
-    if (!this.copying.has(first)) return first;
-    for (const slot of this.order.listed(size)) if (!this.copying.has(slot)) return slot;
-    return 0;
-  }
-
-  /** Empties a segment; false where one of its blocks is being copied. */
-  #evictSegment(segment: number): boolean {
-    const { size } = this.slab.segment(segment)!;
-    const inside = [...this.order.listed(size)].filter((slot) =>
-      this.slab.segmentAt(this.table.page[slot]) === segment
-    );
-    if (inside.some((slot) => this.copying.has(slot))) return false;
-    for (const slot of inside) this.#evict(slot);
-    return true;
-  }
-
   #evict(slot: number): void {
     this.onEvict(slot);
     this.order.remove(slot);
@@ -405,16 +377,24 @@ export class BlockPool {
   #register(slot: number): void {
     const { layout, hi, lo } = this.table;
     const parent = this.parentOf(slot);
+    const isEnd = this.isEnd(slot);
     this.keys.add(slot);
-    this.order.came(slot, parent);
+    this.order.came(slot, parent, isEnd);
     this.order.add(slot);
-    this.#events[layout[slot]].stored({ number: slot, parent, hi: hi[slot], lo: lo[slot] });
+    if (!isEnd) {
+      this.#events[layout[slot]].stored({ number: slot, parent, hi: hi[slot], lo: lo[slot] });
+      return;
+    }
+    const { slotPages } = this.layouts[layout[slot]];
+    const isFree = (other: number) => this.table.pins[other] === 0 && !this.copying.has(other);
+    for (const old of this.ends.add(slot, slotPages, isFree)) this.#evict(old);
   }
 
   #unregister(slot: number): void {
     this.order.left(slot);
     this.keys.remove(slot);
-    this.#events[this.table.layout[slot]].removed(slot);
+    if (this.isEnd(slot)) this.ends.remove(slot);
+    else this.#events[this.table.layout[slot]].removed(slot);
   }
 
   #free(slot: number): void {

@@ -17,8 +17,11 @@ export interface EvictionOrder {
   readonly count: number;
   /** A prompt asked for its blocks: rows of route lo, hi, and rows of slot (0 = not there), page. O(rows). */
   asked(layout: number, routes: Uint32Array, rows: Uint32Array): void;
-  /** A block has come; its columns are set. `parent`: slot of the block before, 0 where that is not there. */
-  came(slot: number, parent: number): void;
+  /**
+   * A block has come; its columns are set. `parent`: slot of the block before, 0 where that is not there. `isEnd`: it is a
+   * prompt's end, which no prompt goes on from.
+   */
+  came(slot: number, parent: number, isEnd: boolean): void;
   /** A block has left, or is not to be found any more. */
   left(slot: number): void;
   /** Lists a slot as just used. */

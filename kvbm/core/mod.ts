@@ -3,7 +3,7 @@
  * @module
  */
 export { BlockPool } from "./block_pool.ts";
-export type { PoolCounts } from "./block_pool.ts";
+export type { PoolCounts } from "./pool_counts.ts";
 export { evictionNames } from "./eviction_order.ts";
 export type { EvictionName } from "./eviction_order.ts";
 export { slotStates } from "./slot_table.ts";

@@ -16,6 +16,7 @@ export function checkPool(pool: BlockPool): void {
     if (slots.size > pool.mostReserved(layout)) throw new Error(`client ${number} has too many`);
   }
   const places: { page: number; size: number }[] = [];
+  const ends = new Map<number, number>();
   let live = 0;
   let registered = 0;
   for (let slot = 1; slot <= table.highest; slot++) {
@@ -25,11 +26,14 @@ export function checkPool(pool: BlockPool): void {
     places.push({ page: table.page[slot], size: table.size[slot] });
     const problem = problemOf(pool, slot, { pins: pins.get(slot) ?? 0, owner: owners.get(slot) });
     if (problem !== undefined) throw new Error(`slot ${slot} ${problem}`);
-    if (state === committed) registered += 1;
+    if (state !== committed) continue;
+    registered += 1;
+    if (pool.isEnd(slot)) ends.set(slot, pool.layouts[table.layout[slot]].slotPages);
   }
   if (live !== table.live) throw new Error(`${live} slots live, ${table.live} counted`);
   if (registered !== keys.count) throw new Error(`${registered} blocks, ${keys.count} indexed`);
   slab.checkIntegrity(places);
+  pool.ends.checkIntegrity(ends);
   const isListed = (slot: number) => table.state[slot] === committed && table.pins[slot] === 0;
   order.checkIntegrity(isListed);
   let listed = 0;

@@ -3,12 +3,13 @@ import type { BlockPool } from "./block_pool.ts";
 import { PoolEvents } from "./pool_events.ts";
 import { slotStates } from "./slot_table.ts";
 
-/** All blocks of a layout as events, parents before children, each chain in one run. O(slots). */
+/** All blocks of a layout but prompts' ends as events, parents before children, each chain in one run. O(slots). */
 export function snapshotOf(pool: BlockPool, layout: number): KvEvent[] {
   const { table } = pool;
   const children = new Map<number, number[]>();
   for (let slot = 1; slot <= table.highest; slot++) {
     if (table.state[slot] !== slotStates.committed || table.layout[slot] !== layout) continue;
+    if (pool.isEnd(slot)) continue;
     const parent = pool.parentOf(slot);
     const siblings = children.get(parent);
     if (siblings === undefined) children.set(parent, [slot]);

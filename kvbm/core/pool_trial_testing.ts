@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { endMark } from "@pixii/wire";
 import type { KvEvent } from "@pixii/wire";
 import { BlockPool } from "./block_pool.ts";
 import type { EvictionName } from "./eviction_order.ts";
@@ -18,6 +19,9 @@ interface Worker {
 
 /** Key of a block that only those read who waited for it. */
 const privatePrefix = "private ";
+
+/** Chains from here on are ends of prompts. */
+const endsFrom = 100;
 
 const tokensOf = (chain: number, index: number) => ({ hi: chain, lo: index * 7919 + chain });
 
@@ -87,6 +91,7 @@ export class PoolTrial {
       assert.deepEqual(sorted(snapshot), sorted(replay));
       for (const [slot, key] of replay) {
         assert.equal(table.state[slot], slotStates.committed);
+        assert.ok(!this.pool.isEnd(slot), "an event tells of a prompt's end");
         assert.equal(key, `${table.hi[slot]},${table.lo[slot]}`);
         assert.equal(this.#memory.get(table.page[slot]), `${layout}:${key}`);
       }
@@ -123,13 +128,15 @@ export class PoolTrial {
     const chain = this.#draw(12);
     const from = this.#draw(3);
     const blocks = Array.from({ length: 1 + this.#draw(6) }, (_, i) => tokensOf(chain, from + i));
+    const hasEnd = this.#draw(3) === 0;
+    if (hasEnd) blocks.push(tokensOf(endsFrom + chain, from + blocks.length));
     const lease = this.#draw(10) === 0 && worker.leases.size > 0
       ? [...worker.leases.keys()][0]
       : this.#lease++;
     const old = worker.leases.get(lease);
     if (old !== undefined) this.#mustBeUnchanged(old);
     const words = Uint32Array.from(blocks.flatMap(({ hi, lo }) => [lo, hi]));
-    const rows = this.pool.find(worker.client, lease, words);
+    const rows = this.pool.find(worker.client, lease, words, { hasEnd });
     const held: { key: string; slot: number; page: number }[] = [];
     blocks.forEach((block, i) => {
       const [slot, page] = [rows[2 * i], rows[2 * i + 1]];
@@ -167,15 +174,17 @@ export class PoolTrial {
 
   #commit(worker: Worker): void {
     const count = Math.min(worker.reserved.length, 1 + this.#draw(3));
+    // Ends have keys of their own, that nothing goes on from.
+    const isEnd = this.#draw(8) === 0;
     const chain = this.#draw(12);
     const from = this.#draw(6);
     const entries: number[] = [];
     const slots = worker.reserved.splice(0, count);
     slots.forEach(({ slot, page }, i) => {
-      const { hi, lo } = tokensOf(chain, from + i);
+      const { hi, lo } = tokensOf(isEnd ? endsFrom + chain : chain, from + i);
       const parent = from + i === 0 ? { hi: 0, lo: 0 } : tokensOf(chain, from + i - 1);
       this.#memory.set(page, this.#keyOf(worker.layout, { hi, lo }));
-      entries.push(slot, lo, hi, parent.lo, parent.hi, from + i);
+      entries.push(slot, lo, hi, parent.lo, parent.hi, from + i + (isEnd ? endMark : 0));
     });
     const rows = this.pool.commit(worker.client, Uint32Array.from(entries));
     slots.forEach(({ slot, page }, i) => {

@@ -117,7 +117,7 @@ export class WorthOrder implements EvictionOrder {
     if (this.#now - this.#weighedAt >= this.#weighEvery) this.#weigh();
   }
 
-  came(slot: number, parent: number): void {
+  came(slot: number, parent: number, isEnd: boolean): void {
     while (slot >= this.#traits.length) {
       this.#traits = longer(this.#traits);
       this.#classes = longer(this.#classes);
@@ -127,7 +127,7 @@ export class WorthOrder implements EvictionOrder {
     const like = parent === 0 ? plain : this.#traits[parent];
     // What no prompt asked for is an answer: it is as the prompt that it follows.
     this.#traits[slot] = known !== 0 ? known : like & ~(marks.next | marks.fork);
-    if (parent !== 0) this.#traits[parent] |= marks.next;
+    if (parent !== 0 && !isEnd) this.#traits[parent] |= marks.next;
   }
 
   left(slot: number): void {
