@@ -63,7 +63,7 @@ export function takeBundle(
   for (const session of sessions) state.sessions.told(session, nowMs);
   let kept = 0;
   for (const batch of sources) {
-    // A kvbm sends no reports that say where it stands: it is asked itself.
+    // A kvbm says more seldom where it stands: it is asked itself.
     if (batch.tier === "device" && state.truth.restore(batch, from, nowMs)) kept += 1;
   }
   log.info("restored what was known", {

@@ -38,10 +38,11 @@ export class StateFeed implements Disposable {
   constructor(parts: StateFeedParts) {
     this.#parts = parts;
     const { bus, clock, namespace } = parts.context;
-    const { allKvEvents, allLoad, ledger } = subjectsOf(namespace);
+    const { allKvEvents, allKvBeats, allLoad, ledger } = subjectsOf(namespace);
     this.#sweptMs = clock.nowMs();
     const open = this.#open;
     open.use(bus.subscribe(allKvEvents, ({ payload }) => this.#onEvents(payload)));
+    open.use(bus.subscribe(allKvBeats, ({ payload }) => this.#onHeartbeat(payload)));
     open.use(bus.subscribe(allLoad, ({ payload }) => this.#onLoad(payload)));
     open.use(bus.subscribe(ledger, ({ payload }) => this.#onLedger(payload)));
     open.use(bus.onStatus((status) => {
@@ -72,6 +73,15 @@ export class StateFeed implements Disposable {
     if (change?.fell === undefined) return;
     metrics.gaps.add(1, { cause: change.fell });
     snapshots.look();
+  }
+
+  #onHeartbeat(payload: Uint8Array): void {
+    const { state, metrics, context, snapshots } = this.#parts;
+    const beat = decode("kvHeartbeat", payload);
+    if (!beat.ok) return this.#bad("beat", beat.error);
+    const causes = state.heartbeat(beat.value, context.clock.nowMs());
+    for (const cause of causes) metrics.gaps.add(1, { cause });
+    if (causes.length > 0) snapshots.look();
   }
 
   #countBatches(): void {

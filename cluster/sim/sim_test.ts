@@ -73,6 +73,16 @@ Deno.test("sim: workers come and go with blocks of the host tier in their hands,
   assert.ok(tierHits > 100 && faults > 3, `${tierHits} blocks came back under ${faults} faults`);
 });
 
+Deno.test("sim: a router that missed the host tier's last events before everybody rests hears of them", async () => {
+  const tier = ["--blocks", "40", "--host-blocks", "16", "--rate", "0.8", "--output", "64"];
+  const slow = ["--workers", "1", "--max-seqs", "2", "--worker", "sim.speed=0.3"];
+  const away = ["--schedule", "57600 partition router-0 5000 1"];
+  for (const seed of ["1", "2"]) {
+    const { code, out } = await run("--seed", seed, "--minutes", "1", ...tier, ...slow, ...away);
+    assert.equal(code, 0, out.join("\n"));
+  }
+});
+
 Deno.test("sim without faults: no request fails, and a log digest is on stdout", async () => {
   const { code, out } = await run("--seed", "9", "--minutes", "1", "--json");
   assert.equal(code, 0);

@@ -4,7 +4,7 @@ import { EventBuffer } from "./event_buffer.ts";
 import type { EventSource } from "./event_source.ts";
 import type { ApplyOutcome, OwnerSlot, PrefixIndex } from "./prefix_index.ts";
 import { SnapshotPace } from "./snapshot_pace.ts";
-import type { GapCause, StreamChange, StreamState } from "./stream_change.ts";
+import type { GapCause, StreamChange, StreamState, StreamWord } from "./stream_change.ts";
 import { streamLimits } from "./stream_limits.ts";
 
 /** What the next batch of an exact stream comes to, nearly always. */
@@ -116,7 +116,17 @@ export class EventStream {
     return undefined;
   }
 
-  /** A source that never reports is asked at once. */
+  /**
+   * The source says, under an epoch, what its last number is; returns why the stream fell behind, where it did. A new
+   * epoch begins by it as by a batch; the word of a former one, or of other blocks, says nothing.
+   */
+  told({ epoch, blockSize, number }: StreamWord, nowMs: number): GapCause | undefined {
+    if (this.#former.includes(epoch) || blockSize !== this.source.blockSize) return undefined;
+    if (epoch !== this.#epoch) this.#begin(epoch);
+    return this.reported(number, nowMs);
+  }
+
+  /** A source that does not report is asked at once. */
   ask(): void {
     if (this.#state !== "new") return;
     this.#mustSwap = true;

@@ -92,6 +92,25 @@ Deno.test("a report that stays ahead means that the last batch was lost", () => 
   assert.deepEqual([stream.state, stream.number], ["exact", 2]);
 });
 
+Deno.test("told() begins an epoch as a batch does, and passes over a former one's word and other blocks", () => {
+  const { stream } = streamOf();
+  const [epoch, blockSize] = [source.owner, source.blockSize];
+  stream.receive(batch(1), 0);
+  assert.equal(stream.told({ epoch, blockSize, number: 1 }, 10), undefined);
+  assert.equal(stream.told({ epoch, blockSize: 32, number: 9 }, 10), undefined);
+  assert.deepEqual([stream.isAhead, stream.heard, stream.state], [false, 1, "exact"]);
+  stream.told({ epoch, blockSize, number: 2 }, 20);
+  assert.equal(stream.tick(20 + streamLimits.lostLastMs), "lost-last");
+  stream.swap(snapshot(2), 200);
+  const anew = instanceOf(9);
+  stream.told({ epoch: anew, blockSize, number: 1 }, 300);
+  assert.deepEqual([stream.epoch, stream.blocks, stream.number], [anew, 0, 0]);
+  stream.told({ epoch, blockSize, number: 7 }, 310);
+  assert.deepEqual([stream.epoch, stream.heard], [anew, 1]);
+  assert.equal(stream.tick(300 + streamLimits.lostLastMs), "lost-last");
+  assert.equal(streamOf().stream.told({ epoch, blockSize, number: 4 }, 0), "late-join");
+});
+
 Deno.test("a report that is ahead for a moment is made good by the batch", () => {
   const { stream } = streamOf();
   stream.receive(batch(1), 0);

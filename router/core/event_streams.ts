@@ -2,7 +2,7 @@ import type { KvEventBatch, KvEventsHead, ModelHash } from "@pixii/wire";
 import { sourceKey } from "./event_source.ts";
 import type { EventSource } from "./event_source.ts";
 import { EventStream } from "./event_stream.ts";
-import type { GapCause, StreamChange } from "./stream_change.ts";
+import type { GapCause, StreamChange, StreamWord } from "./stream_change.ts";
 import { IndexBudget } from "./index_budget.ts";
 import type { OwnerSlot, PrefixIndex } from "./prefix_index.ts";
 import { SourceHeads } from "./source_heads.ts";
@@ -55,7 +55,7 @@ export class EventStreams {
     return this.#streams.get(key);
   }
 
-  /** Follows a source; `isAsked`: it never reports, so its snapshot is wanted at once. Returns the known one where there is one. */
+  /** Follows a source; `isAsked`: it does not report, so its snapshot is wanted at once. Returns the known one where there is one. */
   open(source: EventSource, isAsked: boolean): OpenStream {
     const key = sourceKey(source);
     const known = this.#streams.get(key);
@@ -116,6 +116,14 @@ export class EventStreams {
   reported(key: string, number: number, nowMs: number): GapCause | undefined {
     const opened = this.#streams.get(key);
     const cause = opened?.stream.reported(number, nowMs);
+    if (opened !== undefined) this.#look(opened);
+    return cause;
+  }
+
+  /** A source told its last number under an epoch; returns why its stream fell behind, where it did. */
+  told(key: string, word: StreamWord, nowMs: number): GapCause | undefined {
+    const opened = this.#streams.get(key);
+    const cause = opened?.stream.told(word, nowMs);
     if (opened !== undefined) this.#look(opened);
     return cause;
   }

@@ -138,7 +138,7 @@ export class Fleet {
     for (const tier of ["device", "host", "disk"] as const) {
       const source = wanted[tier];
       if (source === undefined) continue;
-      // A worker tells its number with every report; a kvbm has none.
+      // A worker tells its number with every report; a kvbm beats more seldom.
       const opened = this.#streams.open(source, tier !== "device");
       this.#truth.opened(opened);
       // A kvbm may be named by cards of another block size: its blocks then say nothing about this rank's.

@@ -2,6 +2,7 @@ import { decodeKvEvents, fail, KvEventsHead, ok, otherLeg, workerRankText } from
 import type {
   InstanceId,
   KvEventBatch,
+  KvHeartbeat,
   LedgerEntry,
   LoadReport,
   ModelHash,
@@ -161,6 +162,20 @@ export class RouterState implements DecisionGround {
     const result = this.streams.get(key)?.stream.swap(snapshot, nowMs) ?? "needless" as const;
     this.truth.afterSwap(key, nowMs);
     return result;
+  }
+
+  /** Applies a heartbeat of KV events; returns why sources fell behind by it. Sources that are not known are passed over. */
+  heartbeat({ owner, epoch, tier, streams }: KvHeartbeat, nowMs: number): GapCause[] {
+    const causes: GapCause[] = [];
+    for (const { model, dpRank, blockSize, number } of streams) {
+      const key = sourceKey({ owner, model, dpRank, tier });
+      const fell = this.streams.told(key, { epoch, blockSize, number }, nowMs);
+      const stream = this.streams.get(key)?.stream;
+      // Of another epoch its number says nothing about what is indexed.
+      if (stream?.epoch === epoch) this.truth.reported(key, number, nowMs);
+      if (fell !== undefined) causes.push(fell);
+    }
+    return causes;
   }
 
   /** Applies a load report. */
