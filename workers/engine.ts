@@ -49,6 +49,14 @@ export interface StepBatch {
   readonly kvEvents: readonly KvEvent[];
 }
 
+/** The blocks of an engine's device tier. */
+export interface EngineSnapshot {
+  /** They are true after this step. */
+  readonly step: number;
+  /** As `stored` events, parents first. */
+  readonly kvEvents: readonly KvEvent[];
+}
+
 /** The engine's part of a load report. */
 export interface EngineLoad {
   readonly running: number;
@@ -84,8 +92,11 @@ export interface Engine extends AsyncDisposable {
   load(): EngineLoad;
   /** What it does with a host tier, where it can keep blocks in one. */
   readonly hostTier?: EngineHostTier;
-  /** All blocks now held, as `stored` events (parents first), and the step they are true after. */
-  snapshot(): Promise<{ readonly step: number; readonly kvEvents: readonly KvEvent[] }>;
+  /**
+   * All blocks now held. Fails with `draining` where the engine was shut down before it could answer, `engine_failed`
+   * where it has failed, `timeout` where it does not answer.
+   */
+  snapshot(): Promise<Result<EngineSnapshot>>;
   /** Takes no new streams; resolves when none is live, or cancels the rest when `signal` aborts. */
   drain(signal: AbortSignal): Promise<void>;
 }

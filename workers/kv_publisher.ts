@@ -59,10 +59,12 @@ export class KvPublisher {
   #number = 0;
   #step = 0;
   #nextId: number;
-  #waiting: { step: number; resolve: () => void }[] = [];
+  #waiting: { step: number; resolve: (came: Result<void>) => void }[] = [];
+  /** Why no step comes any more, where that is so. */
+  #ended: Failure | undefined;
   /** One at a time, however many ask: all who wait get the same. */
-  #dating: Promise<Dated> | undefined;
-  #freezing: Promise<Uint8Array> | undefined;
+  #dating: Promise<Result<Dated>> | undefined;
+  #freezing: Promise<Uint8Array | Failure> | undefined;
   #audits = 0;
 
   constructor(
@@ -91,11 +93,17 @@ export class KvPublisher {
     if (this.#waiting.length === 0) return;
     const due = this.#waiting.filter((one) => one.step <= step);
     this.#waiting = this.#waiting.filter((one) => one.step > step);
-    for (const one of due) one.resolve();
+    for (const one of due) one.resolve(ok(undefined));
+  }
+
+  /** No step comes any more: whoever waits for one is told why. */
+  end(failure: Failure): void {
+    this.#ended = failure;
+    for (const { resolve } of this.#waiting.splice(0)) resolve({ ok: false, error: failure });
   }
 
   /** Freezes the engine's blocks; the reply to `snapshot`. Who asks meanwhile, or before anything changed, gets the same. */
-  freeze(engine: Engine): Promise<Uint8Array> {
+  freeze(engine: Engine): Promise<Uint8Array | Failure> {
     return this.#freezing ??= this.#freeze(engine).finally(() => this.#freezing = undefined);
   }
 
@@ -107,7 +115,9 @@ export class KvPublisher {
     }
     this.#audits += 1;
     try {
-      const { number, kvEvents } = await this.#dated(engine);
+      const dated = await this.#dated(engine);
+      if (!dated.ok) return dated.error;
+      const { number, kvEvents } = dated.value;
       const epoch = this.#options.card.instance;
       return encode("auditAnswer", { epoch, number, held: heldOf(kvEvents, list) });
     } finally {
@@ -124,8 +134,10 @@ export class KvPublisher {
     return partOf(frozen.bytes, offset);
   }
 
-  async #freeze(engine: Engine): Promise<Uint8Array> {
-    const { number, kvEvents } = await this.#dated(engine);
+  async #freeze(engine: Engine): Promise<Uint8Array | Failure> {
+    const dated = await this.#dated(engine);
+    if (!dated.ok) return dated.error;
+    const { number, kvEvents } = dated.value;
     const nowMs = this.#options.clock.nowMs();
     for (const [id, frozen] of this.#snapshots) {
       if (frozen.untilMs < nowMs) this.#snapshots.delete(id);
@@ -152,14 +164,16 @@ export class KvPublisher {
     return head;
   }
 
-  #dated(engine: Engine): Promise<Dated> {
+  #dated(engine: Engine): Promise<Result<Dated>> {
     return this.#dating ??= this.#date(engine).finally(() => this.#dating = undefined);
   }
 
-  async #date(engine: Engine): Promise<Dated> {
-    const { step, kvEvents } = await engine.snapshot();
-    await this.#published(step);
-    return { number: this.#numberAfter(step), kvEvents };
+  async #date(engine: Engine): Promise<Result<Dated>> {
+    const snapshot = await engine.snapshot();
+    if (!snapshot.ok) return snapshot;
+    const { step, kvEvents } = snapshot.value;
+    const came = await this.#published(step);
+    return came.ok ? ok({ number: this.#numberAfter(step), kvEvents }) : came;
   }
 
   #send(step: number, events: readonly KvEvent[]): void {
@@ -177,17 +191,19 @@ export class KvPublisher {
     if (this.#numbers.length > mostDatedSteps) this.#numbers.splice(0, mostDatedSteps / 2);
   }
 
-  /** Resolves when this step's events are published; throws where that does not happen, as when the engine ends. */
-  async #published(step: number): Promise<void> {
-    if (step <= this.#step) return;
-    const { promise, resolve, reject } = Promise.withResolvers<void>();
+  /** Waits until this step's events are published; fails where that does not happen, as when the engine ends. */
+  async #published(step: number): Promise<Result<void>> {
+    if (step <= this.#step) return ok(undefined);
+    if (this.#ended !== undefined) return { ok: false, error: this.#ended };
+    const { promise, resolve } = Promise.withResolvers<Result<void>>();
     const waiting = { step, resolve };
     this.#waiting.push(waiting);
+    const late = fail("timeout", `Cannot date a snapshot: step ${step} does not come; ask again`);
     using _late = this.#options.clock.timer(snapshotStepMs, () => {
       this.#waiting = this.#waiting.filter((one) => one !== waiting);
-      reject(new Error(`Cannot date a snapshot: step ${step} does not come; ask again`));
+      resolve(late);
     });
-    await promise;
+    return await promise;
   }
 
   #numberAfter(step: number): number {

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
-import { decode, decodeKvEvents, limits } from "@pixii/wire";
-import type { KvEvent, KvEventBatch, SnapshotHead } from "@pixii/wire";
+import { decode, decodeKvEvents, fail, limits, ok } from "@pixii/wire";
+import type { Failure, KvEvent, KvEventBatch, SnapshotHead } from "@pixii/wire";
 import type { Engine } from "./engine.ts";
 import { KvPublisher, partOf } from "./kv_publisher.ts";
 import { card, publishing, worker } from "./publish_testing.ts";
@@ -14,7 +14,7 @@ function stored(parent: number, first: number, count = 1): KvEvent {
 
 /** An engine of which only the snapshot is asked. */
 function snapshotOnly(step: number, kvEvents: readonly KvEvent[]): Engine {
-  return { snapshot: () => Promise.resolve({ step, kvEvents }) } as unknown as Engine;
+  return { snapshot: () => Promise.resolve(ok({ step, kvEvents })) } as unknown as Engine;
 }
 
 function publisherOf(options: { dpRank?: number; dpSize?: number } = {}) {
@@ -33,7 +33,8 @@ function batchesOf(messages: readonly Uint8Array[]): KvEventBatch[] {
   });
 }
 
-function headOf(bytes: Uint8Array): SnapshotHead {
+function headOf(bytes: Uint8Array | Failure): SnapshotHead {
+  assert.ok(bytes instanceof Uint8Array, JSON.stringify(bytes));
   const head = decode("snapshotHead", bytes);
   assert.ok(head.ok, JSON.stringify(head));
   return head.value;
@@ -141,9 +142,28 @@ Deno.test("KvPublisher waits for the step of a snapshot that is ahead of it", as
 
 Deno.test("KvPublisher gives a snapshot up whose step never comes", async () => {
   const { publisher, clock } = publisherOf();
-  const freezing = assert.rejects(publisher.freeze(snapshotOnly(9, [])), /step 9 does not come/);
+  const freezing = publisher.freeze(snapshotOnly(9, []));
   await clock.advance(10_001);
-  await freezing;
+  const refused = await freezing;
+  assert.ok("code" in refused && refused.code === "timeout", JSON.stringify(refused));
+  assert.match(refused.message, /step 9 does not come/);
+});
+
+Deno.test("KvPublisher tells who waits for a snapshot or an audit that no step follows, and who comes later", async () => {
+  const { publisher, clock } = publisherOf();
+  const engine = snapshotOnly(9, [stored(0, 1)]);
+  const list = { hi: Uint32Array.of(3), lo: Uint32Array.of(1) };
+  const asked = [publisher.freeze(engine), publisher.audit(engine, list)];
+  await clock.advance(1);
+  publisher.end(fail("draining", "Cannot freeze: the worker shuts down").error);
+  asked.push(publisher.freeze(engine), publisher.audit(engine, list));
+  for (const refused of await Promise.all(asked)) {
+    assert.ok("code" in refused && refused.code === "draining", JSON.stringify(refused));
+  }
+  assert.equal(clock.waiting, 0);
+  // What was told before can still be frozen.
+  const head = headOf(await publisher.freeze(snapshotOnly(0, [])));
+  assert.equal(head.number, 0);
 });
 
 Deno.test("KvPublisher serves a frozen snapshot in parts with its digest, whatever happens meanwhile", async () => {
@@ -195,7 +215,7 @@ Deno.test("KvPublisher answers an audit as of a batch, and all who ask at once b
   const engine = {
     snapshot: () => {
       looks += 1;
-      return Promise.resolve({ step: 2, kvEvents: [run] });
+      return Promise.resolve(ok({ step: 2, kvEvents: [run] }));
     },
   } as unknown as Engine;
   publisher.publish(1, [run]);

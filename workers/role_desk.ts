@@ -71,9 +71,9 @@ export class RoleDesk implements Disposable {
   }
 
   /** Nothing changes any more: the worker shuts down. */
-  giveUp(reason: string): void {
+  end(reason: string): void {
     const before = this.#turn.state;
-    if (this.#turn.giveUp(reason)) this.#changed(before);
+    if (this.#turn.end(reason)) this.#changed(before);
   }
 
   /** Follows the worker's key until disposed. Where the registry refuses it tries again. */
@@ -96,6 +96,7 @@ export class RoleDesk implements Disposable {
 
   [Symbol.dispose](): void {
     this.#isClosed = true;
+    this.#turn.end("the worker shuts down");
     this.#looking?.[Symbol.dispose]();
     this.#open[Symbol.dispose]();
   }
@@ -104,8 +105,9 @@ export class RoleDesk implements Disposable {
   #read(text: string | undefined): void {
     if (this.#isClosed) return;
     if (text === undefined) {
-      const { flip } = this.#turn.state;
-      if (flip !== undefined && flip.id === this.#keyed) this.giveUp("the wish was taken back");
+      const { role, flip } = this.#turn.state;
+      const isOurs = flip !== undefined && flip.id === this.#keyed;
+      if (isOurs && this.#turn.giveUp("the wish was taken back")) this.#changed({ role, flip });
       this.#keyed = undefined;
       return;
     }

@@ -59,7 +59,7 @@ export class ScriptedEngine implements Engine {
   }
 
   snapshot(): ReturnType<Engine["snapshot"]> {
-    return Promise.resolve({ step: this.#step, kvEvents: [] });
+    return Promise.resolve(ok({ step: this.#step, kvEvents: [] }));
   }
 
   drain(): Promise<void> {

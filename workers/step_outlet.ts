@@ -50,10 +50,13 @@ export class StepOutlet implements Disposable {
     try {
       for await (const batch of rank.engine.steps()) this.#step(rank, batch);
     } catch (error) {
-      this.#endAll(rank, error as Error);
+      const reason = (error as Error).message;
+      this.#endAll(rank, reason);
+      rank.kv.end(fail("engine_failed", `Cannot freeze the blocks: ${reason}`).error);
       throw error;
     }
-    this.#endAll(rank, new Error("it was shut down"));
+    this.#endAll(rank, "it was shut down");
+    rank.kv.end(fail("draining", "Cannot freeze the blocks: the worker shuts down").error);
   }
 
   /** The reply to `generate`. */
@@ -159,11 +162,11 @@ export class StepOutlet implements Disposable {
   }
 
   /** No step comes any more: whoever still waits for one is told. */
-  #endAll(rank: WorkerRank, error: Error): void {
+  #endAll(rank: WorkerRank, reason: string): void {
     const { book, context } = this.#parts;
     const nowMs = context.clock.nowMs();
     const failure =
-      fail("engine_failed", `Cannot finish the stream: its engine has failed (${error.message})`)
+      fail("engine_failed", `Cannot finish the stream: its engine has failed (${reason})`)
         .error;
     for (const record of [...book.liveOf(rank.dpRank)]) {
       const outputTokens = record.firstIndex + record.tokens.length;

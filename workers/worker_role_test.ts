@@ -87,3 +87,27 @@ Deno.test("WorkerShell changes its role on request and answers how that stands",
   await desk.clock.advance(100);
   assert.equal(await ask("d", "prefill"), "done");
 });
+
+Deno.test("WorkerShell gives up every wish for another role once it shuts down, and says so", async () => {
+  await using desk = await ShellDesk.sim();
+  using _renewing = desk.renewing();
+  const { registry } = desk.host.connect();
+  await desk.generate(1, { stop: { ...long.stop, maxTokens: 900 } });
+  await registry.put(names.desired(ids.worker), wish("d1", "prefill"), { ttlMs: 600_000 });
+  await desk.clock.advance(100);
+  assert.equal(desk.loads.at(-1)?.flip?.state, "flipping");
+  const stop = new AbortController();
+  const drained = desk.shell.drain(stop.signal);
+  const ask = { op: "role", id: "d2", role: "decode", reason: "a test" } as const;
+  const flip = decode("roleFlip", await desk.control(ask));
+  assert.ok(flip.ok);
+  assert.deepEqual([flip.value.id, flip.value.state], ["d2", "gave-up"]);
+  assert.match(flip.value.reason ?? "", /shuts down/);
+  await registry.put(names.desired(ids.worker), wish("d3", "prefill"), { ttlMs: 600_000 });
+  await desk.clock.advance(100);
+  const { role, flip: told } = desk.loads.at(-1)!;
+  assert.deepEqual([role, told?.id, told?.state], ["both", "d3", "gave-up"]);
+  stop.abort();
+  await desk.clock.advance(1_000);
+  await drained;
+});

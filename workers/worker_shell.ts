@@ -153,7 +153,7 @@ export class WorkerShell implements Service {
 
   /** Refuses new streams and waits for the running ones; the card stays until then, so nobody gives them up. */
   async drain(signal: AbortSignal): Promise<void> {
-    this.#roles.giveUp("the worker shuts down");
+    this.#roles.end("the worker shuts down");
     this.#outlet.isDraining = true;
     this.#outlet.reportAll();
     await Promise.all(this.#ranks.map((rank) => rank.engine.drain(signal)));

@@ -5,6 +5,7 @@ import {
   decodeKvEvents,
   decodeStepFrame,
   limits,
+  modelHashOf,
   streamKeyText,
   xxh64,
 } from "@pixii/wire";
@@ -177,6 +178,25 @@ Deno.test("WorkerShell serves its artifact in parts that add up to the card's di
   assert.deepEqual([...rest.value.data], [...first.value.data.subarray(100)]);
   assert.equal(codeOf(await part(0, "no")), "not_found");
   assert.equal(codeOf(await part(card.artifactBytes + 1)), "invalid_request");
+});
+
+Deno.test("WorkerShell that shuts down refuses snapshots and audits, also those that wait for its step", async () => {
+  await using desk = await ShellDesk.sim();
+  await desk.generate(1, long);
+  await desk.clock.advance(1);
+  const list = { hi: new Uint8Array(4), lo: new Uint8Array(4) };
+  const audit = { op: "audit", model: modelHashOf("m"), dpRank: 0, tier: "device" } as const;
+  // A step runs: both wait for its end.
+  const asked = [desk.control({ op: "snapshot" }), desk.control({ ...audit, ...list })];
+  await desk.clock.advance(0.5);
+  await desk.shell[Symbol.asyncDispose]();
+  await desk.clock.advance(1);
+  for (const reply of await Promise.all(asked)) {
+    const refusal = decode("refusal", reply);
+    assert.ok(refusal.ok, "nobody was told anything else");
+    assert.equal(refusal.value.error.code, "draining");
+  }
+  assert.deepEqual(desk.lines.filter(({ level }) => level === "error"), []);
 });
 
 Deno.test("WorkerShell tells each rank's blocks by events, and by a snapshot that says their number", async () => {

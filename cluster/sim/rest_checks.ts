@@ -174,7 +174,9 @@ async function truthOf(
 }
 
 async function blocksOf(engine: SimEngine): Promise<ReadonlySet<number>> {
-  return hashesOf((await engine.snapshot()).kvEvents);
+  const taken = await engine.snapshot();
+  // An engine that was shut down meanwhile holds nothing.
+  return hashesOf(taken.ok ? taken.value.kvEvents : []);
 }
 
 /** Most of each hash, as a number that is cheap to compare: two that look alike are as good as never met. */

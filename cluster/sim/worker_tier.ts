@@ -158,7 +158,7 @@ export class WorkerTier implements HostBlocks, ShellStore {
     const rows = Array.from(slots, (slot, i) => [slot, kept[i].lo, kept[i].hi, 0, 0, 0]).flat();
     if (rows.length === 0) return;
     this.#clock.timer(
-      writeMs * slots.length,
+      writeMs * slots.length / this.#parts.speed,
       () => void link.ask("commit", Uint32Array.from(rows)),
     );
   }

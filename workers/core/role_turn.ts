@@ -28,6 +28,8 @@ export class RoleTurn {
   #flip: RoleFlip | undefined;
   #startMs = 0;
   #endMs = 0;
+  /** Why nothing changes any more, where that is so. */
+  #over: string | undefined;
 
   constructor(role: Role) {
     this.#role = role;
@@ -47,11 +49,20 @@ export class RoleTurn {
   wish(wish: RoleWish, live: LiveKinds, nowMs: number): RoleFlip {
     const { id, role: to, boundMs } = wish;
     if (this.#flip?.id === id) return this.#flip;
+    if (this.#over !== undefined) {
+      return this.#flip = { id, to, state: "gave-up", reason: this.#over };
+    }
     if (this.#flip?.state !== "flipping" || this.#flip.to !== to) this.#startMs = nowMs;
     this.#endMs = nowMs + boundMs;
     this.#flip = { id, to, state: "flipping" };
     this.look(live, nowMs);
     return this.#flip;
+  }
+
+  /** Nothing changes any more: what is under way is given up, and every later wish at once. False where none was. */
+  end(reason: string): boolean {
+    this.#over = reason;
+    return this.giveUp(reason);
   }
 
   /** Gives up a change that is under way; false where none is. */

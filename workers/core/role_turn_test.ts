@@ -53,6 +53,16 @@ Deno.test("RoleTurn goes back after its bound and says so, and takes late stream
   assert.equal(turn.giveUp("again"), false);
 });
 
+Deno.test("RoleTurn follows no wish after end(), not even where nothing has to drain", () => {
+  const turn = new RoleTurn("both");
+  turn.wish({ id: "a", role: "prefill", boundMs: 5_000 }, { prompts: 0, answers: 1 }, 0);
+  assert.equal(turn.end("it shuts down"), true);
+  assert.equal(turn.end("it shuts down"), false);
+  const late = turn.wish({ id: "b", role: "decode", boundMs: 5_000 }, none, 10);
+  assert.deepEqual(late, { id: "b", to: "decode", state: "gave-up", reason: "it shuts down" });
+  assert.deepEqual([turn.state.role, turn.isFlipping], ["both", false]);
+});
+
 Deno.test("RoleTurn is in no state in between longer than the bound of its last wish", () => {
   const step = fc.record({
     waitMs: fc.integer({ min: 0, max: 3_000 }),

@@ -4,7 +4,14 @@ import type { Clock, Log, Thread, Threads } from "@pixii/runtime";
 import { buildArtifact } from "../artifact/build_artifact.ts";
 import type { BuiltArtifact } from "../artifact/build_artifact.ts";
 import { refusalOf } from "../core/admission.ts";
-import type { Engine, EngineCard, EngineLoad, EngineRequest, StepBatch } from "../engine.ts";
+import type {
+  Engine,
+  EngineCard,
+  EngineLoad,
+  EngineRequest,
+  EngineSnapshot,
+  StepBatch,
+} from "../engine.ts";
 import { kvBytesPerToken, layersOf } from "../gguf/kv_bytes.ts";
 import { readGguf } from "../gguf/reader.ts";
 import { blockSize } from "./engine_loop.ts";
@@ -49,7 +56,6 @@ export interface LlamaOptions {
 }
 
 type Opened = Extract<FromThread, { op: "opened" }>;
-type SnapshotMessage = Extract<FromThread, { op: "snapshot" }>;
 
 /** Opens llama.cpp on a GGUF file, or says in one sentence why not. */
 export async function openLlamaEngine(options: LlamaOptions): Promise<Result<Engine>> {
@@ -155,10 +161,7 @@ class LlamaEngine implements Engine {
     cancel: (stream) => this.#post({ op: "cancel", stream }),
   });
   readonly #live = new Set<number>();
-  readonly #snapshots = new Map<
-    number,
-    { readonly resolve: (message: SnapshotMessage) => void; readonly giveUp: () => void }
-  >();
+  readonly #snapshots = new Map<number, (taken: Result<EngineSnapshot>) => void>();
   readonly #finished = Promise.withResolvers<void>();
   #gauges: ThreadGauges = {
     submits: 0,
@@ -218,7 +221,10 @@ class LlamaEngine implements Engine {
     } else {
       const layout = layoutHash(this.#card.layoutFingerprint);
       this.hostTier = new HostLink({
-        kind: { layout, shape, blockSize, prefilledOnly: parts.deterministic },
+        kind: {
+          ...{ layout, shape, blockSize, prefilledOnly: parts.deterministic },
+          rowBytes: 4 * facts.vocabSize,
+        },
         post: (message) => this.#post(message),
         prefillRate: () => this.#gauges.prefillRate,
       });
@@ -295,18 +301,16 @@ class LlamaEngine implements Engine {
     };
   }
 
-  async snapshot(): Promise<Awaited<ReturnType<Engine["snapshot"]>>> {
+  async snapshot(): Promise<Result<EngineSnapshot>> {
+    if (this.#over) return this.#noSnapshot();
     const id = this.#nextSnapshot++;
-    using deadline = this.#parts.clock.deadline(snapshotMs);
-    const { promise, resolve, reject } = Promise.withResolvers<SnapshotMessage>();
-    const giveUp = () => reject(new Error("Cannot take a snapshot: the engine does not answer"));
-    deadline.signal.addEventListener("abort", giveUp, { once: true });
-    this.#snapshots.set(id, { resolve, giveUp });
-    if (this.#over) giveUp();
-    else this.#post({ op: "snapshot", id });
+    const { promise, resolve } = Promise.withResolvers<Result<EngineSnapshot>>();
+    const late = fail("timeout", "Cannot take a snapshot: the engine does not answer; ask again");
+    using _late = this.#parts.clock.timer(snapshotMs, () => resolve(late));
+    this.#snapshots.set(id, resolve);
+    this.#post({ op: "snapshot", id });
     try {
-      const { step, kvEvents } = await promise;
-      return { step, kvEvents };
+      return await promise;
     } finally {
       this.#snapshots.delete(id);
     }
@@ -381,8 +385,10 @@ class LlamaEngine implements Engine {
       if (message.gauges.cachedBlocks === 0) this.#unloaded();
       this.#queue.push(message);
       if (this.#live.size === 0) { for (const resolve of this.#idle.splice(0)) resolve(); }
-    } else if (message.op === "snapshot") this.#snapshots.get(message.id)?.resolve(message);
-    else if (message.op === "pool-left") this.hostTier?.left(message.generation);
+    } else if (message.op === "snapshot") {
+      const { id, step, kvEvents } = message;
+      this.#snapshots.get(id)?.(ok({ step, kvEvents }));
+    } else if (message.op === "pool-left") this.hostTier?.left(message.generation);
     else if (message.op === "failed") this.#fail(message.message);
     else if (message.op === "closed") this.#finish();
   }
@@ -394,12 +400,18 @@ class LlamaEngine implements Engine {
     this.#finish();
   }
 
+  #noSnapshot(): Result<never> {
+    return this.#failed
+      ? fail("engine_failed", "Cannot take a snapshot: the engine has failed; ask another worker")
+      : fail("draining", "Cannot take a snapshot: the engine was shut down; ask another worker");
+  }
+
   /** No step follows: whoever waits for one is told. */
   #finish(): void {
     this.#over = true;
     this.hostTier?.end();
     this.#queue.end();
-    for (const { giveUp } of this.#snapshots.values()) giveUp();
+    for (const resolve of this.#snapshots.values()) resolve(this.#noSnapshot());
     for (const resolve of this.#idle.splice(0)) resolve();
     this.#unloaded();
     this.#finished.resolve();

@@ -1,7 +1,14 @@
 import { ChurnMap, fail, ok } from "@pixii/wire";
-import type { KvEvent, Result } from "@pixii/wire";
+import type { Failure, KvEvent, Result } from "@pixii/wire";
 import type { Clock } from "@pixii/runtime";
-import type { Engine, EngineCard, EngineLoad, EngineRequest, StepBatch } from "../engine.ts";
+import type {
+  Engine,
+  EngineCard,
+  EngineLoad,
+  EngineRequest,
+  EngineSnapshot,
+  StepBatch,
+} from "../engine.ts";
 import { SimScheduler } from "./core/sim_scheduler.ts";
 import type { SchedulerOptions } from "./core/sim_scheduler.ts";
 import type { StepShape, StepTime } from "./core/step_time.ts";
@@ -17,6 +24,12 @@ const rateWeight = 0.2;
 /** What the streams of a rank that is put away end with. */
 const closedFailure =
   fail("draining", "Cannot finish the stream: its engine was shut down; try another worker").error;
+/** What who waits for a snapshot is told then, and what where the rank has failed. */
+const snapshotClosed =
+  fail("draining", "Cannot freeze the blocks: the engine was shut down; ask another worker").error;
+const snapshotFailed =
+  fail("engine_failed", "Cannot freeze the blocks: the engine has failed; ask another worker")
+    .error;
 
 /** What one rank is made of. */
 export interface SimParts {
@@ -31,13 +44,7 @@ export interface SimParts {
   readonly driver: Driver;
 }
 
-type Snapshot = Awaited<ReturnType<Engine["snapshot"]>>;
 type Mutable<T> = { -readonly [K in keyof T]: T[K] };
-
-interface SnapshotWaiter {
-  readonly resolve: (snapshot: Snapshot) => void;
-  readonly reject: (error: Error) => void;
-}
 
 /** One rank of the simulated engine: the scheduler, its time, and the steps handed to the one consumer. */
 export class SimEngine implements Engine, Stepper {
@@ -52,7 +59,7 @@ export class SimEngine implements Engine, Stepper {
   #endMs: number | undefined;
   #shape: StepShape | undefined;
   #time: StepTime = { prefillMs: 0, decodeMs: 0 };
-  #snapshots: SnapshotWaiter[] = [];
+  #snapshots: ((snapshot: Result<EngineSnapshot>) => void)[] = [];
   readonly #holds = new ChurnMap<number, Disposable>();
   #idle: (() => void)[] = [];
   #state: "open" | "draining" | "closed" | "ended" = "open";
@@ -133,15 +140,16 @@ export class SimEngine implements Engine, Stepper {
     };
   }
 
-  snapshot(): Promise<Snapshot> {
-    if (this.#state === "closed" || this.#state === "ended") {
-      return Promise.reject(new Error("Cannot freeze the blocks: the engine was shut down"));
-    }
+  snapshot(): Promise<Result<EngineSnapshot>> {
+    const refused = this.#error !== undefined
+      ? snapshotFailed
+      : this.#state === "closed" || this.#state === "ended"
+      ? snapshotClosed
+      : undefined;
+    if (refused !== undefined) return Promise.resolve({ ok: false, error: refused });
     // A planned step has taken blocks already: what is true is known when it ends.
-    if (this.#endMs === undefined) return Promise.resolve(this.#freeze());
-    const { promise, ...waiter } = Promise.withResolvers<Snapshot>();
-    this.#snapshots.push(waiter);
-    return promise;
+    if (this.#endMs === undefined) return Promise.resolve(ok(this.#freeze()));
+    return new Promise((resolve) => this.#snapshots.push(resolve));
   }
 
   async drain(signal: AbortSignal): Promise<void> {
@@ -161,7 +169,7 @@ export class SimEngine implements Engine, Stepper {
     if (this.#state === "closed" || this.#state === "ended") return;
     this.#state = "closed";
     this.#endMs = undefined;
-    this.#failSnapshots();
+    this.#refuseSnapshots(snapshotClosed);
     for (const hold of this.#holds.values()) hold[Symbol.dispose]();
     if (this.#taker !== undefined) this.#close();
     this.#parts.driver.leave(this);
@@ -227,8 +235,8 @@ export class SimEngine implements Engine, Stepper {
     this.#measure();
     this.#give(outputs, this.#scheduler.takeEvents());
     if (this.#snapshots.length > 0) {
-      const snapshot = this.#freeze();
-      for (const { resolve } of this.#snapshots.splice(0)) resolve(snapshot);
+      const snapshot = ok(this.#freeze());
+      for (const resolve of this.#snapshots.splice(0)) resolve(snapshot);
     }
     if (this.#scheduler.live === 0) this.#settle();
   }
@@ -258,22 +266,21 @@ export class SimEngine implements Engine, Stepper {
   #fail(error: Error): void {
     this.#error = error;
     this.#endMs = undefined;
-    this.#failSnapshots();
+    this.#refuseSnapshots(snapshotFailed);
     this.#taker?.reject(error);
     this.#taker = undefined;
     this.#settle();
   }
 
-  #failSnapshots(): void {
-    const error = new Error("Cannot freeze the blocks: the engine was shut down or has failed");
-    for (const { reject } of this.#snapshots.splice(0)) reject(error);
+  #refuseSnapshots(error: Failure): void {
+    for (const resolve of this.#snapshots.splice(0)) resolve({ ok: false, error });
   }
 
   #settle(): void {
     for (const resolve of this.#idle.splice(0)) resolve();
   }
 
-  #freeze(): Snapshot {
+  #freeze(): EngineSnapshot {
     return { step: this.#batch.step, kvEvents: this.#scheduler.snapshot() };
   }
 

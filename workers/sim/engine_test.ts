@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { ok } from "@pixii/wire";
 import { VirtualClock } from "@pixii/runtime";
 import type { StepBatch } from "../engine.ts";
 import { promptOf, requestOf } from "./core/scheduler_testing.ts";
@@ -106,12 +107,14 @@ Deno.test("SimEngine reports the age of its step, what is left to compute, and m
 Deno.test("SimEngine gives a snapshot that is true after its step, also from the middle of one", async () => {
   await using scene = await Scene.open({ speed: 1 });
   const [engine] = scene.engines;
-  assert.deepEqual(await engine.snapshot(), { step: 0, kvEvents: [] });
+  assert.deepEqual(await engine.snapshot(), ok({ step: 0, kvEvents: [] }));
   scene.submit({ stream: 1, tokens: promptOf(40), stop: { maxTokens: 100 } });
   await scene.clock.advance(1);
   const asked = engine.snapshot();
   await scene.clock.advance(100);
-  const { step, kvEvents } = await asked;
+  const taken = await asked;
+  assert.ok(taken.ok);
+  const { step, kvEvents } = taken.value;
   assert.equal(step, 1);
   assert.deepEqual(kvEvents.map((event) => event.op === "stored" ? event.numbers.length : 0), [2]);
 });
