@@ -60,6 +60,11 @@ export class KvStreams implements Disposable {
     return [...this.#streams.get(model)?.layouts ?? []];
   }
 
+  /** Number of the last batch of a model's stream; nothing while changes wait to be told, or where there is no stream. */
+  numberOf(model: ModelHash): number | undefined {
+    return this.#changed.size > 0 ? undefined : this.#streams.get(model)?.number;
+  }
+
   /** Blocks of this layout are a model's, from now on. */
   open(model: ModelHash, layout: number): void {
     const { pool } = this.#parts;

@@ -20,6 +20,7 @@ export interface TierBooks {
   readonly pool: BlockPool;
   readonly desk: FetchDesk;
   readonly server: StoreServer;
+  readonly streams: KvStreams;
 }
 
 /** What a simulated block manager is made with. */
@@ -102,7 +103,7 @@ async function startKvbm(
   const made = await registry.register(keys(namespace).kvbm(instance), encodeRecord("kvbm", card));
   if (!made.ok) throw new Error(made.error.message);
   stack.use(made.value);
-  onOpen({ instance, pool, desk, server });
+  onOpen({ instance, pool, desk, server, streams });
   const open = stack.move();
   return {
     health: () => ({ status: "ready", details: { blocks: pool.keys.count } }),

@@ -44,6 +44,19 @@ export const mutants: readonly Mutant[] = [
     replace: `return this.#state === "exact" && head.number > this.#number &&`,
   },
   {
+    name: "a heartbeat ignored: a router does not hear how far a block manager's events have come",
+    file: "router/state_feed.ts",
+    find: "const causes = state.heartbeat(beat.value, context.clock.nowMs());",
+    replace: `const causes: "gap"[] = [];`,
+  },
+  {
+    name: "a lost last batch: a report that stays ahead of the events is passed over",
+    file: "router/core/event_stream.ts",
+    find:
+      `else if (nowMs - this.#aheadMs >= streamLimits.lostLastMs) return this.#fall("lost-last");`,
+    replace: "",
+  },
+  {
     name: "a dead worker's blocks: a card that left is kept for ever",
     file: "router/core/card_book.ts",
     find: "if (goneMs === undefined) continue;",

@@ -3,7 +3,9 @@ import type { KvEvent } from "@pixii/wire";
 import type { RouterInside } from "@pixii/router";
 import type { SimEngine } from "@pixii/workers/sim";
 import { heldProblems } from "./host_tier.ts";
+import type { TierBooks } from "./host_tier.ts";
 import type { SimCluster } from "./sim_cluster.ts";
+import { simModelHash } from "./sim_shape.ts";
 
 /** Most problems that one look names. */
 const mostNamed = 6;
@@ -82,8 +84,7 @@ async function indexProblems(cluster: SimCluster): Promise<string[]> {
   const truth = new Map(await truthOf(cluster, () => true));
   const { tier } = cluster;
   if (tier !== undefined) {
-    const layouts = tier.pool.layouts.map((_, at) => tier.pool.snapshot(at));
-    truth.set(`${tier.instance}.0`, hashesOf(layouts.flat()));
+    truth.set(`${tier.instance}.0`, tierBlocks(tier));
   }
   const problems: string[] = [];
   for (const { name } of cluster.programs) {
@@ -105,8 +106,8 @@ async function indexProblems(cluster: SimCluster): Promise<string[]> {
 }
 
 /**
- * What holds at any time, whatever is wrong: a router that has applied all that a resting worker ever told knows what
- * that holds. Answers where it does not.
+ * What holds at any time, whatever is wrong: a router that has applied all that a resting worker, or the block manager,
+ * ever told knows what that holds. Answers where it does not.
  */
 export async function exactProblems(cluster: SimCluster): Promise<readonly string[]> {
   const isIdle = (engine: SimEngine) => {
@@ -131,8 +132,29 @@ export async function exactProblems(cluster: SimCluster): Promise<readonly strin
       const known = hashesOf(index.snapshot(slot));
       problems.push(...difference(known, held, { who: name, owner: instance, isWhole: true }));
     }
+    problems.push(...tierProblems(cluster, name, inside));
   }
   return problems;
+}
+
+/** As `exactProblems`, for the host tier: its number is its word that this is all. */
+function tierProblems({ tier }: SimCluster, who: string, { state }: RouterInside): string[] {
+  const number = tier?.streams.numberOf(simModelHash);
+  if (tier === undefined || number === undefined || state.streams.budget.evictedBlocks > 0) {
+    return [];
+  }
+  for (const { stream, index, slot } of state.streams.all()) {
+    const { source: { owner }, state: how, epoch, number: known } = stream;
+    const isTold = owner === tier.instance && epoch === owner && known === number;
+    if (!isTold || how !== "exact") continue;
+    const held = tierBlocks(tier);
+    return difference(hashesOf(index.snapshot(slot)), held, { who, owner, isWhole: true });
+  }
+  return [];
+}
+
+function tierBlocks({ pool }: TierBooks): ReadonlySet<number> {
+  return hashesOf(pool.layouts.flatMap((_, at) => pool.snapshot(at)));
 }
 
 function difference(

@@ -5,20 +5,21 @@ import type { SimVocabulary } from "@pixii/workers/sim";
 import { greedySampling } from "@pixii/wire";
 import { promptOf } from "./core/sim_trace.ts";
 import type { SimRequest, SimTrace } from "./core/sim_trace.ts";
-import { faultText } from "./core/fault.ts";
 import type { Fault } from "./core/fault.ts";
 import { mixSeed } from "./core/mix_seed.ts";
 import { ActingChecks } from "./acting_checks.ts";
+import { FaultDesk } from "./fault_desk.ts";
 import { inlineDigest } from "./inline_digest.ts";
 import { Operators } from "./operators.ts";
 import { RequestWatch } from "./request_watch.ts";
 import type { RequestStory } from "./request_watch.ts";
 import { exactProblems, restProblems } from "./rest_checks.ts";
-import { drainMs, SimCluster } from "./sim_cluster.ts";
+import { SimCluster } from "./sim_cluster.ts";
 import { SimLog } from "./sim_log.ts";
 import { simModel } from "./sim_shape.ts";
 import type { SimShape } from "./sim_shape.ts";
 import { StandingChecks } from "./standing_checks.ts";
+import { TierWatch } from "./tier_watch.ts";
 import { SimViolation } from "./violation.ts";
 
 /** A run: what there is, what is asked, what goes wrong. */
@@ -85,7 +86,9 @@ class SimRun {
   readonly #clock: VirtualClock;
   readonly #log: SimLog;
   readonly #cluster: SimCluster;
+  readonly #faults: FaultDesk;
   readonly #checks: StandingChecks;
+  readonly #tierWatch: TierWatch;
   readonly #chance: Chance;
   readonly #operators: Operators;
   #acting: ActingChecks | undefined;
@@ -110,6 +113,10 @@ class SimRun {
       ...{ shape, clock: this.#clock, log: this.#log, vocabulary, broken },
       onFrontendGone: (name) => this.#frontendGone(name),
     });
+    this.#faults = new FaultDesk({
+      ...{ cluster: this.#cluster, clock: this.#clock, log: this.#log, startMs },
+      faults: plan.faults,
+    });
     this.#operators = new Operators({
       ...{ registry: this.#cluster.registry, clock: this.#clock, log: this.#log },
       chance: seededChance(mixSeed(shape.seed, "operators")),
@@ -125,6 +132,11 @@ class SimRun {
       mostStreams: () => this.#isCalm() ? this.#mostStreams() : undefined,
       legs: shape.roles.some((role) => role !== "both") ? 2 : 1,
       lookNow: () => this.#acting?.look(),
+    });
+    this.#tierWatch = new TierWatch({
+      ...{ cluster: this.#cluster, clock: this.#clock, broken },
+      isHit: (names, withinMs) =>
+        this.#faults.isHit(this.#clock.nowMs() - withinMs, { excusedMs: 0, names }),
     });
   }
 
@@ -155,10 +167,9 @@ class SimRun {
     }
     for (const program of this.#cluster.programs) program.start();
     this.#arrive(0);
-    for (const fault of faults) this.#clock.timer(startMs + fault.atMs, () => this.#begin(fault));
+    this.#faults.arm();
     await this.#advance(startMs + minutes * 60_000);
-    const ends = faults.map(({ atMs, forMs }) => startMs + atMs + forMs);
-    await this.#clock.advance(Math.max(0, Math.max(0, ...ends) - this.#clock.nowMs()));
+    await this.#clock.advance(Math.max(0, this.#faults.endMs - this.#clock.nowMs()));
     const untilMs = this.#clock.nowMs() + deadlineMs + overdueMs;
     while (this.#liveCount() > 0 && this.#clock.nowMs() < untilMs) await this.#clock.advance(500);
     if (this.#liveCount() > 0) this.#broken(`${this.#liveCount()} requests never end`);
@@ -175,6 +186,7 @@ class SimRun {
     for (let leftMs = ms; leftMs > 0; leftMs -= exactLookMs) {
       await this.#clock.advance(Math.min(leftMs, exactLookMs));
       for (const problem of await exactProblems(this.#cluster)) this.#broken(problem);
+      this.#tierWatch.look();
       this.#acting?.lookAtPlans();
     }
   }
@@ -315,14 +327,9 @@ class SimRun {
     return this.#liveCount() + this.#endedMs.length;
   }
 
-  /** True where a fault was in force, or not long over, at some time from `fromMs` until now. */
+  /** True where a fault may excuse what goes wrong with something that began at `fromMs`. */
   #isHit(fromMs: number, excusedMs = recoveryMs): boolean {
-    const untilMs = this.#clock.nowMs() - startMs;
-    return this.#plan.faults.some(({ atMs, forMs, kind }) => {
-      // A program that is told to stop has time to drain before it is away.
-      const awayMs = forMs + (kind === "restart" ? drainMs : 0) + excusedMs;
-      return atMs <= untilMs && atMs + awayMs >= fromMs - startMs;
-    });
+    return this.#faults.isHit(fromMs, { excusedMs });
   }
 
   #ended(frontend: string, story: RequestStory): void {
@@ -335,36 +342,8 @@ class SimRun {
     for (const watch of [...this.#liveAt(name)]) watch.lose();
   }
 
-  #begin(fault: Fault): void {
-    const { kind, target, forMs, amount } = fault;
-    const { network } = this.#cluster;
-    const program = this.#cluster.program(target);
-    this.#log.line(`fault ${faultText(fault)}`);
-    const after = (then: () => void) => void this.#clock.timer(forMs, then);
-    if (kind === "kill") {
-      program.kill(amount > 0);
-      after(() => program.start());
-    } else if (kind === "restart") {
-      program.stop(() => after(() => program.start()));
-    } else if (kind === "slow") {
-      const clock = program.life?.clock;
-      clock?.stop();
-      after(() => clock?.goOn());
-    } else {
-      const life = kind === "partition" ? program.life : undefined;
-      network.begin(fault);
-      if (amount === 0) life?.bus.disconnect();
-      life?.registry.disconnect();
-      after(() => {
-        network.end(fault);
-        if (life === undefined || life.clock.isDead) return;
-        life.bus.reconnect();
-        life.registry.reconnect();
-      });
-    }
-  }
-
   #afterStep(): void {
+    this.#faults.step();
     this.#checks.step();
     if (this.#violation !== undefined) throw this.#violation;
   }

@@ -1,4 +1,5 @@
-import type { Role } from "@pixii/wire";
+import { modelHashOf } from "@pixii/wire";
+import type { ModelHash, Role } from "@pixii/wire";
 
 /** What a simulated cluster is made of, and what is asked of it. */
 export interface SimShape {
@@ -45,6 +46,9 @@ export const simBlockSize = 64;
 
 /** The name under which the simulated model is served. */
 export const simModel = "sim";
+
+/** The hash of that name. */
+export const simModelHash: ModelHash = modelHashOf(simModel);
 
 /** Names of the programs that faults can hit. */
 export function programNames(shape: SimShape): readonly string[] {

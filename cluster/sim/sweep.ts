@@ -38,6 +38,8 @@ export interface SweepSums {
   readonly steps: number;
   /** Changes of workers' roles. */
   readonly flips: number;
+  /** Blocks that came back from host tiers. */
+  readonly tierHits: number;
   /** Requests by how they ended. */
   readonly ends: Readonly<Record<string, number>>;
 }
@@ -47,7 +49,16 @@ export async function sweep(
   part: SweepPart,
   onFailure: (failure: SweepFailure) => void = () => {},
 ): Promise<SweepSums> {
-  const sums = { seeds: 0, requests: 0, migrated: 0, faults: 0, messages: 0, steps: 0, flips: 0 };
+  const sums = {
+    seeds: 0,
+    requests: 0,
+    migrated: 0,
+    faults: 0,
+    messages: 0,
+    steps: 0,
+    flips: 0,
+    tierHits: 0,
+  };
   const ends: Record<string, number> = {};
   const failures: SweepFailure[] = [];
   for (let i = 0; i < part.seeds && failures.length < part.stopAfter; i++) {
@@ -59,13 +70,14 @@ export async function sweep(
     const read = () => Promise.resolve(undefined);
     const plan = await simPlanOf(parsed.config, { vocabulary: part.vocabulary, read });
     if (!plan.ok) throw new TypeError(plan.error.message);
-    const { violation, stories, messages, steps, flips } = await runSim(plan.value);
+    const { violation, stories, messages, steps, flips, tierHits } = await runSim(plan.value);
     sums.seeds += 1;
     sums.faults += plan.value.faults.length;
     sums.requests += stories.length;
     sums.messages += messages;
     sums.steps += steps;
     sums.flips += flips;
+    sums.tierHits += tierHits;
     for (const { end, attempts } of stories) {
       ends[end] = (ends[end] ?? 0) + 1;
       if (attempts > 1) sums.migrated += 1;
@@ -91,7 +103,7 @@ export function joinSums(parts: readonly SweepSums[]): SweepSums {
     ...{ seeds: sum((one) => one.seeds), requests: sum((one) => one.requests), ends },
     ...{ migrated: sum((one) => one.migrated), faults: sum((one) => one.faults) },
     ...{ messages: sum((one) => one.messages), steps: sum((one) => one.steps) },
-    flips: sum((one) => one.flips),
+    ...{ flips: sum((one) => one.flips), tierHits: sum((one) => one.tierHits) },
     failures: parts.flatMap((one) => one.failures).toSorted((a, b) => a.seed - b.seed),
   };
 }

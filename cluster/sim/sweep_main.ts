@@ -70,10 +70,11 @@ function report({ json, minutes }: SweepConfig, sums: SweepSums, seconds: number
     console.log(JSON.stringify({ ...figure, value: Number(seconds.toPrecision(4)) }));
     return;
   }
-  const { requests, migrated, faults, messages } = counts;
+  const { requests, migrated, faults, messages, tierHits } = counts;
   console.log(
     `${seeds} seeds x ${minutes} virtual minutes in ${seconds.toFixed(1)} s: ${faults} faults, ` +
-      `${requests} requests (${migrated} with more than one attempt), ${messages} messages`,
+      `${requests} requests (${migrated} with more than one attempt), ${messages} messages, ` +
+      `${tierHits} blocks from host tiers`,
   );
   const endings = Object.entries(ends).map(([end, count]) => `${end} ${count}`).sort();
   console.log(`ends: ${endings.join(", ")}`);

@@ -1,4 +1,3 @@
-import { modelHashOf } from "@pixii/wire";
 import type { Hash64, InstanceId, StoreHello } from "@pixii/wire";
 import type { Clock, Log, ServiceContext } from "@pixii/runtime";
 import { registeredKvbms, StoreLink } from "@pixii/workers/sim";
@@ -7,7 +6,7 @@ import { simBlockBytes } from "./host_tier.ts";
 import type { TierBooks } from "./host_tier.ts";
 import type { LocalHost } from "./local_host.ts";
 import type { ProgramClock } from "./program_clock.ts";
-import { simBlockSize, simModel } from "./sim_shape.ts";
+import { simBlockSize, simModelHash } from "./sim_shape.ts";
 
 /** How long reading and writing take a worker of speed 1, for each block of a batch: so long they stay pinned, or reserved. */
 const readMs = 2;
@@ -60,7 +59,7 @@ export class WorkerTier implements HostBlocks, ShellStore {
     const pid = host.process(clock);
     this.#log = log;
     this.#hello = {
-      ...{ instance, model: modelHashOf(simModel), layoutFingerprint, pid },
+      ...{ instance, model: simModelHash, layoutFingerprint, pid },
       ...{ processStart: `${pid}`, blockSize: simBlockSize, blockBytes: simBlockBytes },
     };
     this.#finder = await registeredKvbms(registry, { namespace, log });

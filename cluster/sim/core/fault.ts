@@ -2,13 +2,15 @@ import { fail, ok } from "@pixii/wire";
 import type { Result } from "@pixii/wire";
 
 /**
- * What can go wrong. `kill`: a program dies without a word and comes back as another instance; `restart`: it is told to
+ * What can go wrong. `kill`: a program dies without a word and comes back as another instance; `midway`: so too, but in the
+ * first moment within 5 s in which it is in the middle of something, like moving blocks; `restart`: it is told to
  * stop, drains, and comes back; `slow`: it stands still, as in a long collection of garbage; `partition`: nothing
  * passes between it and all others; `lag`: its messages take longer; `drop` and `duplicate`: some of them get lost, or
  * arrive twice.
  */
 export const faultKinds = [
   "kill",
+  "midway",
   "partition",
   "lag",
   "drop",
@@ -26,10 +28,10 @@ export interface Fault {
   readonly kind: FaultKind;
   /** Name of a program, like `worker-0`. */
   readonly target: string;
-  /** How long: of `kill` and `restart`, how long the program is away. */
+  /** How long: of `kill`, `midway` and `restart`, how long the program is away. */
   readonly forMs: number;
   /**
-   * `lag`: milliseconds more on every message; `drop`, `duplicate`: probability of each; `kill`, `partition`: 1 = nobody
+   * `lag`: milliseconds more on every message; `drop`, `duplicate`: probability of each; `kill`, `midway`, `partition`: 1 = nobody
    * notices by himself (a host that vanished, a cable that was cut), 0 = connections end as those of a process do.
    */
   readonly amount: number;

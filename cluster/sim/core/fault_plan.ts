@@ -17,6 +17,7 @@ export interface FaultPlan {
 /** Shortest and longest times of each kind, and of its amount: drawn evenly on a logarithmic scale. */
 const shapes: Readonly<Record<FaultKind, { readonly forMs: readonly [number, number] }>> = {
   kill: { forMs: [100, 15_000] },
+  midway: { forMs: [100, 15_000] },
   restart: { forMs: [10, 5_000] },
   slow: { forMs: [20, 6_000] },
   partition: { forMs: [50, 8_000] },
@@ -45,5 +46,6 @@ export function planFaults(plan: FaultPlan): readonly Fault[] {
 function amountOf(kind: FaultKind, chance: number): number {
   if (kind === "lag") return Math.round(2 * 400 ** chance);
   if (kind === "drop" || kind === "duplicate") return Number((0.01 * 50 ** chance).toFixed(3));
-  return (kind === "kill" || kind === "partition") && chance < 0.4 ? 1 : 0;
+  const canBeSilent = kind === "kill" || kind === "midway" || kind === "partition";
+  return canBeSilent && chance < 0.4 ? 1 : 0;
 }

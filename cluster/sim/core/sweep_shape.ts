@@ -13,12 +13,14 @@ export function sweepFlags(
 ): SweepFlags {
   const { seed, minutes, draw } = options;
   const pick = <T>(choices: readonly T[]): T => choices[Math.floor(draw() * choices.length)];
+  // Where there is a tier the device is small, so that blocks leave it and come back.
+  const tier = pick([0, 0, 16, 64, 256]);
   const values = {
     workers: pick([1, 2, 2, 3]),
     frontends: pick([1, 1, 2]),
     routers: pick([1, 1, 1, 2]),
     ranks: pick([1, 1, 1, 2]),
-    blocks: pick([40, 64, 192, 1024]),
+    blocks: pick(tier > 0 ? [16, 24, 40, 64] : [40, 64, 192, 1024]),
     "max-seqs": pick([2, 4, 8]),
     rate: pick([0.1, 0.3, 0.8]),
     output: pick([16, 64, 160]),
@@ -27,7 +29,6 @@ export function sweepFlags(
   const policy = pick(["kv", "kv", "ttft", "round-robin", "least-loaded"]);
   // Slow engines have streams that live through faults, at few steps.
   const speed = pick([0.05, 0.1, 0.3]);
-  const tier = pick([0, 0, 16, 64]);
   const acting = draw() < splitShare ? actingFlags(pick) : [];
   return [
     ...["--seed", `${seed}`, "--minutes", `${minutes}`, "--faults", "all"],
