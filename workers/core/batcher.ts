@@ -1,5 +1,5 @@
 import { ChurnMap, ok } from "@pixii/wire";
-import type { EntryExtra, Failure, FinishReason, Result, TokenLogprob } from "@pixii/wire";
+import type { Failure, Result, TokenLogprob } from "@pixii/wire";
 import type { EngineRequest, StepOutput } from "../engine.ts";
 import type { HostRun, Landing } from "../kv_store/kv_store.ts";
 import { refusalOf } from "./admission.ts";
@@ -11,8 +11,10 @@ import { noLogit, noRoom } from "./batcher_failures.ts";
 import type { BatcherLimits } from "./batcher_limits.ts";
 import { Candidates } from "./candidates.ts";
 import type { KvMap, PrefixMatch } from "./kv_map.ts";
-import { byRank, reusableHashes, sequenceOf } from "./sequence.ts";
+import { byRank, outputIndex, reusableHashes, sequenceOf } from "./sequence.ts";
 import type { Sequence } from "./sequence.ts";
+import { StreamOutputs } from "./stream_outputs.ts";
+import type { StreamEnd } from "./stream_outputs.ts";
 import { WaitLine } from "./wait_line.ts";
 
 /** One prefill chunk: positions [start, end) of a sequence, one decode call of its own. */
@@ -50,7 +52,7 @@ export class Batcher {
   readonly #giving: Sequence[] = [];
   #hasStoodAside = false;
   #arrivals = 0;
-  #outputs: StepOutput[] = [];
+  readonly #outputs = new StreamOutputs();
   #released: HostRun[] = [];
 
   constructor(limits: BatcherLimits, kv: KvMap) {
@@ -61,7 +63,7 @@ export class Batcher {
 
   /** True where a step would do nothing; what is on its way to the host tier may change that. */
   get idle(): boolean {
-    if (this.#outputs.length > 0 || this.#released.length > 0) return false;
+    if (!this.#outputs.isEmpty || this.#released.length > 0) return false;
     if (this.#live.size === 0) return true;
     if (this.#aside.length === 0 || this.isComputing || this.#giving.length > 0) return false;
     const [first] = this.#waiting;
@@ -111,9 +113,7 @@ export class Batcher {
 
   /** A stream that was promised but cannot be taken ends with this error. */
   refuse(request: EngineRequest, error: Failure): void {
-    const end = { reason: "error" as const, error, outputTokens: request.emitted };
-    const { stream, emitted } = request;
-    this.#outputs.push({ stream, firstIndex: emitted, tokens: [], extra: { end } });
+    this.#outputs.refuse(request, error);
   }
 
   /** Ends a stream; a last output with reason `cancelled` follows. Unknown streams are ignored. */
@@ -182,9 +182,10 @@ export class Batcher {
 
   /** A planned block is in the cache now, or it was of no use: then what follows it is neither. */
   restored(plan: RestorePlan, how: Restored | undefined): void {
-    const { sequence, slot, tokens, host, index, isTail } = plan;
+    const { sequence, slot, tokens, host, index, isTail, end } = plan;
     if (how === undefined) return this.#dropHost(sequence);
     if (isTail) return this.#takeOver(plan, how.token!);
+    if (end !== undefined) return this.#goOn(plan, how);
     this.kv.restore(slot, tokens, { host, decoded: how.decoded });
     if (sequence.host?.came?.[index] !== 1) sequence.hostTokens += tokens.length;
     // What was awaited was computed for this very request: that is no cache.
@@ -257,8 +258,7 @@ export class Batcher {
     if (sequence.slot === undefined) return;
     this.kv.append(sequence.slot, sequence.tokens.slice(start, end), "prefill");
     if (!chunk.last) return;
-    this.#prefilling = undefined;
-    (isGiving(sequence) ? this.#giving : this.#running).push(sequence);
+    this.#isComputed(sequence);
     this.#sample(sequence, logits!);
   }
 
@@ -281,9 +281,7 @@ export class Batcher {
 
   /** What the step made, in order. */
   takeOutputs(): readonly StepOutput[] {
-    const outputs = this.#outputs;
-    this.#outputs = [];
-    return outputs;
+    return this.#outputs.take();
   }
 
   /** Throws where the books do not add up. O(everything). */
@@ -392,9 +390,8 @@ export class Batcher {
   }
 
   #sample(sequence: Sequence, logits: Float32Array): void {
-    const { request, tokens } = sequence;
-    const { stop } = request;
-    const index = request.emitted + tokens.length - request.tokens.length;
+    const { stop } = sequence.request;
+    const index = outputIndex(sequence);
     const banned = index < stop.minTokens
       ? [...this.#limits.eosTokenIds, ...stop.stopTokenIds]
       : undefined;
@@ -411,52 +408,44 @@ export class Batcher {
     this.kv.append(slot, tokens, "prefill");
     this.#dropHost(sequence);
     sequence.sampler.took(token);
+    this.#isComputed(sequence);
+    this.#say(sequence, token, undefined);
+  }
+
+  /** The prompt's end is in: as if its last chunk were computed. Of a prompt one token counts as computed. */
+  #goOn({ sequence, slot, tokens, end }: RestorePlan, { decoded, row }: Restored): void {
+    const { host } = sequence;
+    const isFetched = host!.came?.[host!.slots.length - 1] === 1;
+    if (isFetched) sequence.fetchedTokens += tokens.length - 1;
+    else sequence.hostTokens += tokens.length - 1;
+    if (end!.body === undefined) this.kv.append(slot, tokens, "prefill");
+    else this.kv.restore(slot, tokens, { host: end!.body.host, decoded });
+    this.#dropHost(sequence);
+    this.#isComputed(sequence);
+    this.#sample(sequence, row!);
+  }
+
+  /** The whole prompt of a placed sequence is in the cache. */
+  #isComputed(sequence: Sequence): void {
     const at = this.#aside.indexOf(sequence);
     if (at >= 0) this.#aside.splice(at, 1);
     else this.#prefilling = undefined;
-    this.#running.push(sequence);
-    this.#say(sequence, token, undefined);
+    (isGiving(sequence) ? this.#giving : this.#running).push(sequence);
   }
 
   /** The next token of a sequence is known. */
   #say(sequence: Sequence, token: number, logprob: TokenLogprob | undefined): void {
-    const { request, tokens } = sequence;
-    const { stop } = request;
-    const index = request.emitted + tokens.length - request.tokens.length;
+    const { request: { stop }, tokens } = sequence;
+    const isLast = outputIndex(sequence) + 1 >= stop.maxTokens ||
+      tokens.length + 1 >= this.#limits.contextLength;
+    this.#outputs.token(sequence, token, { logprob, isLast });
     tokens.push(token);
-    const over = index + 1 >= stop.maxTokens || tokens.length >= this.#limits.contextLength;
-    const cached = this.#introduction(sequence);
-    let extra: EntryExtra | undefined;
-    if (cached !== undefined || logprob !== undefined || over) {
-      extra = {};
-      if (cached !== undefined) extra.cached = cached;
-      if (logprob !== undefined) extra.logprobs = [logprob];
-      if (over) extra.end = { reason: "length", outputTokens: index + 1 };
-    }
-    this.#outputs.push({ stream: request.stream, firstIndex: index, tokens: [token], extra });
-    if (over) this.#forget(sequence, true);
+    if (isLast) this.#forget(sequence, true);
     else if (isGiving(sequence)) sequence.firstToken = token;
   }
 
-  /** The cached counts, once per stream. */
-  #introduction(sequence: Sequence): EntryExtra["cached"] {
-    if (sequence.introduced) return undefined;
-    sequence.introduced = true;
-    const { cachedTokens = 0, hostTokens, fetchedTokens } = sequence;
-    return { device: cachedTokens, host: hostTokens, disk: fetchedTokens };
-  }
-
-  #end(
-    sequence: Sequence,
-    end: { reason: FinishReason; stopToken?: number; error?: Failure },
-    keep = true,
-  ): void {
-    const { request } = sequence;
-    const outputTokens = request.emitted + sequence.tokens.length - request.tokens.length;
-    const extra: EntryExtra = { end: { ...end, outputTokens } };
-    const cached = this.#introduction(sequence);
-    if (cached !== undefined) extra.cached = cached;
-    this.#outputs.push({ stream: request.stream, firstIndex: outputTokens, tokens: [], extra });
+  #end(sequence: Sequence, end: StreamEnd, keep = true): void {
+    this.#outputs.end(sequence, end);
     this.#forget(sequence, keep);
   }
 

@@ -4,6 +4,7 @@ import type { Batcher } from "./batcher.ts";
 import type { KvOp } from "./kv_map.ts";
 import type { LeavingBlock } from "./leaving_block.ts";
 import { plainLogits } from "./plain_model_testing.ts";
+import type { Sequence } from "./sequence.ts";
 
 /** One computed token: its identity is the cell. */
 interface Cell {
@@ -61,14 +62,25 @@ export class FakeCache {
   }
 }
 
-/** Computes the next chunk of a prompt, where one is planned, as the engine's step does; `apply` does what the plan asks first. */
-export function computePrefill(batcher: Batcher, cache: FakeCache, apply: () => void): void {
+/**
+ * Computes the next chunk of a prompt, where one is planned, as the engine's step does; `apply` does what the plan asks
+ * first, `computed` hears of a whole prompt before the batcher does.
+ */
+export function computePrefill(
+  batcher: Batcher,
+  cache: FakeCache,
+  { apply, computed }: {
+    readonly apply: () => void;
+    readonly computed?: (sequence: Sequence, row: Float32Array) => void;
+  },
+): void {
   const chunk = batcher.planPrefill();
   apply();
   if (chunk === undefined) return;
   const { sequence, start, end, last } = chunk;
   for (let at = start; at < end; at++) cache.add(sequence.slot!, at, sequence.tokens[at]);
   const logits = last ? plainLogits(cache.tokens(sequence.slot!)) : undefined;
+  if (logits !== undefined) computed?.(sequence, logits);
   batcher.prefilled(chunk, logits);
 }
 

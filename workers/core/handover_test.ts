@@ -52,7 +52,7 @@ class Worker {
     this.#apply();
     if (hasRoom) {
       this.#restore();
-      computePrefill(this.batcher, this.cache, () => this.#apply());
+      computePrefill(this.batcher, this.cache, { apply: () => this.#apply() });
     }
     for (let plan = batcher.planGive(); plan && this.mayGive; plan = batcher.planGive()) {
       const held = cache.tokens(plan.slot).slice(plan.block.index * blockSize);

@@ -1,14 +1,17 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { routeHashes } from "@pixii/wire";
+import { comingPage } from "@pixii/wire";
 import type { RequestId } from "@pixii/wire";
 import type { EngineRequest } from "../engine.ts";
 import type { HostRun } from "../kv_store/kv_store.ts";
 import { Batcher } from "./batcher.ts";
+import type { RestorePlan } from "./host_restore.ts";
+import type { Sequence } from "./sequence.ts";
 import { computePrefill, EventReplay, FakeCache } from "./fake_cache_testing.ts";
 import { KvMap } from "./kv_map.ts";
 import type { KvSalt } from "./kv_map.ts";
 import type { LeavingBlock } from "./leaving_block.ts";
+import { leastEndTokens, promptEnd, promptKeys } from "./prompt_end.ts";
 import { plainLogits, plainOutput, plainVocabSize } from "./plain_model_testing.ts";
 
 const blockSize = 4;
@@ -18,7 +21,12 @@ const cells = 48;
 interface Kept {
   readonly slot: number;
   readonly block: LeavingBlock;
+  /** Of a prompt's end. */
+  readonly row: Float32Array | undefined;
 }
+
+/** An end with three tokens does not fit, as with a real row beside a nearly whole block. */
+const canKeep = (tail: number) => tail !== 3;
 
 /** A host tier without memory: blocks by what they are. */
 class FakeHost {
@@ -28,25 +36,28 @@ class FakeHost {
   #slots = 0;
   #leases = 0;
 
-  keep(block: LeavingBlock): void {
+  keep(block: LeavingBlock, row?: Float32Array): void {
     const key = keyOf(block.salt, block);
     if (this.#kept.has(key)) return;
-    const kept = { slot: ++this.#slots, block };
+    const kept = { slot: ++this.#slots, block, row };
     this.#kept.set(key, kept);
     this.bySlot.set(kept.slot, kept);
   }
 
   find(tokens: readonly number[], salt: KvSalt): HostRun | undefined {
-    const maxBlocks = Math.floor((tokens.length - 1) / blockSize);
-    const hashes = routeHashes(tokens, { blockSize, maxBlocks, ...salt });
-    const slots = Uint32Array.from(
-      hashes.hi,
-      (hi, i) => this.#kept.get(keyOf(salt, { hi, lo: hashes.lo[i] }))?.slot ?? 0,
-    );
+    const { routes, end } = promptKeys(tokens, { blockSize, salt, canKeep });
+    const keys = Array.from(routes.hi, (hi, i) => ({ hi, lo: routes.lo[i] }));
+    if (end !== undefined) keys.push(end);
+    const slots = Uint32Array.from(keys, (key) => this.#kept.get(keyOf(salt, key))?.slot ?? 0);
     if (slots.every((slot) => slot === 0)) return undefined;
-    const run = { generation: 1, lease: ++this.#leases, slots, pages: slots };
+    const run = { generation: 1, lease: ++this.#leases, slots, pages: slots.slice(), end };
     this.open.set(run.lease, run);
     return run;
+  }
+
+  /** Evicts all ends. */
+  dropEnds(): void {
+    for (const [key, { row }] of this.#kept) if (row !== undefined) this.#kept.delete(key);
   }
 
   /** Evicts the nth block; what a lease pins stays readable, as the real tier has it. */
@@ -77,6 +88,7 @@ class Rig {
   readonly #draw: (n: number) => number;
   readonly #deterministic: boolean;
   restored = 0;
+  ends = 0;
   offered = 0;
 
   constructor(draw: (n: number) => number, deterministic = false) {
@@ -126,7 +138,12 @@ class Rig {
     }
     const isRoom = this.batcher.makeRoom([0, 1, 2, Infinity][this.#draw(4)]);
     this.#apply();
-    if (isRoom && this.#restore()) computePrefill(this.batcher, this.cache, () => this.#apply());
+    if (isRoom && this.#restore()) {
+      computePrefill(this.batcher, this.cache, {
+        apply: () => this.#apply(),
+        computed: (sequence, row) => this.#keepEnd(sequence, row),
+      });
+    }
     this.#apply();
     this.batcher.kv.trim([0, 1, 2, Infinity][this.#draw(4)]);
     this.#settle();
@@ -158,7 +175,7 @@ class Rig {
   #restore(): boolean {
     for (let plan = this.batcher.planRestore(); plan; plan = this.batcher.planRestore()) {
       this.#apply();
-      const { block } = this.host.bySlot.get(plan.host)!;
+      const { block, row } = this.host.bySlot.get(plan.host)!;
       assert.ok(this.host.open.has(plan.sequence.host!.lease), "the lease is over");
       assert.deepEqual([...block.tokens], plan.tokens);
       assert.deepEqual([block.hi, block.lo, block.index], [plan.hi, plan.lo, plan.index]);
@@ -171,10 +188,34 @@ class Rig {
         plan.tokens.forEach((token, i) => this.cache.add(plan.slot, start + i, token));
         this.restored += 1;
       }
-      this.batcher.restored(plan, isRefused ? undefined : { decoded: block.decoded });
+      assert.equal(row !== undefined, plan.end !== undefined);
+      this.#mustBeBody(plan);
+      if (plan.end !== undefined && !isRefused) this.ends += 1;
+      // The row is written to when it is used.
+      const how = { decoded: block.decoded, row: row?.slice() };
+      this.batcher.restored(plan, isRefused ? undefined : how);
       if (this.#draw(3) === 0) return false;
     }
     return true;
+  }
+
+  /** The whole block that a prompt ends with has to be there as itself. */
+  #mustBeBody({ end, tokens }: RestorePlan): void {
+    assert.equal(end?.body !== undefined, end !== undefined && tokens.length === blockSize);
+    if (end?.body === undefined) return;
+    const { block, row } = this.host.bySlot.get(end.body.host)!;
+    assert.equal(row, undefined);
+    assert.deepEqual([...block.tokens], tokens);
+    assert.deepEqual([block.hi, block.lo], [end.body.hi, end.body.lo]);
+  }
+
+  /** What the engine does with a prompt that it has just computed. */
+  #keepEnd(sequence: Sequence, row: Float32Array): void {
+    const kept = promptEnd(sequence, this.batcher.kv, { blockSize, canKeep });
+    if (kept === undefined || this.#draw(8) === 0) return;
+    assert.ok(sequence.tokens.length >= leastEndTokens);
+    if (kept.body !== undefined) this.host.keep(kept.body);
+    this.host.keep(kept.end, row.slice());
   }
 
   #apply(): void {
@@ -202,13 +243,14 @@ class Rig {
 }
 
 Deno.test("what comes back from a host tier says what a loop without any cache says, whatever happens", () => {
-  let restored = 0;
+  let [restored, ends] = [0, 0];
   fc.assert(
     fc.property(
       fc.array(
         fc.record({
           seed: fc.nat(3),
-          length: fc.integer({ min: 1, max: 32 }),
+          // Some lengths more often, so that whole prompts come again.
+          length: fc.oneof(fc.integer({ min: 1, max: 32 }), fc.constantFrom(18, 24)),
           maxTokens: fc.integer({ min: 1, max: 6 }),
           tenantSalt: fc.constantFrom("", "", "a"),
           steps: fc.nat(12),
@@ -234,23 +276,46 @@ Deno.test("what comes back from a host tier says what a loop without any cache s
         assert.equal(rig.host.open.size, 0, "a lease is never released");
         assert.equal(rig.ended.size, rig.requests.length);
         restored += rig.restored;
+        ends += rig.ends;
       },
     ),
     { numRuns: 400 },
   );
   assert.ok(restored > 300, `only ${restored} blocks came back`);
+  assert.ok(ends > 10, `only ${ends} ends came back`);
 });
 
 /** Rolls that neither refuse, drop nor delay anything. */
 const calm = (n: number) => n - 1;
 const promptOf = (first: number) => Array.from({ length: 30 }, (_, i) => (first + i) % vocabSize);
 
-Deno.test("a prompt driven out comes back whole, at most floor((n-1)/blockSize) blocks, counted as host", () => {
+Deno.test("a prompt driven out comes back whole but for one token, counted as host", () => {
   const rig = new Rig(calm);
   assert.deepEqual(rig.run(promptOf(1)), { device: 0, host: 0, disk: 0 });
   rig.run(promptOf(2));
   rig.run(promptOf(3));
-  assert.deepEqual(rig.run(promptOf(1)), { device: 0, host: 28, disk: 0 });
+  assert.deepEqual(rig.run(promptOf(1)), { device: 0, host: 29, disk: 0 });
+  rig.check();
+});
+
+Deno.test("a prompt that ends with a whole block comes back with it, and without its row not at all", () => {
+  for (const hasEnd of [true, false]) {
+    const rig = new Rig(calm);
+    const prompts = [1, 2, 3].map((first) => promptOf(first).slice(0, 28));
+    for (const prompt of prompts) rig.run(prompt);
+    if (!hasEnd) rig.host.dropEnds();
+    assert.deepEqual(rig.run(prompts[0]), { device: 0, host: hasEnd ? 27 : 24, disk: 0 });
+    rig.check();
+  }
+});
+
+Deno.test("a prompt's blocks on the device and its end in the host tier need no computing", () => {
+  const rig = new Rig(calm);
+  const stream = rig.submit(promptOf(1));
+  for (let i = 0; i < 20 && rig.said.get(stream)!.length === 0; i++) rig.step();
+  const { device, host } = rig.run(promptOf(1));
+  assert.deepEqual([device, host], [28, 1]);
+  assert.equal(rig.ends, 1);
   rig.check();
 });
 
@@ -258,7 +323,7 @@ Deno.test("blocks of one tenant never come back for another", () => {
   const rig = new Rig(calm);
   for (const first of [1, 2, 3]) rig.run(promptOf(first), { tenantSalt: "a" });
   assert.deepEqual(rig.run(promptOf(1), { tenantSalt: "b" }), { device: 0, host: 0, disk: 0 });
-  assert.equal(rig.run(promptOf(1), { tenantSalt: "a" }).host, 28);
+  assert.equal(rig.run(promptOf(1), { tenantSalt: "a" }).host, 29);
 });
 
 Deno.test("a block that came back is not offered again while the tier has it, and is when it is gone", () => {
@@ -303,4 +368,24 @@ Deno.test("kept prompts that are too many go bit by bit, and all of them to the 
   }
   assert.ok(rig.batcher.kv.counts().cached <= 2, `${rig.batcher.kv.counts().cached} are kept`);
   assert.ok(rig.offered >= 80 * 8 - 12, `${rig.offered} were offered`);
+});
+
+Deno.test("a prompt whose end is on its way waits for it, and computes where it is lost", () => {
+  for (const comes of [true, false]) {
+    const rig = new Rig(calm);
+    for (const first of [1, 2, 3]) rig.run(promptOf(first));
+    const stream = rig.submit(promptOf(1));
+    const [run] = [...rig.host.open.values()];
+    const last = run.slots.length - 1;
+    const slot = run.slots[last];
+    run.slots[last] = 0;
+    run.pages[last] = comingPage;
+    for (let i = 0; i < 30 && !rig.batcher.idle; i++) rig.step();
+    assert.deepEqual(rig.said.get(stream), [], "it waits");
+    const landing = { lease: run.lease, position: last, slot: comes ? slot : 0, page: 0 };
+    rig.batcher.landed([landing]);
+    rig.finish();
+    assert.equal(rig.cached.get(stream)!.host, comes ? 29 : 28);
+    rig.check();
+  }
 });

@@ -80,6 +80,11 @@ export function reusableHashes(sequence: Sequence, blockSize: number): HashList 
   return sequence.hashes;
 }
 
+/** Output index of a sequence's next token: where its sampler stands. */
+export function outputIndex({ request, tokens }: Sequence): number {
+  return request.emitted + tokens.length - request.tokens.length;
+}
+
 /** Order of service: higher priority first, then by arrival. Negative where `a` goes first. */
 export function byRank(a: Sequence, b: Sequence): number {
   return b.request.priority - a.request.priority || a.arrival - b.arrival;

@@ -85,19 +85,19 @@ export class HostStore implements KvStore, AsyncDisposable {
   /** What the tier holds of these blocks, pinned; nothing where it holds none, is not there or does not answer in time. */
   async find(
     routes: HashList,
-    { tail, from, stallMs }: FindOptions,
+    { tail, end, from, stallMs }: FindOptions,
   ): Promise<HostRun | undefined> {
     const joined = this.#joined;
     if (joined === undefined) return undefined;
     const timeoutMs = Math.min(longestFindMs, Math.max(findMs, stallMs(routes.lo.length)));
     if (joined.link.isSlow(timeoutMs)) return undefined;
-    const words = questionOf(routes, tail);
+    const words = questionOf(routes, tail ?? end);
     if (words.length === 0) return undefined;
     const { pool, link } = joined;
     const { generation } = pool;
     const lease = this.#lease = (this.#lease + 1) >>> 0;
     this.#coming.expect(lease, generation);
-    const op = tail === undefined ? "find" : "await";
+    const op = tail !== undefined ? "await" : end === undefined ? "find" : "findEnd";
     if (from !== undefined && from !== pool.kvbm) link.tell("from", wordsOf(from), lease);
     const found = await link.ask(op, words, { arg: lease, timeoutMs });
     if (!found.ok || found.value.length !== words.length) {
@@ -113,7 +113,7 @@ export class HostStore implements KvStore, AsyncDisposable {
       return undefined;
     }
     const came = Uint8Array.from(slots, (slot) => slot === 0 ? 1 : 0);
-    const run: HostRun = { generation, lease, slots, pages, came, tail };
+    const run: HostRun = { generation, lease, slots, pages, came, tail, end };
     this.#coming.answered(run, stallMs);
     return run;
   }
@@ -276,8 +276,8 @@ export class HostStore implements KvStore, AsyncDisposable {
   }
 }
 
-/** Words of a question: route lo, hi of each block, then of the tail. */
-function questionOf(routes: HashList, tail: Hash64 | undefined): Uint32Array {
+/** Words of a question: route lo, hi of each block, then of the tail or end. */
+function questionOf(routes: HashList, tail: Readonly<Hash64> | undefined): Uint32Array {
   const count = routes.lo.length;
   const words = new Uint32Array(2 * count + (tail === undefined ? 0 : 2));
   for (let i = 0; i < count; i++) {

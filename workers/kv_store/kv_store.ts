@@ -13,6 +13,12 @@ export interface MappedPool {
   readonly slotBytes: number;
 }
 
+/** Key of a prompt's end. */
+export interface EndKey extends Readonly<Hash64> {
+  /** RouteHash of the block that the prompt ends with, where that is a whole one: it is asked for as the last block. */
+  readonly body?: Readonly<Hash64>;
+}
+
 /** Blocks of a prompt that the host tier holds, from its first block on; pinned until the lease is released. */
 export interface HostRun {
   readonly generation: number;
@@ -24,6 +30,8 @@ export interface HostRun {
   readonly came?: Uint8Array;
   /** The last one is the tail fragment of a hand-over, of this key. */
   readonly tail?: Hash64;
+  /** The last one is the prompt's end, of this key. */
+  readonly end?: EndKey;
 }
 
 /** What became of a block that was on its way: slot 0 = it does not come. */
@@ -39,6 +47,8 @@ export interface Landing {
 export interface FindOptions {
   /** Blocks that nobody has are awaited, and after them the tail fragment of this key: for a hand-over. */
   readonly tail?: Hash64;
+  /** The prompt's end, asked for after the blocks. */
+  readonly end?: EndKey;
   /** The kvbm that will have them, should it be another host's. */
   readonly from?: InstanceId;
   /** Longest wait, in milliseconds, for the next of so many blocks that are on their way. */

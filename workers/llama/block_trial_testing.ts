@@ -92,7 +92,9 @@ export class BlockTrial implements Disposable {
       ...{ path: options.poolPath, bytes, address: memory.address, pageBytes },
       slotBytes: unitBytes,
     };
-    host.open(pool, { layout: layoutHash("trial"), shape, blockSize, prefilledOnly: false });
+    host.open(pool, {
+      ...{ layout: layoutHash("trial"), shape, blockSize, rowBytes: 0, prefilledOnly: false },
+    });
     return new BlockTrial({ context, model, memory, host, tokens, blockBytes, pages });
   }
 
@@ -188,7 +190,7 @@ export class BlockTrial implements Disposable {
     return {
       ...{ sequence, slot: target, index, tokens: this.#blockTokens(index) },
       ...{ hi: index, lo: 1, parentHi: index - 1 >>> 0, parentLo: 1 },
-      ...{ host: index + 1, page: index * this.#pages, isTail: false },
+      ...{ host: index + 1, page: index * this.#pages, isTail: false, end: undefined },
     };
   }
 }

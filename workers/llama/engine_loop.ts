@@ -3,19 +3,21 @@ import type { Failure, Result } from "@pixii/wire";
 import { Batcher } from "../core/batcher.ts";
 import type { PrefillChunk } from "../core/batcher.ts";
 import { KvMap } from "../core/kv_map.ts";
+import { promptEnd } from "../core/prompt_end.ts";
 import type { Sequence } from "../core/sequence.ts";
 import type { EngineRequest } from "../engine.ts";
 import type { HostRun, HostSlots, Landing, MappedPool } from "../kv_store/kv_store.ts";
 import { LlamaContext, sequencesOf } from "./context.ts";
+import { sizesOf } from "./engine_sizes.ts";
 import { HostBlocks } from "./host_blocks.ts";
-import type { HostBlockKind } from "./host_blocks.ts";
+import type { HostBlockKind } from "./host_block_kind.ts";
 import { kvTypes } from "./kv_type.ts";
 import type { Library } from "./library.ts";
 import { LlamaModel } from "./model.ts";
 import type { ModelFacts } from "./model.ts";
 import { shapeOfOneToken } from "./state_blob.ts";
 import type { StateShape } from "./state_blob.ts";
-import { mostDefaultContext, sharedLayout } from "./thread_messages.ts";
+import { sharedLayout } from "./thread_messages.ts";
 import type { FromThread, OpenMessage, ThreadGauges } from "./thread_messages.ts";
 
 /** Tokens of a KV block: a multiple of the CPU attention tile. */
@@ -25,8 +27,6 @@ const chunkBeside = 64;
 const chunkAlone = 128;
 /** Most tokens of one decode call. */
 const batchTokens = 512;
-/** Most sequences of a model with sliding windows: each has a twin. */
-const mostTwinSeqs = 96;
 /** Failed decode calls in a row after which the engine gives itself up. */
 const mostFailures = 3;
 /** Weight of the newest measurement in the rates. */
@@ -333,10 +333,19 @@ export class EngineLoop implements Disposable {
     this.#fill(chunk);
     const startedMs = this.#nowMs();
     if (!this.#compute([chunk.sequence])) return;
+    const tookMs = this.#nowMs() - startedMs;
     const logits = chunk.last ? this.#context.logits(chunk.end - chunk.start - 1) : undefined;
+    if (logits !== undefined) this.#inBlocks(() => this.#keepEnd(chunk.sequence, logits));
     this.#batcher.prefilled(chunk, logits);
-    const rate = (chunk.end - chunk.start) / Math.max(0.001, this.#nowMs() - startedMs) * 1000;
+    const rate = (chunk.end - chunk.start) / Math.max(0.001, tookMs) * 1000;
     this.#prefillRate = blend(this.#prefillRate, rate);
+  }
+
+  /** Before the sampler writes to the row. */
+  #keepEnd(sequence: Sequence, row: Float32Array): void {
+    const canKeep = (tail: number) => this.#host.canKeepEnd(tail);
+    const end = promptEnd(sequence, this.#batcher.kv, { blockSize, canKeep });
+    if (end !== undefined) this.#host.keepEnd(this.#context, end, row);
   }
 
   #fill(chunk: PrefillChunk): void {
@@ -387,39 +396,4 @@ function notGiven(): Failure {
 
 function blend(old: number, fresh: number): number {
   return old === 0 ? fresh : old + rateWeight * (fresh - old);
-}
-
-/** Context length and cells, or why they cannot be. */
-function sizesOf(
-  message: OpenMessage,
-  facts: ModelFacts,
-): Result<{ contextLength: number; cells: number }> {
-  const { trainedContext, slidingWindow } = facts;
-  if (slidingWindow > 0 && message.maxSeqs > mostTwinSeqs) {
-    return fail(
-      "invalid_request",
-      `Cannot serve ${message.maxSeqs} sequences of a model with sliding windows: it takes two ids for each; lower --max-seqs to ${mostTwinSeqs}`,
-    );
-  }
-  if (message.contextLength > trainedContext) {
-    return fail(
-      "invalid_request",
-      `Cannot serve a context of ${message.contextLength} tokens: the model was trained for ${trainedContext}; lower --ctx`,
-    );
-  }
-  const contextLength = message.contextLength || Math.min(trainedContext, mostDefaultContext);
-  const wanted = Math.max(contextLength, message.kvTokens);
-  const cells = Math.ceil(wanted / 256) * 256;
-  const bytes = cells * message.kvBytesPerToken;
-  const { available } = Deno.systemMemoryInfo();
-  if (bytes > available) {
-    const gib = (value: number) => `${(value / 2 ** 30).toFixed(1)} GiB`;
-    return fail(
-      "invalid_request",
-      `Cannot make a KV cache of ${cells} tokens: it takes ${gib(bytes)}, ${
-        gib(available)
-      } are free; lower --ctx or --kv-tokens`,
-    );
-  }
-  return ok({ contextLength, cells });
 }

@@ -1,16 +1,14 @@
-import { crc32 } from "node:zlib";
-import { payloadOffset, readStoredBlock, writeStoredBlock } from "@pixii/wire";
-import type { Hash64, StoredBlock } from "@pixii/wire";
-import { SharedMemory } from "@pixii/runtime";
+import { endMark } from "@pixii/wire";
 import type { GivePlan } from "../core/give_plan.ts";
 import type { Restored, RestorePlan } from "../core/host_restore.ts";
-import type { KvOp, KvSalt } from "../core/kv_map.ts";
+import type { KvOp } from "../core/kv_map.ts";
 import type { LeavingBlock } from "../core/leaving_block.ts";
+import type { PromptEnd } from "../core/prompt_end.ts";
 import type { HostSlots, HostTotals, MappedPool } from "../kv_store/kv_store.ts";
-import { scopeDigest } from "../kv_store/scope_digest.ts";
+import { BlockSlots } from "./block_slots.ts";
+import type { BlockToCut } from "./block_slots.ts";
 import type { LlamaContext } from "./context.ts";
-import { stateBytes, stateProblem } from "./state_blob.ts";
-import type { StateShape } from "./state_blob.ts";
+import type { HostBlockKind } from "./host_block_kind.ts";
 
 /**
  * Most bytes of blocks that one step keeps; what leaves later in it is dropped. In bytes and not in time: on a busy machine
@@ -29,18 +27,8 @@ const giveMs = 500;
 const giveStepMs = 10;
 /** Longest time of one step that goes into taking blocks back; the rest comes in the next step, after a decode. */
 const restoreMs = 10;
-/** Scopes remembered with their digests. */
-const mostScopes = 1_024;
-
-/** What blocks this engine keeps in the host tier. */
-export interface HostBlockKind {
-  readonly layout: Hash64;
-  readonly shape: StateShape;
-  /** Tokens of a block. */
-  readonly blockSize: number;
-  /** Take no block that decode steps had a part in. */
-  readonly prefilledOnly: boolean;
-}
+/** Slots that are left to blocks when a prompt's end is kept: it waits for none and takes the last from none. */
+const slotsBesideEnd = 2;
 
 /** What became of blocks since the last report, with the time it took. */
 export interface HostReport {
@@ -65,11 +53,10 @@ function noCounts(): HostTotals {
   };
 }
 
-interface Opened {
-  readonly pool: MappedPool;
-  readonly memory: SharedMemory;
-  readonly kind: HostBlockKind;
-  readonly payloadBytes: number;
+/** A slot that may be written, and its page. */
+interface Place {
+  readonly slot: number;
+  readonly page: number;
 }
 
 /**
@@ -78,9 +65,9 @@ interface Opened {
  */
 export class HostBlocks {
   readonly #nowMs: () => number;
-  #opened: Opened | undefined;
+  #slots: BlockSlots | undefined;
   /** Slots to write into: slot, page, ... */
-  #stock: { readonly slot: number; readonly page: number }[] = [];
+  #stock: Place[] = [];
   #commits: number[] = [];
   #privates: number[] = [];
   #isShort = false;
@@ -92,7 +79,6 @@ export class HostBlocks {
   #offloadLeftBytes = offloadBytes;
   #outSinceMs: number | undefined;
   #restoreLeftMs = restoreMs;
-  readonly #scopes = new Map<string, Uint8Array>();
 
   constructor(nowMs: () => number) {
     this.#nowMs = nowMs;
@@ -100,20 +86,18 @@ export class HostBlocks {
 
   /** Number of the pool in use. */
   get generation(): number | undefined {
-    return this.#opened?.pool.generation;
+    return this.#slots?.pool.generation;
   }
 
   /** A pool is there. */
   open(pool: MappedPool, kind: HostBlockKind): void {
-    const memory = SharedMemory.at(pool);
-    const payloadBytes = stateBytes(kind.blockSize, kind.shape);
     this.#forget();
-    this.#opened = { pool, memory, kind, payloadBytes };
+    this.#slots = new BlockSlots(pool, kind);
   }
 
   /** The pool is gone: nothing of it is touched from here on. */
   close(): void {
-    this.#opened = undefined;
+    this.#slots = undefined;
     this.#forget();
   }
 
@@ -131,7 +115,7 @@ export class HostBlocks {
   /** A step begins: it has its time again. */
   beginStep(): void {
     // A block longer than that goes one at a time.
-    this.#offloadLeftBytes = Math.max(offloadBytes, this.#opened?.payloadBytes ?? 0);
+    this.#offloadLeftBytes = Math.max(offloadBytes, this.#slots?.payloadBytes ?? 0);
     this.#restoreLeftMs = restoreMs;
     this.#giveLeftMs = giveStepMs;
   }
@@ -149,7 +133,7 @@ export class HostBlocks {
 
   /** True for a short while when there are no slots to keep blocks in. */
   get isOut(): boolean {
-    if (this.#opened === undefined) return false;
+    if (this.#slots === undefined) return false;
     if (this.#stock.length > 0) {
       this.#outSinceMs = undefined;
       return false;
@@ -160,10 +144,10 @@ export class HostBlocks {
 
   /** Blocks that can be kept in what is left of this step; where slots do not come, as many as like are dropped. */
   get room(): number {
-    if (this.#opened === undefined) return Infinity;
+    if (this.#slots === undefined) return Infinity;
     if (this.isOut) return 0;
     if (this.#stock.length === 0) return Infinity;
-    const affordable = Math.floor(this.#offloadLeftBytes / this.#opened.payloadBytes);
+    const affordable = Math.floor(this.#offloadLeftBytes / this.#slots.payloadBytes);
     return Math.max(0, Math.min(this.#stock.length, affordable));
   }
 
@@ -174,24 +158,13 @@ export class HostBlocks {
 
   /** Keeps a block that leaves, where a slot and time are left. */
   offload(context: LlamaContext, { slot, block }: Extract<KvOp, { op: "offload" }>): void {
-    const opened = this.#opened;
-    if (opened === undefined) return;
-    this.#offloadLeftBytes -= opened.payloadBytes;
+    const slots = this.#slots;
+    if (slots === undefined) return;
+    this.#offloadLeftBytes -= slots.payloadBytes;
     const place = this.#offloadLeftBytes >= 0 ? this.#stock.pop() : undefined;
-    if (place === undefined) {
-      this.#counts.dropped += 1;
-      return;
-    }
-    const startedMs = this.#nowMs();
-    if (this.#cut(context, { opened, slot, page: place.page, block })) {
-      const { lo, hi, parentLo, parentHi, index } = block;
-      this.#commits.push(place.slot, lo, hi, parentLo, parentHi, index);
-      this.#counts.offloaded += 1;
-    } else {
-      this.#stock.push(place);
-      this.#counts.dropped += 1;
-    }
-    this.#counts.offloadMs += this.#nowMs() - startedMs;
+    const isKept = place !== undefined && this.#write(context, { place, slot, block });
+    if (isKept) this.#commits.push(...wordsOf(place, block));
+    else this.#counts.dropped += 1;
   }
 
   /**
@@ -199,8 +172,7 @@ export class HostBlocks {
    * tier, it has had no slot for too long, or the engine does not give the block.
    */
   give(context: LlamaContext, { slot, block, handover }: GivePlan): "given" | "later" | "failed" {
-    const opened = this.#opened;
-    if (opened === undefined) return "failed";
+    if (this.#slots === undefined) return "failed";
     if (this.#giveLeftMs <= 0) return "later";
     const place = this.#stock.pop();
     if (place === undefined) {
@@ -212,40 +184,50 @@ export class HostBlocks {
     }
     this.#shortSinceMs = undefined;
     const startedMs = this.#nowMs();
-    const isCut = this.#cut(context, { opened, slot, page: place.page, block, handover });
-    const tookMs = this.#nowMs() - startedMs;
-    this.#giveLeftMs -= tookMs;
-    this.#counts.offloadMs += tookMs;
-    if (!isCut) {
-      this.#stock.push(place);
-      return "failed";
-    }
-    const { hi, lo, parentHi, parentLo, index } = block;
+    const isCut = this.#write(context, { place, slot, block, handover });
+    this.#giveLeftMs -= this.#nowMs() - startedMs;
+    if (!isCut) return "failed";
     const words = handover === undefined ? this.#commits : this.#privates;
-    words.push(place.slot, lo, hi, parentLo, parentHi, index);
-    this.#counts.offloaded += 1;
+    words.push(...wordsOf(place, block));
     return "given";
+  }
+
+  /** True where the end of a prompt with so many tokens behind its last reusable block can be kept, had it slots. */
+  canKeepEnd(tail: number): boolean {
+    return this.#slots?.canKeepEnd(tail) ?? false;
+  }
+
+  /** Keeps a prompt's end with its row of logits, where there are slots to spare. */
+  keepEnd(context: LlamaContext, { slot, end, body }: PromptEnd, row: Float32Array): void {
+    const wanted = body === undefined ? 1 : 2;
+    if (this.#slots === undefined || this.#stock.length < wanted + slotsBesideEnd) return;
+    if (body !== undefined) {
+      const place = this.#stock.pop()!;
+      if (!this.#write(context, { place, slot, block: body })) return;
+      this.#commits.push(...wordsOf(place, body));
+    }
+    const place = this.#stock.pop()!;
+    if (!this.#write(context, { place, slot, block: end, row })) return;
+    this.#commits.push(...wordsOf(place, { ...end, index: end.index + endMark }));
   }
 
   /** Takes a block back to the end of a slot; nothing where it is of no use. */
   restore(context: LlamaContext, plan: RestorePlan): Restored | undefined {
-    const opened = this.#opened;
-    if (opened === undefined || plan.sequence.host?.generation !== opened.pool.generation) {
+    const slots = this.#slots;
+    if (slots === undefined || plan.sequence.host?.generation !== slots.pool.generation) {
       return undefined;
     }
     const startedMs = this.#nowMs();
-    const how = this.#take(context, opened, plan);
+    const how = slots.read(context, plan);
     const tookMs = this.#nowMs() - startedMs;
     this.#restoreLeftMs -= tookMs;
     this.#counts.onboardMs += tookMs;
-    if (how === "damaged") {
-      this.#damaged.push(plan.host);
-      this.#counts.damaged += 1;
-    } else if (how === "unusable") this.#counts.unusable += 1;
-    else {
+    if (!("problem" in how)) {
       this.#counts.onboarded += 1;
       return how;
     }
+    this.#counts[how.problem] += 1;
+    if (how.problem === "damaged") this.#damaged.push(how.host);
     return undefined;
   }
 
@@ -285,107 +267,24 @@ export class HostBlocks {
     this.#counts = noCounts();
   }
 
-  #cut(
+  /** Writes a block into a slot, which goes back to the others where the engine does not give the block. */
+  #write(
     context: LlamaContext,
-    cut: {
-      opened: Opened;
-      slot: number;
-      page: number;
-      block: LeavingBlock;
-      handover?: GivePlan["handover"];
-    },
+    { place, ...cut }: Omit<BlockToCut, "page"> & { readonly place: Place },
   ): boolean {
-    const { opened, block } = cut;
-    const { memory, kind } = opened;
-    const tokens = block.tokens.length;
-    // A tail fragment may be shorter than a block, and is in its place.
-    const payloadBytes = stateBytes(tokens, kind.shape);
-    const payloadAt = payloadOffset(tokens);
-    const offset = cut.page * opened.pool.pageBytes;
-    const start = block.index * kind.blockSize;
-    const isCut = context.cut(
-      { slot: cut.slot, start, end: start + tokens },
-      { pointer: memory.pointer(offset + payloadAt, payloadBytes), bytes: payloadBytes },
-    );
-    if (!isCut) return false;
-    const bytes = memory.view(offset, opened.pool.slotBytes);
-    const route = { hi: block.hi, lo: block.lo };
-    const header: StoredBlock = {
-      key: { route, layout: kind.layout },
-      parent: block.index === 0 ? undefined : { hi: block.parentHi, lo: block.parentLo },
-      index: block.index,
-      tokens: block.tokens,
-      scope: this.#scope(block.salt),
-      decoded: block.decoded,
-      payloadBytes,
-      payloadCrc: crc32(bytes.subarray(payloadAt, payloadAt + payloadBytes)),
-      ...(cut.handover === undefined ? undefined : { handover: cut.handover }),
-    };
-    writeStoredBlock(bytes, header, crc32);
-    return true;
-  }
-
-  #take(
-    context: LlamaContext,
-    opened: Opened,
-    plan: RestorePlan,
-  ): "damaged" | "unusable" | Restored {
-    const { memory, kind } = opened;
-    const tokens = plan.tokens.length;
-    const payloadBytes = stateBytes(tokens, kind.shape);
-    const payloadAt = payloadOffset(tokens);
-    const offset = plan.page * opened.pool.pageBytes;
-    const bytes = memory.view(offset, opened.pool.slotBytes);
-    const header = readStoredBlock(bytes, crc32);
-    if (!header.ok) return "damaged";
-    const block = header.value;
-    const isNamed = same(block.key.layout, kind.layout) && same(block.key.route, plan);
-    if (!isNamed || block.payloadBytes !== payloadBytes) return "damaged";
-    if (!this.#isWanted(block, plan)) return "unusable";
-    if (kind.prefilledOnly && block.decoded) return "unusable";
-    const payload = bytes.subarray(payloadAt, payloadAt + payloadBytes);
-    if (crc32(payload) !== block.payloadCrc) return "damaged";
-    const { shape, blockSize } = kind;
-    const start = plan.index * blockSize;
-    if (stateProblem(payload, { shape, start, tokens }) !== undefined) return "damaged";
-    const token = block.handover?.token;
-    if (plan.isTail && !this.#isFirst(block, plan)) return "damaged";
-    const pointer = memory.pointer(offset + payloadAt, payloadBytes);
-    const isPlaced = context.place(plan.slot, { pointer, bytes: payloadBytes });
-    return isPlaced ? { decoded: block.decoded, token } : "unusable";
-  }
-
-  /** The first token that comes with a tail is for the place where this stream stands. */
-  #isFirst({ handover }: StoredBlock, { sequence: { request } }: RestorePlan): boolean {
-    return handover !== undefined && handover.index === request.emitted;
-  }
-
-  /** A 64-bit hash alone decides nothing: place, parent, owner and tokens have to be those of the prompt. */
-  #isWanted(block: StoredBlock, { index, parentHi, parentLo, tokens, sequence }: RestorePlan) {
-    const parent = index === 0 ? undefined : { hi: parentHi, lo: parentLo };
-    const isNext = parent === undefined
-      ? block.parent === undefined
-      : block.parent !== undefined && same(block.parent, parent);
-    const scope = this.#scope(sequence.salt);
-    return isNext && block.index === index && block.tokens.length === tokens.length &&
-      scope.every((byte, i) => byte === block.scope[i]) &&
-      tokens.every((token, i) => token === block.tokens[i]);
-  }
-
-  #scope(salt: KvSalt): Uint8Array {
-    const key = `${salt.adapterDigest}\n${salt.tenantSalt}`;
-    let digest = this.#scopes.get(key);
-    if (digest === undefined) {
-      if (this.#scopes.size >= mostScopes) this.#scopes.clear();
-      this.#scopes.set(key, digest = scopeDigest(salt));
-    }
-    return digest;
+    const startedMs = this.#nowMs();
+    const isCut = this.#slots!.write(context, { ...cut, page: place.page });
+    this.#counts.offloadMs += this.#nowMs() - startedMs;
+    if (isCut) this.#counts.offloaded += 1;
+    else this.#stock.push(place);
+    return isCut;
   }
 }
 
-function same(
-  a: { readonly hi: number; readonly lo: number },
-  b: { readonly hi: number; readonly lo: number },
-): boolean {
-  return a.hi === b.hi && a.lo === b.lo;
+/** Words of a commit. */
+function wordsOf(
+  { slot }: Place,
+  { lo, hi, parentLo, parentHi, index }: Omit<LeavingBlock, "tokens" | "salt" | "decoded">,
+): readonly number[] {
+  return [slot, lo, hi, parentLo, parentHi, index];
 }

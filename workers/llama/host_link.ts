@@ -1,4 +1,4 @@
-import { ChurnMap, payloadOffset, routeHashes, tailHash } from "@pixii/wire";
+import { ChurnMap, payloadOffset, tailHash } from "@pixii/wire";
 import type { handoverWords, HashList } from "@pixii/wire";
 import type { EngineRequest } from "../engine.ts";
 import type {
@@ -10,7 +10,10 @@ import type {
   Landing,
   MappedPool,
 } from "../kv_store/kv_store.ts";
-import type { HostBlockKind, HostReport } from "./host_blocks.ts";
+import { promptKeys } from "../core/prompt_end.ts";
+import { endStateBytes } from "./host_block_kind.ts";
+import type { HostBlockKind } from "./host_block_kind.ts";
+import type { HostReport } from "./host_blocks.ts";
 import { stateBytes } from "./state_blob.ts";
 import type { ToThread } from "./thread_messages.ts";
 
@@ -87,16 +90,21 @@ export class HostLink implements EngineHostTier {
 
   /** Asks what the tier has of a prompt; nothing where there is nothing to ask. */
   find(request: EngineRequest): Promise<HostRun | undefined> | undefined {
-    const { blockSize } = this.#parts.kind;
-    const maxBlocks = Math.floor((request.tokens.length - 1) / blockSize);
+    const { kind } = this.#parts;
+    const { blockSize } = kind;
     const store = this.#store;
+    if (store === undefined) return undefined;
+    const { adapter: adapterDigest, tenantSalt, emitted } = request;
     const takes = request.handover?.part === "take";
-    if (store === undefined || (maxBlocks === 0 && !takes)) return undefined;
-    const { adapter: adapterDigest, tenantSalt } = request;
-    const salt = { adapterDigest, tenantSalt };
-    const routes = routeHashes(request.tokens, { blockSize, maxBlocks, ...salt });
+    // The tail of a hand-over is the end; and what was said already is no part of a prompt that comes again.
+    const canKeep = (tail: number) =>
+      !takes && emitted === 0 && endStateBytes(kind, tail) !== undefined;
+    const { routes, end } = promptKeys(request.tokens, {
+      ...{ blockSize, salt: { adapterDigest, tenantSalt }, canKeep },
+    });
     if (takes) return this.#await(store, routes, request);
-    return store.find(routes, { stallMs: (coming) => this.#computeMs(coming) });
+    if (routes.hi.length === 0 && end === undefined) return undefined;
+    return store.find(routes, { end, stallMs: (coming) => this.#computeMs(coming) });
   }
 
   /** How the other leg of a stream has ended. */

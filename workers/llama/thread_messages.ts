@@ -2,7 +2,8 @@ import type { Failure, KvEvent } from "@pixii/wire";
 import type { EngineRequest, StepOutput } from "../engine.ts";
 import type { HostRun, HostSlots, Landing, MappedPool } from "../kv_store/kv_store.ts";
 import type { ModelFacts } from "./model.ts";
-import type { HostBlockKind, HostReport } from "./host_blocks.ts";
+import type { HostBlockKind } from "./host_block_kind.ts";
+import type { HostReport } from "./host_blocks.ts";
 import type { KvTypeName } from "./kv_type.ts";
 import type { StateShape } from "./state_blob.ts";
 
