@@ -24,6 +24,8 @@ export class QueueClerk implements Disposable {
   readonly #subjects: Subjects;
   readonly #subscription: Disposable;
   #ticks: Disposable | undefined;
+  /** The end of those that are gathered. */
+  #gathering: Disposable | undefined;
   #beatMs = 0;
 
   constructor(parts: QueueClerkParts) {
@@ -38,8 +40,9 @@ export class QueueClerk implements Disposable {
 
   /** A request waits from now on. */
   queued(): void {
-    if (this.#ticks !== undefined) return;
     const { clock } = this.#parts.context;
+    this.#gather();
+    if (this.#ticks !== undefined) return;
     this.#beatMs = clock.nowMs();
     this.#ticks = clock.every(tickMs, () => this.#tick());
   }
@@ -63,6 +66,8 @@ export class QueueClerk implements Disposable {
   /** Answers everybody: the router shuts down. */
   close(): void {
     this.#tell(this.#parts.desk.closing());
+    this.#gathering?.[Symbol.dispose]();
+    this.#gathering = undefined;
     this.#ticks?.[Symbol.dispose]();
     this.#ticks = undefined;
   }
@@ -70,6 +75,21 @@ export class QueueClerk implements Disposable {
   [Symbol.dispose](): void {
     this.close();
     this.#subscription[Symbol.dispose]();
+  }
+
+  /** Requests that are gathered are looked at together when their time is over, not only at the next tick. */
+  #gather(): void {
+    if (this.#gathering !== undefined) return;
+    const { clock } = this.#parts.context;
+    const nowMs = clock.nowMs();
+    const readyMs = this.#parts.desk.nextReadyMs(nowMs);
+    if (readyMs === Infinity) return;
+    this.#gathering = clock.timer(readyMs - nowMs, () => {
+      this.#gathering = undefined;
+      this.look();
+      // Of another model, or a timer that fired a little early.
+      this.#gather();
+    });
   }
 
   #tick(): void {

@@ -13,7 +13,9 @@ Deno.test("docs/queue.md names every option of the queue and of splitting, and e
     ),
   );
   assert.equal(rows.size, Object.keys(queueOptions).length);
-  const spelled: Record<string, number> = { "1m": 60_000, "100ms": 100, "10s": 10_000 };
+  const spelled: Record<string, number | boolean> = {
+    ...{ "1m": 60_000, "100ms": 100, "10s": 10_000, off: false },
+  };
   for (const [path, { fallback }] of Object.entries(queueOptions)) {
     const told = rows.get(path.replaceAll(".", "-"))!;
     assert.equal(spelled[told] ?? Number(told), fallback, path);

@@ -19,6 +19,13 @@ export const queueOptions = {
     help:
       "A rank with so many prompt tokens still to compute is full (active-prefill-tokens-threshold of Dynamo); 0 = no bound.",
   }),
+  "queue.busy-prefill": option.duration({
+    fallback: 0,
+    min: 0,
+    max: 3_600_000,
+    help:
+      "A rank whose waiting prompts still take so long, as its profile or its rate predicts, is full; 0 = no bound.",
+  }),
   "queue.busy-blocks": option.number({
     fallback: 0,
     min: 0,
@@ -62,6 +69,25 @@ export const queueOptions = {
     max: 1_000,
     help:
       "Milliseconds that a waiting request counts as having come later per token of its prompt: short ones pass long ones; 0 = first come, first served.",
+  }),
+  "queue.wait-for-best": option.flag({
+    fallback: false,
+    help:
+      "Policy ttft: a request whose best worker is full waits for that one, though another has room; set queue.busy-prefill, too.",
+  }),
+  "queue.work-weight": option.number({
+    fallback: 0,
+    min: 0,
+    max: 1_000,
+    help:
+      "Of those that wait for their best worker: milliseconds that a request counts as having come later per millisecond that it will compute: less work passes more; 0 = first come, first served.",
+  }),
+  "queue.gather": option.duration({
+    fallback: 0,
+    min: 0,
+    max: 1_000,
+    help:
+      "With queue.wait-for-best: requests that come within so long of each other are chosen from together; 0 = each is placed as it comes.",
   }),
   "queue.aged": option.duration({
     fallback: 10_000,
@@ -137,6 +163,7 @@ export function queueRulesOf(config: ConfigOf<typeof queueOptions>): QueueRules 
     busy: {
       waitingPerRank: config["queue.waiting-per-rank"],
       prefillTokens: config["queue.busy-prefill-tokens"],
+      prefillMs: config["queue.busy-prefill"],
       blocks: config["queue.busy-blocks"],
     },
     maxRequests: config["queue.max-requests"],
@@ -145,6 +172,9 @@ export function queueRulesOf(config: ConfigOf<typeof queueOptions>): QueueRules 
     maxWaitMs: config["queue.max-wait"],
     priorityStepMs: config["queue.priority-step"],
     promptTokenMs: config["queue.prompt-token-ms"],
+    waitForBest: config["queue.wait-for-best"],
+    workWeight: config["queue.work-weight"],
+    gatherMs: config["queue.gather"],
     agedMs: config["queue.aged"],
     cachedWeight: config["queue.cached-weight"],
     outputWeight: config["queue.output-weight"],

@@ -247,3 +247,19 @@ Deno.test("a booking tells every router where a session is", async () => {
     }
   }
 });
+
+Deno.test("requests that come together are answered when they are gathered, the least work first", async () => {
+  await using world = await QueueWorld.open(
+    ...["--policy", "ttft", "--queue-wait-for-best", "--queue-gather", "20ms"],
+    ...["--queue-work-weight", "3"],
+  );
+  assert.equal((await world.ask({ blocks: 60, seed: 1 })).kind, "queued");
+  await world.clock.advance(8);
+  assert.equal((await world.ask({ blocks: 2, seed: 2 })).kind, "queued");
+  assert.deepEqual(world.answers(), []);
+  // Not at a tick of 50 ms, but when the 20 ms of the first are over.
+  await world.clock.advance(12);
+  assert.deepEqual(world.answers(), [[2, 1]]);
+  await world.done(2);
+  assert.deepEqual(world.answers(), [[2, 1], [1, 1]]);
+});

@@ -6,7 +6,7 @@ import { agentTrace } from "./core/agent_trace.ts";
 import { parseAzure } from "./core/azure_trace.ts";
 import { evictionNames } from "./core/eviction_orders.ts";
 import { mooncakeBlockTokens, parseMooncake } from "./core/mooncake_trace.ts";
-import { lineOrders } from "./core/replay_job.ts";
+import { lineHolds, lineOrders } from "./core/replay_job.ts";
 import type { ReplayPlan } from "./core/replay_plan.ts";
 import type { Trace } from "./core/replay_request.ts";
 import { jittered, partOf } from "./core/trace_shape.ts";
@@ -50,24 +50,30 @@ export async function planOf(
     },
     sloMs: config.slo === 0 ? undefined : config.slo,
     rules: rules.value.rules,
-    queue: config.hold ? rules.value.queue : undefined,
+    queue: rules.value.queue,
     drawOf: draws,
   });
 }
 
 function listsOf(
   config: ReplayConfig,
-): Result<Pick<ReplayPlan, "policies" | "orders" | "evictions">> {
+): Result<Pick<ReplayPlan, "policies" | "orders" | "holds" | "evictions">> {
   const policies = wordsOf(config.policy, { flag: "--policy", known: replayPolicies });
   const orders = wordsOf(config.order, { flag: "--order", known: lineOrders });
+  const holds = wordsOf(config.hold, { flag: "--hold", known: lineHolds });
   const evictions = wordsOf(config.eviction, { flag: "--eviction", known: evictionNames });
-  for (const list of [policies, orders, evictions]) {
+  for (const list of [policies, orders, holds, evictions]) {
     if ("problem" in list) return fail("invalid_request", list.problem);
   }
-  if (!("words" in policies && "words" in orders && "words" in evictions)) {
+  if (
+    !("words" in policies && "words" in orders && "words" in holds && "words" in evictions)
+  ) {
     throw new Error("a list without problems has words");
   }
-  return ok({ policies: policies.words, orders: orders.words, evictions: evictions.words });
+  return ok({
+    ...{ policies: policies.words, orders: orders.words },
+    ...{ holds: holds.words, evictions: evictions.words },
+  });
 }
 
 /** The router's weights with `NAME=VALUE`s set. */

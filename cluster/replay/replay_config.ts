@@ -2,7 +2,7 @@ import { policies } from "@pixii/wire";
 import { option } from "@pixii/runtime";
 import type { ConfigOf } from "@pixii/runtime";
 import { evictionNames } from "./core/eviction_orders.ts";
-import { lineOrders } from "./core/replay_job.ts";
+import { lineHolds, lineOrders } from "./core/replay_job.ts";
 import { replayServices } from "./core/replay_service.ts";
 import { traceParts } from "./core/trace_shape.ts";
 
@@ -80,10 +80,12 @@ export const replaySchema = {
     max: 65_536,
     help: "Sequences that a worker decodes at a time, and of the router's card.",
   }),
-  hold: option.flag({
-    fallback: false,
-    help:
-      "Requests wait in the router's own queue while every worker is full, as --set queue.… says: a worker is full with queue.busy-prefill-tokens.",
+  hold: option.text({
+    fallback: "off",
+    placeholder: "A,B,...",
+    help: `How requests wait at the router, each a row of its own: ${
+      lineHolds.join(", ")
+    } (room: while every worker is full; best: ttft waits for its best worker; shortest: and the least work goes first, with ageing; gathered: and those that come together are chosen from together). --set queue.… changes the rules; unless it says when a worker is full, one is with 250 ms of prompts.`,
   }),
   busy: option.number({
     fallback: 0.75,

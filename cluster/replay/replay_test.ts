@@ -83,6 +83,7 @@ Deno.test("replay says what is wrong with its options", async () => {
   );
   assert.match(await problem(...small, "--policy", "kv,best"), /'best' is none of kv, ttft/);
   assert.match(await problem(...small, "--order", "lifo"), /--order: 'lifo' is none of fcfs/);
+  assert.match(await problem(...small, "--hold", "late"), /--hold: 'late' is none of off, room/);
   assert.match(await problem(...small, "--set", "kv.heat=2"), /--set kv.heat=2: it must be/);
   assert.match(await problem(...small, "--set", "kv.temperature=-1"), /must be a number/);
 });
@@ -92,4 +93,14 @@ Deno.test("--set reaches the router's weights", async () => {
   assert.ok(plan.ok);
   const { kv, ttft } = plan.value.rules;
   assert.deepEqual([kv.hostCredit, ttft?.workWeight], [0, 3]);
+});
+
+Deno.test("each hold is a row of its own, and figures are of requests placed as they come", async () => {
+  const policies = ["--policy", "ttft,round-robin,least-queue", "--busy", "2"];
+  const text = await printed(...small, ...policies, "--hold", "off,best,gathered");
+  const rows = text.split("\n").filter((line) => line.startsWith("ttft "));
+  assert.deepEqual(rows.map((line) => line.split(/ +/)[2]), ["off", "best", "gathered"]);
+  const figures = (all: string) => all.split("\n").filter((line) => line.includes('"figure"'));
+  assert.deepEqual(figures(text), figures(await printed(...small, ...policies)));
+  assert.ok(text.includes("ttft, gathered"));
 });

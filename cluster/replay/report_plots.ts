@@ -4,8 +4,13 @@ import { barPlot, linePlot } from "./svg_plot.ts";
 /** The report's plots, by file name. */
 export function reportPlots(report: ReplayReport): ReadonlyMap<string, string> {
   const { rows, pooledHitRatio, plan } = report;
-  const name = ({ policy, order }: typeof rows[number]) =>
-    plan.orders.length === 1 ? policy : `${policy}, ${order}`;
+  const name = ({ policy, order, hold }: typeof rows[number]) =>
+    [
+      policy,
+      ...(plan.orders.length === 1 ? [] : [order]),
+      ...(plan.holds.length === 1 ? [] : [hold]),
+    ]
+      .join(", ");
   const plots = new Map<string, string>();
   plots.set(
     "hits.svg",

@@ -44,7 +44,18 @@ function heads({ plan, rows }: ReplayReport): string[] {
   const itl = rows.some((row) => row.itl.count > 0) ? ["ITL p50 ms", "p99"] : [];
   const slo = plan.sloMs === undefined ? [] : [`rate at p99 <= ${plan.sloMs / 1000} s`];
   return [
-    ...["policy", "order", "hits", "of pooled", "TTFT mean s", "p50", "p90", "p99", "vs rr"],
+    ...[
+      "policy",
+      "order",
+      "hold",
+      "hits",
+      "of pooled",
+      "TTFT mean s",
+      "p50",
+      "p90",
+      "p99",
+      "vs rr",
+    ],
     ...["vs least", "busy", "skew req", "skew work"],
     ...[...itl, ...slo, "refused"],
   ];
@@ -59,22 +70,27 @@ function cells(row: ReplayRow, { plan, rows }: ReplayReport): string[] {
   const against = (base: ReplayRow | undefined) =>
     base === undefined ? "" : (base.ttft.meanMs / meanMs).toFixed(2);
   return [
-    ...[row.policy, row.order, share(row.hitRatio), row.ofPooled.toFixed(3)],
+    ...[row.policy, row.order, row.hold, share(row.hitRatio), row.ofPooled.toFixed(3)],
     ...[meanMs, p50Ms, p90Ms, p99Ms].map((ms) => (ms / 1000).toFixed(3)),
     ...[against(roundRobinOf(rows)), against(leastOf(rows)), row.busyShare.toFixed(2)],
     ...[row.requestSkew.toFixed(2), row.workSkew.toFixed(2), ...itl, ...slo, `${row.refused}`],
   ];
 }
 
+/** True where requests are placed as they come and served so. */
+function isPlain({ order, hold }: ReplayRow): boolean {
+  return order === "fcfs" && hold === "off";
+}
+
 /** The row of round-robin in first come, first served. */
 export function roundRobinOf(rows: readonly ReplayRow[]): ReplayRow | undefined {
-  return rows.find((row) => row.policy === "round-robin" && row.order === "fcfs");
+  return rows.find((row) => row.policy === "round-robin" && isPlain(row));
 }
 
 /** The better of the rows that look at load only. */
 export function leastOf(rows: readonly ReplayRow[]): ReplayRow | undefined {
   return rows.filter((row) =>
-    row.order === "fcfs" && (row.policy === "least-loaded" || row.policy === "least-queue")
+    isPlain(row) && (row.policy === "least-loaded" || row.policy === "least-queue")
   ).sort((a, b) => a.ttft.meanMs - b.ttft.meanMs)[0];
 }
 

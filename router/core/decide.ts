@@ -22,6 +22,8 @@ import type { Model } from "./model.ts";
 import type { Draw } from "./pick.ts";
 import type { BusyRules } from "./queue_rules.ts";
 import type { Rank } from "./rank.ts";
+import { isBusy } from "./busy.ts";
+import type { Claims } from "./claims.ts";
 import { isHomeBest } from "./ttft_cost.ts";
 import { weightsWith } from "./request_weights.ts";
 import type { Scored } from "./scored.ts";
@@ -49,6 +51,8 @@ export interface DecisionMoment {
   /** How long the request waited in the router's queue. */
   readonly queuedMs?: number;
   readonly draw: Draw;
+  /** Policy `ttft`: full ranks are candidates, too, and those that others wait for cost what these will compute. */
+  readonly claims?: Claims;
 }
 
 /** A decision: where to, and why. */
@@ -58,6 +62,10 @@ export interface Decision {
   readonly overlap: Overlap;
   /** Who else holds how much of it; good until the index changes. */
   readonly coverage: Coverage;
+  /** The rank is full, or others wait for it: nothing may be booked there now. Only of a moment with claims. */
+  readonly isFull: boolean;
+  /** Milliseconds that the rank will compute and bring back for it; 0 where the policy does not predict. */
+  readonly workMs: number;
   /** All it was made from, as numbers. */
   readonly trace: DecisionTrace;
   /** Who could compute the prompt instead, where that is looked for and pays. */
@@ -82,7 +90,9 @@ export function decide(
       { param: "worker" },
     );
   }
-  const { liveness, hungStepMs, busy } = ground;
+  const { liveness, hungStepMs } = ground;
+  const full = foreseen(model, policy, options);
+  const busy = full === undefined ? ground.busy : undefined;
   const excluded: Excluded[] = [];
   const boundTo = hardSessionRank(model.hash, request, { ground, nowMs: moment.nowMs });
   const judges = { liveness, hungStepMs, busy, boundTo, nowMs: moment.nowMs, excluded };
@@ -94,10 +104,6 @@ export function decide(
     chance.push(number);
     return number;
   };
-  const { ttft } = ground.weights;
-  if (policy === "ttft") {
-    for (const { load } of eligible.value) load.foresee(moment.nowMs, ttft.assumedRate);
-  }
   const coverage = new Coverage(model, request, ground);
   const all = overlapsOf(eligible.value, coverage);
   const session = sessionRank(all, model, request, options);
@@ -116,23 +122,53 @@ export function decide(
     inputs: DecisionInputs.take(eligible.value, all, looked),
   });
   const rank = eligible.value[chosenAt];
-  return ok(new Placed(rank, { overlap: chosen.overlap, coverage, trace }));
+  const { prefill = 0, transfer = 0 } = chosen.terms;
+  const isFull = full?.has(rank) ?? false;
+  const place = { overlap: chosen.overlap, isFull, workMs: prefill + transfer };
+  return ok(new Placed(rank, { ...place, coverage, trace }));
+}
+
+/** Predicts what waits at each rank where that is asked for. Answers the full ranks where they are candidates, too. */
+function foreseen(
+  { ranks }: Model,
+  policy: PolicyName,
+  { ground: { busy, weights }, moment: { nowMs, claims } }: {
+    readonly ground: DecisionGround;
+    readonly moment: DecisionMoment;
+  },
+): ReadonlySet<Rank> | undefined {
+  const isPredicted = policy === "ttft";
+  if (isPredicted || (busy?.prefillMs ?? 0) > 0) {
+    for (const { load } of ranks) load.foresee(nowMs, weights.ttft.assumedRate);
+  }
+  if (!isPredicted || claims === undefined) return undefined;
+  const full = new Set<Rank>();
+  for (const rank of ranks) {
+    if (claims.has(rank.key) || (busy !== undefined && isBusy(rank, busy))) full.add(rank);
+    // After it was asked whether the rank is full: who waits here is not there yet.
+    rank.load.claim(claims.of(rank.key));
+  }
+  return full;
 }
 
 class Placed implements Decision {
   readonly rank: Rank;
   readonly overlap: Overlap;
   readonly coverage: Coverage;
+  readonly isFull: boolean;
+  readonly workMs: number;
   readonly trace: DecisionTrace;
   prefill?: PrefillPlace;
 
   constructor(
     rank: Rank,
-    { overlap, coverage, trace }: Pick<Decision, "overlap" | "coverage" | "trace">,
+    { overlap, coverage, isFull, workMs, trace }: Omit<Decision, "rank" | "record" | "prefill">,
   ) {
     this.rank = rank;
     this.overlap = overlap;
     this.coverage = coverage;
+    this.isFull = isFull;
+    this.workMs = workMs;
     this.trace = trace;
   }
 

@@ -12,6 +12,15 @@ export interface QueueRules {
   readonly priorityStepMs: number;
   /** How much later a request counts as having come for each token of its prompt: short ones pass long ones. Left out, 0 = first come, first served. */
   readonly promptTokenMs?: number;
+  /**
+   * With policy `ttft` a request whose best worker is full waits for that worker, though another may have room: a late
+   * choice of any worker with room loses the caches. Left out, false.
+   */
+  readonly waitForBest?: boolean;
+  /** ... and counts as having come so many milliseconds later for each millisecond that it is predicted to compute. Left out, 0. */
+  readonly workWeight?: number;
+  /** ... and those that come within so many milliseconds of the first of them are looked at together. Left out, 0. */
+  readonly gatherMs?: number;
   /** Every fourth place goes to whoever waited longest, once that is longer than this. */
   readonly agedMs: number;
   /** Share of a tenant's turn that a cached prompt token takes, against 1 for a computed one. */
@@ -26,12 +35,16 @@ export interface BusyRules {
   readonly waitingPerRank: number;
   /** Prompt tokens that wait to be computed at a rank; 0 = no bound. */
   readonly prefillTokens: number;
+  /** Milliseconds that the prompts at a rank still take, as far as that is predicted; left out or 0 = no bound. */
+  readonly prefillMs?: number;
   /** Part of a rank's KV blocks that running requests hold; 0 = no bound. */
   readonly blocks: number;
 }
 
 /** Lanes of one model: sets of requests that may go to the same workers. Over it a new kind of request is refused. */
 export const mostLanes = 64;
+/** Requests of one lane that are looked at in one go while some worker has room, and each waits for a better one. */
+export const mostPassedOver = 32;
 /** A waiting request whose workers all left is told so after this. */
 export const unplaceableMs = 3_000;
 /** One place of so many goes to whoever waited longest, whatever its tenant and priority. */

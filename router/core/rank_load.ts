@@ -90,6 +90,11 @@ export class RankLoad {
     this.#recent = this.#line.recent(nowMs);
   }
 
+  /** Requests at the router wait for this rank, and will compute here for so long: part of `aheadMs` until `foresee` is called again. */
+  claim(workMs: number): void {
+    this.#aheadMs += workMs;
+  }
+
   /** Blocks of running streams. */
   get blocks(): number {
     return this.#blocks + this.#other.blocks;

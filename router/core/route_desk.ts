@@ -1,20 +1,18 @@
 import { fail, streamKeyText } from "@pixii/wire";
-import type {
-  ErrorCode,
-  Failure,
-  InstanceId,
-  LedgerEntry,
-  ModelHash,
-  RouteRequest,
-} from "@pixii/wire";
+import type { Failure, InstanceId, LedgerEntry, ModelHash, RouteRequest } from "@pixii/wire";
+import { attemptOf } from "./attempt.ts";
 import { BoundedMap } from "./bounded_map.ts";
 import type { Decision, DecisionMoment } from "./decide.ts";
+import type { Claims } from "./claims.ts";
+import { QueueRound } from "./queue_round.ts";
 import { RouteQueue } from "./route_queue.ts";
-import { unplaceableMs } from "./queue_rules.ts";
+import { mostPassedOver, unplaceableMs } from "./queue_rules.ts";
 import type { QueueRules } from "./queue_rules.ts";
 import type { RouterState } from "./router_state.ts";
+import { timeOver } from "./time_over.ts";
+import { WaitPlaces } from "./wait_places.ts";
 import { laneOf } from "./waiting.ts";
-import type { Waiting } from "./waiting.ts";
+import type { Waiting, WaitingPlace } from "./waiting.ts";
 
 /** Placed streams whose tenants are remembered, so that their output is charged. */
 const mostCharged = 65_536;
@@ -41,6 +39,7 @@ export class RouteDesk {
   readonly #state: RouterState;
   readonly #rules: QueueRules;
   readonly #queues = new Map<ModelHash, RouteQueue>();
+  readonly #places = new WaitPlaces();
   readonly #tenants = new BoundedMap<string, { model: ModelHash; tenant: string }>(mostCharged);
   /** A tenant was named at least once: before that there is nothing to be fair about. */
   #isShared = false;
@@ -61,8 +60,14 @@ export class RouteDesk {
     return this.#queues;
   }
 
+  /** When the next requests that are gathered are looked at: call `pass` then; infinite where none are. */
+  nextReadyMs(nowMs: number): number {
+    return this.#places.nextReadyMs(nowMs);
+  }
+
   /** Places the request, lets it wait, or refuses it. */
   route(model: ModelHash, request: RouteRequest, moment: DecisionMoment): RouteOutcome {
+    if (this.#mayWaitForBest(request)) return this.#routeToBest(model, request, moment);
     const queue = this.#queues.get(model);
     if (
       queue !== undefined && queue.size > 0 && queue.hasLane(this.#lane(model, request, moment))
@@ -85,15 +90,26 @@ export class RouteDesk {
     const settled: Settled[] = [];
     for (const [model, queue] of this.#queues) {
       for (const waiting of queue.expired(moment.nowMs)) {
-        settled.push(this.#refuse(waiting, this.#timeOver(queue, waiting, moment.nowMs)));
+        settled.push(this.#refuse(waiting, timeOver(queue, waiting, moment.nowMs)));
       }
-      const closed = new Set<string>();
-      let waiting = queue.next(closed, moment.nowMs);
+      const { claims } = this.#places.of(model);
+      claims.clear();
+      const mostPassed = () =>
+        this.#rules.waitForBest === true && this.#state.room(model, moment.nowMs) > 0
+          ? mostPassedOver
+          : 1;
+      let most = mostPassed();
+      const round = new QueueRound();
+      let waiting = queue.next(round, moment.nowMs);
       while (waiting !== undefined) {
-        const one = this.#try(model, waiting, moment);
-        if (one === undefined) closed.add(waiting.lane);
-        else settled.push(one);
-        waiting = queue.next(closed, moment.nowMs);
+        const one = this.#try(model, waiting, { ...moment, claims });
+        if (one === "full") round.close(waiting.lane);
+        else if (one === "waits") round.passOver(waiting, most);
+        else {
+          settled.push(one);
+          most = mostPassed();
+        }
+        waiting = queue.next(round, moment.nowMs);
       }
     }
     return settled;
@@ -147,47 +163,95 @@ export class RouteDesk {
     if (size !== this.#size) throw new Error(`${size} requests wait, ${this.#size} are counted`);
   }
 
-  #wait(model: ModelHash, request: RouteRequest, moment: DecisionMoment): RouteOutcome {
+  /** Only policy `ttft` predicts how long each worker takes. */
+  #mayWaitForBest({ hints }: RouteRequest): boolean {
+    return this.#rules.waitForBest === true && (hints?.policy ?? this.#state.policy) === "ttft";
+  }
+
+  /** As `route` where the request waits for its best worker: it overtakes only those who found others better. */
+  #routeToBest(model: ModelHash, request: RouteRequest, moment: DecisionMoment): RouteOutcome {
+    const place = this.#places.of(model);
+    const { claims } = place;
+    if ((this.#queues.get(model)?.size ?? 0) === 0) claims.clear();
+    const gathered = this.#gather(model, request, { ...moment, claims });
+    if (gathered !== undefined) return gathered;
+    const attempt = this.#state.attempt(model, request, { ...moment, claims });
+    if (attempt.kind === "placed") this.#charge(model, request, attempt.decision);
+    if (attempt.kind !== "waits") return attempt;
+    const { rank, workMs } = attempt;
+    const outcome = this.#wait(model, request, { ...moment, workMs });
+    if (outcome.kind === "queued") claims.add(rank, workMs);
+    return outcome;
+  }
+
+  /** Lets a request wait for others that come with it, where that is wanted and it can. */
+  #gather(
+    model: ModelHash,
+    request: RouteRequest,
+    moment: DecisionMoment & { readonly claims: Claims },
+  ): RouteOutcome | undefined {
+    const { gatherMs = 0 } = this.#rules;
+    if (gatherMs === 0 || request.attempt > 0 || request.hints?.queueMs === 0) return undefined;
+    const decision = this.#state.decide(model, request, moment);
+    if (!decision.ok) return { kind: "refused", error: decision.error };
+    const place = this.#places.of(model);
+    const { nowMs } = moment;
+    if (place.gatheredMs <= nowMs) place.gatheredMs = nowMs + gatherMs;
+    const { workMs } = decision.value;
+    const outcome = this.#wait(model, request, { ...moment, workMs, readyMs: place.gatheredMs });
+    // A full queue gathers nobody: some worker may have room.
+    return outcome.kind === "queued" ? outcome : undefined;
+  }
+
+  #wait(
+    model: ModelHash,
+    request: RouteRequest,
+    moment: DecisionMoment & Pick<WaitingPlace, "workMs" | "readyMs">,
+  ): RouteOutcome {
     let queue = this.#queues.get(model);
     if (queue === undefined) this.#queues.set(model, queue = new RouteQueue(model, this.#rules));
     const before = queue.size;
-    const { nowMs } = moment;
-    const offered = queue.offer(request, { lane: this.#lane(model, request, moment), nowMs });
+    const { nowMs, workMs, readyMs } = moment;
+    const lane = this.#lane(model, request, moment);
+    const offered = queue.offer(request, { lane, nowMs, workMs, readyMs });
     if (!offered.ok) return { kind: "refused", error: offered.error };
     this.#size += queue.size - before;
     return { kind: "queued", ahead: before };
   }
 
-  #try(model: ModelHash, waiting: Waiting, moment: DecisionMoment): Settled | undefined {
-    const { nowMs } = moment;
+  /** Places or refuses one that waits; or tells that it waits on: for its best worker, or as all that could take it are full. */
+  #try(
+    model: ModelHash,
+    waiting: Waiting,
+    moment: DecisionMoment & { readonly claims: Claims },
+  ): Settled | "waits" | "full" {
+    const { nowMs, claims, ...rest } = moment;
     const { request } = waiting;
     const queuedMs = nowMs - waiting.sinceMs;
     const remainingMs = Math.max(0, waiting.deadlineMs - nowMs);
-    const decision = this.#state.route(model, { ...request, remainingMs }, { ...moment, queuedMs });
-    if (decision.ok) {
-      this.#charge(model, request, decision.value);
+    const asked = { ...request, remainingMs };
+    const now = { ...rest, nowMs, queuedMs };
+    const attempt = this.#mayWaitForBest(request)
+      ? this.#state.attempt(model, asked, { ...now, claims })
+      : attemptOf(this.#state.route(model, asked, now));
+    if (attempt.kind === "waits") {
+      waiting.unplaceableMs = undefined;
+      claims.add(attempt.rank, attempt.workMs);
+      return "waits";
+    }
+    if (attempt.kind === "placed") {
+      this.#charge(model, request, attempt.decision);
       this.#queues.get(model)!.placed(waiting, nowMs);
       this.#size -= 1;
-      return { waiting, outcome: { kind: "placed", decision: decision.value } };
+      return { waiting, outcome: attempt };
     }
-    const { code } = decision.error;
+    const { error } = attempt;
+    const { code } = error;
     if (code !== "no_worker") waiting.unplaceableMs = undefined;
-    if (code === "overloaded") return undefined;
+    if (code === "overloaded") return "full";
     waiting.unplaceableMs ??= nowMs;
     const isPassing = code === "no_worker" && nowMs - waiting.unplaceableMs < unplaceableMs;
-    return isPassing ? undefined : this.#refuse(waiting, decision.error);
-  }
-
-  #timeOver(queue: RouteQueue, waiting: Waiting, nowMs: number): Failure {
-    const waited = `it waited ${Math.round(nowMs - waiting.sinceMs)} ms for a worker with room`;
-    const isOwn = waiting.deadlineMs <= nowMs;
-    const code: ErrorCode = isOwn ? "timeout" : "overloaded";
-    const retryAfterMs = queue.rate.waitMs(queue.size, nowMs);
-    const seconds = Math.ceil(retryAfterMs / 1000);
-    const text = isOwn
-      ? `${waited}, and its time is over; allow more time`
-      : `${waited}, as long as it may; try again in ${seconds} s`;
-    return fail(code, `Cannot place the request: ${text}`, { retryAfterMs }).error;
+    return isPassing ? "full" : this.#refuse(waiting, error);
   }
 
   #refuse(waiting: Waiting, error: Failure): Settled {

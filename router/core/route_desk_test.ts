@@ -1,78 +1,15 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { streamKeyText } from "@pixii/wire";
-import type { RouteHints, RouteRequest } from "@pixii/wire";
-import { queueRules } from "../testing/queue_rules.ts";
-import { cardOf, instanceOf, modelHash, requestOf, routeOf } from "../testing/samples.ts";
-import { hear, putCard, stateOf } from "../testing/state_of.ts";
+import type { RouteHints } from "@pixii/wire";
+import { DeskWorld, placeOf } from "../testing/desk_world.ts";
+import { cardOf, instanceOf, modelHash, requestOf } from "../testing/samples.ts";
+import { hear, putCard } from "../testing/state_of.ts";
 import type { QueueRules } from "./queue_rules.ts";
-import { RouteDesk } from "./route_desk.ts";
-import type { RouteOutcome, Settled } from "./route_desk.ts";
-import type { RouterState } from "./router_state.ts";
-
-/** A desk before workers 1 to `workers` that take one request each. */
-class Desk {
-  readonly rules: QueueRules;
-  readonly state: RouterState;
-  readonly desk: RouteDesk;
-  nowMs = 0;
-
-  constructor(workers: number, more: Partial<QueueRules> = {}) {
-    this.rules = queueRules(more);
-    this.state = stateOf(workers, { busy: this.rules.busy }, { maxSeqs: 1 });
-    this.desk = new RouteDesk(this.state, this.rules);
-  }
-
-  get moment() {
-    return { nowMs: this.nowMs, draw: () => 0.5 };
-  }
-
-  ask(number: number, hints?: RouteHints, more: Partial<RouteRequest> = {}): RouteOutcome {
-    return this.desk.route(modelHash, routeOf(number, { hints, ...more }), this.moment);
-  }
-
-  /** The stream is over at its worker. */
-  done(number: number, outputTokens = 0): void {
-    const key = { requestId: requestOf(number), attempt: 0, leg: 0 };
-    const entry = { op: "complete", ...key, outputTokens } as const;
-    this.state.entry(entry, this.nowMs);
-    this.desk.heard(entry);
-  }
-
-  /** Time goes on while workers report. */
-  advance(ms: number): void {
-    this.nowMs += ms;
-    for (const model of this.state.fleet.models.values()) {
-      for (const { worker } of model.ranks) {
-        hear(this.state, parseInt(worker.instance, 16), { nowMs: this.nowMs });
-      }
-    }
-  }
-
-  pass(): Settled[] {
-    const settled = this.desk.pass(this.moment);
-    this.desk.checkIntegrity();
-    this.state.checkIntegrity();
-    return settled;
-  }
-
-  /** What a pass ends: request number and worker number or code. */
-  ends(): [number, number | string][] {
-    return this.pass().map(({ waiting, outcome }) => [
-      parseInt(waiting.request.requestId, 16),
-      outcome.kind === "placed"
-        ? parseInt(outcome.decision.rank.worker.instance, 16)
-        : outcome.error.code,
-    ]);
-  }
-}
-
-const workerOf = (outcome: RouteOutcome) =>
-  outcome.kind === "placed" ? parseInt(outcome.decision.rank.worker.instance, 16) : outcome.kind;
 
 Deno.test("route() places while a worker has room, then lets wait, and pass() places when one is free", () => {
-  const desk = new Desk(2);
-  assert.deepEqual([workerOf(desk.ask(1)), workerOf(desk.ask(2))].sort(), [1, 2]);
+  const desk = new DeskWorld(2);
+  assert.deepEqual([placeOf(desk.ask(1)), placeOf(desk.ask(2))].sort(), [1, 2]);
   assert.deepEqual(desk.ask(3), { kind: "queued", ahead: 0 });
   assert.deepEqual(desk.ask(4), { kind: "queued", ahead: 1 });
   assert.deepEqual([desk.desk.size, desk.ends()], [2, []]);
@@ -85,7 +22,7 @@ Deno.test("route() places while a worker has room, then lets wait, and pass() pl
 });
 
 Deno.test("a decision after a wait says how long it was", () => {
-  const desk = new Desk(1);
+  const desk = new DeskWorld(1);
   desk.ask(1);
   desk.ask(2);
   desk.advance(250);
@@ -96,12 +33,12 @@ Deno.test("a decision after a wait says how long it was", () => {
 });
 
 Deno.test("nobody overtakes those who wait for the same workers; a pinned request may pass others", () => {
-  const desk = new Desk(2);
+  const desk = new DeskWorld(2);
   const pinned = { worker: instanceOf(1) };
-  assert.equal(workerOf(desk.ask(1, pinned)), 1);
+  assert.equal(placeOf(desk.ask(1, pinned)), 1);
   assert.equal(desk.ask(2, pinned).kind, "queued");
   assert.equal(desk.ask(3, pinned).kind, "queued");
-  assert.equal(workerOf(desk.ask(4)), 2);
+  assert.equal(placeOf(desk.ask(4)), 2);
   assert.equal(desk.ask(5).kind, "queued");
   desk.done(4);
   // Before the next pass a new one of the same lane must still wait.
@@ -110,7 +47,7 @@ Deno.test("nobody overtakes those who wait for the same workers; a pinned reques
 });
 
 Deno.test("time over ends a wait: its own with timeout, the queue's with overloaded", () => {
-  const desk = new Desk(1, { maxWaitMs: 2_000 });
+  const desk = new DeskWorld(1, { maxWaitMs: 2_000 });
   desk.ask(1);
   desk.ask(2, undefined, { remainingMs: 1_000 });
   desk.ask(3, { queueMs: 500 });
@@ -127,7 +64,7 @@ Deno.test("time over ends a wait: its own with timeout, the queue's with overloa
 });
 
 Deno.test("cancel() and a complete entry end a wait without an answer", () => {
-  const desk = new Desk(1);
+  const desk = new DeskWorld(1);
   for (const number of [1, 2, 3]) desk.ask(number);
   const key = (number: number) => ({ requestId: requestOf(number), attempt: 0, leg: 0 });
   assert.ok(desk.desk.cancel(streamKeyText(key(2))));
@@ -139,7 +76,7 @@ Deno.test("cancel() and a complete entry end a wait without an answer", () => {
 });
 
 Deno.test("waits for workers that all left are refused after 3 s, and the rest goes on", () => {
-  const desk = new Desk(2);
+  const desk = new DeskWorld(2);
   desk.ask(1, { worker: instanceOf(1) });
   desk.ask(2, { worker: instanceOf(1) });
   hear(desk.state, 1, { draining: true });
@@ -152,7 +89,7 @@ Deno.test("waits for workers that all left are refused after 3 s, and the rest g
 });
 
 Deno.test("closing() and frontendsGone() settle whom they mean", () => {
-  const desk = new Desk(1);
+  const desk = new DeskWorld(1);
   for (const number of [1, 2, 3]) desk.ask(number);
   assert.deepEqual(desk.desk.frontendsGone(() => false, 3_000), []);
   assert.deepEqual(desk.desk.frontendsGone(() => true, 4_000), []);
@@ -164,25 +101,25 @@ Deno.test("closing() and frontendsGone() settle whom they mean", () => {
 });
 
 Deno.test("a queue of none refuses as soon as every worker is full", () => {
-  const desk = new Desk(1, { maxRequests: 0 });
+  const desk = new DeskWorld(1, { maxRequests: 0 });
   assert.equal(desk.ask(1).kind, "placed");
   const refused = desk.ask(2);
   assert.ok(refused.kind === "refused" && refused.error.code === "overloaded");
 });
 
 Deno.test("busy goes by prefill tokens and blocks, too, where bounds are set", () => {
-  const tokens = new Desk(1, { busy: { waitingPerRank: 9, prefillTokens: 100, blocks: 0 } });
+  const tokens = new DeskWorld(1, { busy: { waitingPerRank: 9, prefillTokens: 100, blocks: 0 } });
   assert.equal(tokens.ask(1).kind, "placed");
   assert.equal(tokens.ask(2).kind, "placed");
   assert.equal(tokens.ask(3).kind, "queued");
-  const blocks = new Desk(1, { busy: { waitingPerRank: 9, prefillTokens: 0, blocks: 0.004 } });
+  const blocks = new DeskWorld(1, { busy: { waitingPerRank: 9, prefillTokens: 0, blocks: 0.004 } });
   assert.equal(blocks.ask(1).kind, "placed");
   assert.equal(blocks.ask(2).kind, "placed");
   assert.equal(blocks.ask(3).kind, "queued");
 });
 
 Deno.test("output and cached tokens count in a tenant's turn", () => {
-  const desk = new Desk(1, { maxRequests: 20 });
+  const desk = new DeskWorld(1, { maxRequests: 20 });
   desk.ask(1, { tenant: "a" });
   desk.done(1, 1_000);
   const queue = desk.desk.queues.get(modelHash)!;
@@ -193,15 +130,15 @@ Deno.test("output and cached tokens count in a tenant's turn", () => {
 });
 
 Deno.test("a hard session waits for its worker, a soft one goes elsewhere", () => {
-  const desk = new Desk(2);
+  const desk = new DeskWorld(2);
   const hard = { session: "h", sessionMode: "hard" } as const;
-  const home = workerOf(desk.ask(1, hard));
+  const home = placeOf(desk.ask(1, hard));
   assert.equal(desk.ask(2, hard).kind, "queued");
-  const other = workerOf(desk.ask(3, { session: "s" }));
+  const other = placeOf(desk.ask(3, { session: "s" }));
   assert.notEqual(other, home);
-  const soft = new Desk(2);
-  const first = workerOf(soft.ask(1, { session: "s" }));
-  assert.notEqual(workerOf(soft.ask(2, { session: "s" })), first);
+  const soft = new DeskWorld(2);
+  const first = placeOf(soft.ask(1, { session: "s" }));
+  assert.notEqual(placeOf(soft.ask(2, { session: "s" })), first);
   desk.done(1);
   assert.deepEqual(desk.ends(), [[2, home]]);
 });
@@ -215,14 +152,19 @@ const step = fc.oneof(
   { weight: 1, arbitrary: fc.record({ do: fc.constant("worker" as const), n: fc.nat(999) }) },
 );
 
+/** Rules under which that world is looked at: as they are by default, and with waits for the best worker. */
+const worlds = fc.constantFrom<Pick<QueueRules, "waitForBest" | "workWeight" | "gatherMs">>(
+  {},
+  { waitForBest: true },
+  { waitForBest: true, workWeight: 3 },
+  { waitForBest: true, workWeight: 3, gatherMs: 40 },
+);
+
 Deno.test("every request ends exactly once, and bounds are kept, whatever happens", () => {
-  const property = fc.property(fc.array(step, { maxLength: 120 }), (steps) => {
-    const desk = new Desk(2, {
-      maxRequests: 6,
-      maxTokens: 700,
-      tenantShare: 0.7,
-      maxWaitMs: 3_000,
-    });
+  const property = fc.property(fc.array(step, { maxLength: 120 }), worlds, (steps, rules) => {
+    const bounds = { maxRequests: 6, maxTokens: 700, tenantShare: 0.7, maxWaitMs: 3_000 };
+    const policy = rules.waitForBest ? "ttft" : "kv";
+    const desk = new DeskWorld(2, { ...bounds, ...rules }, { rules: { policy } });
     const running: number[] = [];
     const waiting = new Set<number>();
     const ends = new Map<number, number>();
@@ -267,5 +209,5 @@ Deno.test("every request ends exactly once, and bounds are kept, whatever happen
     assert.deepEqual([desk.desk.size, waiting.size], [0, 0]);
     for (let number = 1; number <= asked; number++) assert.equal(ends.get(number), 1);
   });
-  fc.assert(property, { numRuns: 200 });
+  fc.assert(property, { numRuns: 400 });
 });

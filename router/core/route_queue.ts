@@ -4,8 +4,9 @@ import { DrainRate } from "./drain_rate.ts";
 import { agedTurn, mostLanes } from "./queue_rules.ts";
 import type { QueueRules } from "./queue_rules.ts";
 import { TenantCounters } from "./tenant_counters.ts";
+import type { QueueRound } from "./queue_round.ts";
 import { isBefore, waitingOf } from "./waiting.ts";
-import type { Waiting } from "./waiting.ts";
+import type { Waiting, WaitingPlace } from "./waiting.ts";
 
 /** What one tenant has waiting. */
 interface TenantShare {
@@ -17,7 +18,8 @@ interface TenantShare {
  * The requests of one model that wait for a worker with room. Whose turn it is: the tenant that was served least
  * (`TenantCounters`), and of its requests the one that came first, each point of priority counting as so much earlier;
  * but every fourth turn is of whoever waited longest, once that is longer than `agedMs`, so that nobody waits for ever.
- * Pure: time is an argument. `offer` and `remove` cost O(waiting of the tenant), `next` O(lanes x tenants).
+ * Pure: time is an argument. `offer` and `remove` cost O(waiting of the tenant), `next` O(lanes x
+ * tenants + those whom the round passed over).
  */
 export class RouteQueue {
   readonly counters = new TenantCounters();
@@ -69,35 +71,35 @@ export class RouteQueue {
   }
 
   /** Lets a request wait; `rate_limited` over its tenant's share, `overloaded` over the queue's bounds. */
-  offer(
-    request: RouteRequest,
-    options: { readonly lane: string; readonly nowMs: number },
-  ): Result<Waiting> {
+  offer(request: RouteRequest, place: WaitingPlace): Result<Waiting> {
     const known = this.#all.get(streamKeyText(request));
     if (known !== undefined) return ok(known);
-    const { lane, nowMs } = options;
-    const refusal = this.#refusal(request, options);
+    const { nowMs } = place;
+    const refusal = this.#refusal(request, place);
     if (refusal !== undefined) return refusal;
     if (this.#all.size === 0) this.rate.began(nowMs);
     const waiting = waitingOf(request, {
-      ...{ model: this.#model, lane, number: this.#number, nowMs, rules: this.#rules },
+      ...{ ...place, model: this.#model, number: this.#number, rules: this.#rules },
     });
     this.#number += 1;
     this.#add(waiting);
     return ok(waiting);
   }
 
-  /** Whose turn it is among the lanes that are not closed; stays until removed. */
-  next(closed: ReadonlySet<string>, nowMs: number): Waiting | undefined {
-    if (closed.size >= this.#lanes.size) return undefined;
+  /** Whose turn it is among those that a round has still to look at; stays until removed. */
+  next(round: QueueRound, nowMs: number): Waiting | undefined {
+    if (round.closed >= this.#lanes.size) return undefined;
+    const isMeant = (one: Waiting) => one.readyMs <= nowMs && round.isOpen(one);
     if (this.#turn % agedTurn === agedTurn - 1) {
-      const oldest = this.#oldest(closed);
+      const oldest = this.#oldest(isMeant);
       if (oldest !== undefined && nowMs - oldest.sinceMs > this.#rules.agedMs) return oldest;
     }
     let best: Waiting | undefined;
     for (const [lane, tenants] of this.#lanes) {
-      if (closed.has(lane)) continue;
-      for (const [head] of tenants.values()) {
+      if (round.isClosed(lane)) continue;
+      for (const list of tenants.values()) {
+        const head = list.find(isMeant);
+        if (head === undefined) continue;
         if (best === undefined || this.#isFirst(head, best)) best = head;
       }
     }
@@ -174,9 +176,9 @@ export class RouteQueue {
     return mine < theirs || (mine === theirs && isBefore(a, b));
   }
 
-  #oldest(closed: ReadonlySet<string>): Waiting | undefined {
+  #oldest(isMeant: (waiting: Waiting) => boolean): Waiting | undefined {
     for (const waiting of this.#all.values()) {
-      if (!closed.has(waiting.lane)) return waiting;
+      if (isMeant(waiting)) return waiting;
     }
     return undefined;
   }

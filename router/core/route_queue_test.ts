@@ -5,11 +5,18 @@ import { instanceOf, modelHash, routeOf } from "../testing/samples.ts";
 import { queueRules } from "../testing/queue_rules.ts";
 import { agedTurn, mostLanes } from "./queue_rules.ts";
 import type { QueueRules } from "./queue_rules.ts";
+import { QueueRound } from "./queue_round.ts";
 import { RouteQueue } from "./route_queue.ts";
 import { laneOf } from "./waiting.ts";
 import type { Waiting } from "./waiting.ts";
 
-const none: ReadonlySet<string> = new Set();
+/** A round that is done with these lanes. */
+function roundOf(...closed: readonly string[]): QueueRound {
+  const round = new QueueRound();
+  for (const lane of closed) round.close(lane);
+  return round;
+}
+
 const numberOf = ({ request }: Waiting) => parseInt(request.requestId, 16);
 
 function queueOf(more: Partial<QueueRules> = {}): RouteQueue {
@@ -32,7 +39,11 @@ function offer(
 function drain(queue: RouteQueue, options: { charge?: number; nowMs?: number } = {}): number[] {
   const { charge = 64, nowMs = 1_000 } = options;
   const numbers: number[] = [];
-  for (let next = queue.next(none, nowMs); next !== undefined; next = queue.next(none, nowMs)) {
+  for (
+    let next = queue.next(roundOf(), nowMs);
+    next !== undefined;
+    next = queue.next(roundOf(), nowMs)
+  ) {
     numbers.push(numberOf(next));
     queue.counters.charge(next.tenant, charge);
     queue.placed(next, nowMs);
@@ -96,10 +107,10 @@ Deno.test("a closed lane keeps nobody of other lanes waiting", () => {
   const queue = queueOf();
   offer(queue, 1, { worker: instanceOf(1) });
   offer(queue, 2);
-  const pinned = queue.next(none, 10)!;
+  const pinned = queue.next(roundOf(), 10)!;
   assert.equal(numberOf(pinned), 1);
-  assert.equal(numberOf(queue.next(new Set([pinned.lane]), 10)!), 2);
-  assert.equal(queue.next(new Set([pinned.lane, ""]), 10), undefined);
+  assert.equal(numberOf(queue.next(roundOf(pinned.lane), 10)!), 2);
+  assert.equal(queue.next(roundOf(pinned.lane, ""), 10), undefined);
   assert.ok(queue.hasLane("") && queue.hasLane(pinned.lane) && !queue.hasLane("other"));
 });
 
@@ -123,7 +134,7 @@ Deno.test("laneOf() is empty without hints that name workers, and tells differen
 Deno.test("a full queue refuses with 529 and a wait out of the drain rate", () => {
   const queue = queueOf({ maxRequests: 3 });
   for (const number of [1, 2, 3, 4]) offer(queue, number, { nowMs: 0 });
-  const next = queue.next(none, 2_000)!;
+  const next = queue.next(roundOf(), 2_000)!;
   queue.placed(next, 2_000);
   offer(queue, 5, { nowMs: 2_000 });
   const refused = offer(queue, 6, { nowMs: 2_000 });
@@ -217,7 +228,7 @@ Deno.test("nobody starves: an aged request goes within four turns per older one,
           const one = crowd[(turn + i) % crowd.length];
           come({ ...one, tenant: `fresh${number}`, priority: 1000 });
         }
-        const next = queue.next(none, nowMs)!;
+        const next = queue.next(roundOf(), nowMs)!;
         queue.counters.charge(next.tenant, next.request.isl);
         queue.placed(next, nowMs);
         if (numberOf(next) === victim) return;
@@ -238,7 +249,7 @@ Deno.test("two tenants that always have something waiting are served alike, with
       mine.forEach((blocks, i) => offer(queue, i + 1, { tenant: "a", blocks, nowMs: 0 }));
       theirs.forEach((blocks, i) => offer(queue, i + 101, { tenant: "b", blocks, nowMs: 0 }));
       while (queue.shares.size === 2) {
-        const next = queue.next(none, 1)!;
+        const next = queue.next(roundOf(), 1)!;
         queue.counters.charge(next.tenant, next.request.isl);
         queue.placed(next, 1);
         const apart = Math.abs(queue.counters.of("a") - queue.counters.of("b"));
@@ -260,7 +271,7 @@ Deno.test("where a prompt's length counts, a short one passes a long one that ca
   const short = wait(2, 1, 1_000);
   const late = wait(3, 1, 5_000);
   const order = [0, 0, 0].map(() => {
-    const next = queue.next(new Set(), 5_000)!;
+    const next = queue.next(roundOf(), 5_000)!;
     queue.placed(next, 5_000);
     return next;
   });

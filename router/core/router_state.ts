@@ -10,7 +10,11 @@ import type {
   Result,
   RouteRequest,
 } from "@pixii/wire";
+import { attemptOf } from "./attempt.ts";
+import type { Attempt } from "./attempt.ts";
+import { roomOf } from "./busy.ts";
 import type { PolicyWeights } from "./choose.ts";
+import type { Claims } from "./claims.ts";
 import { decide, hardSessionRank } from "./decide.ts";
 import type { Decision, DecisionGround, DecisionMoment } from "./decide.ts";
 import { DecisionLog } from "./decision_log.ts";
@@ -110,6 +114,27 @@ export class RouterState implements DecisionGround {
 
   /** Decides, and books the decision before anything else can be decided. */
   route(model: ModelHash, request: RouteRequest, moment: DecisionMoment): Result<Decision> {
+    const decision = this.decide(model, request, moment);
+    if (decision.ok) this.#take(request, decision.value, moment.nowMs);
+    return decision;
+  }
+
+  /** Decides and books, as `route`; but where the worker that suits it best is full, or others wait for it, it tells so and changes nothing. */
+  attempt(
+    model: ModelHash,
+    request: RouteRequest,
+    moment: DecisionMoment & { readonly claims: Claims },
+  ): Attempt {
+    const decided = attemptOf(this.decide(model, request, moment));
+    if (decided.kind === "refused") return decided;
+    const { rank, isFull, workMs } = decided.decision;
+    if (isFull) return { kind: "waits", rank: rank.key, workMs };
+    this.#take(request, decided.decision, moment.nowMs);
+    return decided;
+  }
+
+  /** Decides, and books nothing. */
+  decide(model: ModelHash, request: RouteRequest, moment: DecisionMoment): Result<Decision> {
     const served = this.fleet.models.get(model);
     if (served === undefined) {
       return fail(
@@ -117,15 +142,14 @@ export class RouterState implements DecisionGround {
         "Cannot place the request: no worker serves its model any more; see /v1/models",
       );
     }
-    const decision = decide(served, request, { ground: this, moment });
-    if (!decision.ok) return decision;
-    this.#split(served, request, { decision: decision.value, nowMs: moment.nowMs });
-    this.#book(request, decision.value, moment.nowMs);
-    served.turn += 1;
-    decision.value.rank.lastTurn = served.turn;
-    const { rank, overlap } = decision.value;
-    this.reach.placed(served, request, { blockSize: rank.card.blockSize, overlap });
-    return decision;
+    return decide(served, request, { ground: this, moment });
+  }
+
+  /** Ranks of a model that are not full. O(ranks). */
+  room(model: ModelHash, nowMs: number): number {
+    const ranks = this.fleet.models.get(model)?.ranks ?? [];
+    if (this.busy === undefined) return ranks.length;
+    return roomOf(ranks, this.busy, { nowMs, assumedRate: this.weights.ttft.assumedRate });
   }
 
   /** Applies a batch of KV events; nothing where its source is not known: a report then tells of its number. */
@@ -202,6 +226,17 @@ export class RouterState implements DecisionGround {
       this.sessions.put(entry.model, entry.session, use);
     }
     return result;
+  }
+
+  /** Books a decision. */
+  #take(request: RouteRequest, decision: Decision, nowMs: number): void {
+    const { rank, overlap } = decision;
+    const served = this.fleet.models.get(rank.card.hash)!;
+    this.#split(served, request, { decision, nowMs });
+    this.#book(request, decision, nowMs);
+    served.turn += 1;
+    rank.lastTurn = served.turn;
+    this.reach.placed(served, request, { blockSize: rank.card.blockSize, overlap });
   }
 
   #split(

@@ -12,7 +12,9 @@ export interface Waiting {
   /** Requests of one lane may go to the same workers. */
   readonly lane: string;
   readonly sinceMs: number;
-  /** Where it stands among its tenant's: when it came, less what its priority is worth, more what its length is. */
+  /** It is not looked at before: others may come with it. */
+  readonly readyMs: number;
+  /** Where it stands among its tenant's: when it came, less what its priority is worth, more what its length and its work are. */
   readonly orderMs: number;
   /** Arrival number: breaks ties. */
   readonly number: number;
@@ -27,19 +29,35 @@ export interface Waiting {
 /** A second or later attempt stands before all first ones: its client may have seen text. */
 const retryLeadMs = 1e12;
 
+/** Where and when a request begins to wait. */
+export interface WaitingPlace {
+  readonly lane: string;
+  readonly nowMs: number;
+  /** How long it will compute, where that is predicted; left out, 0. */
+  readonly workMs?: number;
+  /** When it is first looked at; left out, at once. */
+  readonly readyMs?: number;
+}
+
 /** A request as it begins to wait. */
 export function waitingOf(
   request: RouteRequest,
-  place: { model: ModelHash; lane: string; number: number; nowMs: number; rules: QueueRules },
+  place: WaitingPlace & { model: ModelHash; number: number; rules: QueueRules },
 ): Waiting {
   const { hints, remainingMs, attempt } = request;
-  const { model, lane, number, nowMs, rules } = place;
+  const { model, lane, number, nowMs, rules, workMs = 0, readyMs = nowMs } = place;
   const leadMs = (hints?.priority ?? 0) * rules.priorityStepMs + (attempt > 0 ? retryLeadMs : 0);
-  const lagMs = request.isl * (rules.promptTokenMs ?? 0);
+  const lagMs = request.isl * (rules.promptTokenMs ?? 0) + workMs * (rules.workWeight ?? 0);
   const mostMs = Math.min(rules.maxWaitMs, hints?.queueMs ?? Infinity);
   return {
     ...{ key: streamKeyText(request), model, request, tenant: hints?.tenant ?? "", lane },
-    ...{ sinceMs: nowMs, orderMs: nowMs - leadMs + lagMs, number, unplaceableMs: undefined },
+    ...{
+      sinceMs: nowMs,
+      readyMs,
+      orderMs: nowMs - leadMs + lagMs,
+      number,
+      unplaceableMs: undefined,
+    },
     ...{ deadlineMs: nowMs + remainingMs, untilMs: nowMs + mostMs },
   };
 }

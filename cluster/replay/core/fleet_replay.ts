@@ -29,7 +29,7 @@ export interface FleetParts {
   /** How much faster than recorded requests come. */
   readonly rate: number;
   readonly rules: Omit<RouterRules, "router" | "policy">;
-  /** Where set, requests wait at the router while every worker is full. */
+  /** Where set, requests may wait at the router. */
   readonly queue: QueueRules | undefined;
   readonly profile: WorkerProfile;
   /** Numbers in [0, 1): the router's luck. */
@@ -82,6 +82,7 @@ export class FleetReplay {
   #cachedTokens = 0;
   #inputTokens = 0;
   #refused = 0;
+  #nowMs = -Infinity;
   #endMs = 0;
 
   constructor(parts: FleetParts) {
@@ -116,7 +117,10 @@ export class FleetReplay {
   /** Lets everything happen up to and at a time; while somebody waits at the router, one end after the other. */
   #goTo(atMs: number): void {
     while (this.#waiting.size > 0) {
-      const nextMs = Math.min(...this.#places.map(({ worker }) => worker.nextMs));
+      const nextMs = Math.min(
+        ...this.#places.map(({ worker }) => worker.nextMs),
+        this.#desk!.nextReadyMs(this.#nowMs),
+      );
       if (nextMs > atMs || nextMs === Infinity) break;
       this.#advance(nextMs);
       this.#pass(nextMs);
@@ -125,6 +129,7 @@ export class FleetReplay {
   }
 
   #advance(atMs: number): void {
+    this.#nowMs = atMs;
     for (const { worker, rank } of this.#places) {
       worker.advance(atMs);
       if (atMs < Infinity) this.#router.liveness.heard(rank.instance, atMs);

@@ -42,5 +42,10 @@ export const lineOrders = ["fcfs", "shortest"] as const;
 /** In which order a worker serves those that wait. */
 export type LineOrder = typeof lineOrders[number];
 
+/** How requests wait at the router. */
+export const lineHolds = ["off", "room", "best", "shortest", "gathered"] as const;
+/** How requests wait at the router. */
+export type LineHold = typeof lineHolds[number];
+
 /** A millisecond of waiting makes up for so many milliseconds of work in order `shortest`: nobody waits for ever. */
 export const ageingShare = 0.1;

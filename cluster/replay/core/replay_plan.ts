@@ -7,7 +7,7 @@ import { FleetReplay } from "./fleet_replay.ts";
 import type { FleetResult, ReplayPolicy } from "./fleet_replay.ts";
 import { idealTtft } from "./ideal_line.ts";
 import { pooledHits } from "./pooled_cache.ts";
-import type { LineOrder } from "./replay_job.ts";
+import type { LineHold, LineOrder } from "./replay_job.ts";
 import type { Trace } from "./replay_request.ts";
 import { profileOf, workerOf } from "./replay_service.ts";
 import type { ReplayService } from "./replay_service.ts";
@@ -19,6 +19,7 @@ export interface ReplayPlan {
   readonly trace: Trace;
   readonly policies: readonly ReplayPolicy[];
   readonly orders: readonly LineOrder[];
+  readonly holds: readonly LineHold[];
   readonly evictions: readonly EvictionName[];
   readonly workers: number;
   readonly capacityBlocks: number;
@@ -29,15 +30,21 @@ export interface ReplayPlan {
   /** Undefined: no search for the highest rate. */
   readonly sloMs: number | undefined;
   readonly rules: Pick<RouterRules, "kv" | "ttft">;
-  /** Where set, requests wait at the router while every worker is full. */
-  readonly queue: QueueRules | undefined;
+  /** How requests wait at the router, in every row that holds them. */
+  readonly queue: QueueRules;
   /** Numbers in [0, 1) from a stream of their own per name: one policy's luck is not another's. */
   drawOf(name: string): () => number;
 }
 
-/** One policy under one order. */
-export interface ReplayRow extends FleetResult {
+/** What tells rows apart. */
+interface RowKind {
+  readonly policy: ReplayPolicy;
   readonly order: LineOrder;
+  readonly hold: LineHold;
+}
+
+/** One policy under one order and hold. */
+export interface ReplayRow extends FleetResult, RowKind {
   /** Hit ratio against the pooled cache's, 1 where that finds nothing. */
   readonly ofPooled: number;
   /** Highest rate at the SLO; undefined where it was not looked for. */
@@ -74,20 +81,18 @@ export function runPlan(plan: ReplayPlan): ReplayReport {
   const pooledHitRatio = pooled.hitRatio;
   const rows: ReplayRow[] = [];
   const count = { replays: 0 };
-  const run = (policy: ReplayPolicy, order: LineOrder, rate: number) => {
+  const run = (kind: RowKind, rate: number) => {
     count.replays += 1;
-    return replayOnce(plan, { policy, order, rate, tokenMs });
+    return replayOnce(plan, { ...kind, rate, tokenMs });
   };
-  for (const order of plan.orders) {
-    for (const policy of plan.policies) {
-      const result = run(policy, order, plan.rate);
-      const ofPooled = pooledHitRatio === 0 ? 1 : result.hitRatio / pooledHitRatio;
-      const { sloMs } = plan;
-      const rateAtSlo = sloMs === undefined
-        ? undefined
-        : highestRate((rate) => run(policy, order, rate).ttft.p99Ms <= sloMs);
-      rows.push({ ...result, order, ofPooled, rateAtSlo });
-    }
+  for (const kind of kindsOf(plan)) {
+    const result = run(kind, plan.rate);
+    const ofPooled = pooledHitRatio === 0 ? 1 : result.hitRatio / pooledHitRatio;
+    const { sloMs } = plan;
+    const rateAtSlo = sloMs === undefined
+      ? undefined
+      : highestRate((rate) => run(kind, rate).ttft.p99Ms <= sloMs);
+    rows.push({ ...result, ...kind, ofPooled, rateAtSlo });
   }
   return {
     ...{ plan, workerRate: 1000 / tokenMs, pooledHitRatio, rows },
@@ -101,25 +106,46 @@ export function runPlan(plan: ReplayPlan): ReplayReport {
   };
 }
 
+/** Every policy under every order and hold. */
+function kindsOf({ orders, holds, policies }: ReplayPlan): RowKind[] {
+  return orders.flatMap((order) =>
+    holds.flatMap((hold) => policies.map((policy) => ({ policy, order, hold })))
+  );
+}
+
+/** A rank that has so much to compute gets no more while requests are held, where `queue` has no bound of its own. */
+const heldPrefillMs = 250;
+/** Milliseconds that a request counts as having come later per millisecond of its work, in holds `shortest` and `gathered`. */
+const heldWorkWeight = 3;
+/** Requests that come within so long of the first of them are chosen from together in hold `gathered`. */
+const gatherMs = 5;
+
+/** How requests wait at the router under a hold; nothing where they do not. */
+function queueOf(queue: QueueRules, hold: LineHold): QueueRules | undefined {
+  if (hold === "off") return undefined;
+  const { busy } = queue;
+  const isBound = busy.prefillTokens > 0 || busy.blocks > 0 || (busy.prefillMs ?? 0) > 0;
+  const held = isBound ? queue : { ...queue, busy: { ...busy, prefillMs: heldPrefillMs } };
+  if (hold === "room") return held;
+  const workWeight = hold === "best" ? 0 : queue.workWeight || heldWorkWeight;
+  const gathered = hold === "gathered" ? queue.gatherMs || gatherMs : 0;
+  return { ...held, waitForBest: true, workWeight, gatherMs: gathered };
+}
+
 /** One replay of one policy. Throws where anybody's books do not add up at its end. */
 export function replayOnce(
   plan: ReplayPlan,
-  one: {
-    readonly policy: ReplayPolicy;
-    readonly order: LineOrder;
-    readonly rate: number;
-    readonly tokenMs: number;
-  },
+  one: RowKind & { readonly rate: number; readonly tokenMs: number },
 ): FleetResult {
   const { trace, workers, capacityBlocks, maxSeqs, rules, service } = plan;
-  const { policy, order, rate, tokenMs } = one;
+  const { policy, order, hold, rate, tokenMs } = one;
   const { blockSize } = trace;
   const ttft = rules.ttft ?? defaultTtftWeights;
   const isBlind = policy === "least-queue";
   const parts = { service, capacityBlocks, blockSize, maxSeqs, order, tokenMs };
   const replay = new FleetReplay({
     ...{ trace, policy, workers, capacityBlocks, maxSeqs, rate },
-    queue: plan.queue,
+    queue: queueOf(plan.queue, hold),
     draw: plan.drawOf(policy),
     profile: profileOf(parts),
     rules: {
