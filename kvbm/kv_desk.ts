@@ -58,7 +58,10 @@ export class KvDesk {
     const { bytes, usedBytes, pool, desk, disk, path } = this.#host;
     const { landed, lost, prefetched } = desk.counts;
     return {
-      host: { path, bytes, usedBytes, blocks: pool.keys.count, counts: pool.counts },
+      host: {
+        ...{ path, bytes, usedBytes, blocks: pool.keys.count, ends: pool.ends.count },
+        counts: pool.counts,
+      },
       ...(disk === undefined ? {} : { disk: diskFacts(disk.tier, disk.writes) }),
       fetches: { waiting: desk.depth, landed, lost, prefetched },
       layouts: this.layouts(),
@@ -169,7 +172,8 @@ function diskFacts(
 ): Record<string, unknown> {
   const { folder, bytes, usedBytes, books, files, index } = store;
   return {
-    ...{ folder, bytes, usedBytes, blocks: books.count, off: isOff, direct: files.isDirect },
+    ...{ folder, bytes, usedBytes, blocks: books.count, ends: books.pool.ends.count },
+    ...{ off: isOff, direct: files.isDirect },
     ...{ segments: files.segments, indexRecords: index.records },
     counts: { ...counts, evictions: books.pool.counts.evictions },
     queue: {

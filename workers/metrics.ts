@@ -55,11 +55,18 @@ export function hostTierMetrics(metrics: Metrics, totals: Readonly<HostTotals>):
     "Time of the engine's steps beside a host tier, and what of it went into blocks",
     ["part"],
   );
+  const ends = metrics.counter(
+    "pixii_worker_prompt_ends_total",
+    "Prompts' ends in the host tier: with one and its blocks a prompt is not computed",
+    ["event"],
+  );
   const told: HostTotals = { ...totals };
   metrics.onCollect(() => {
     for (const event of ["offloaded", "dropped", "onboarded", "unusable", "damaged"] as const) {
       blocks.add(totals[event] - told[event], { event });
     }
+    ends.add(totals.endsKept - told.endsKept, { event: "kept" });
+    ends.add(totals.endsTaken - told.endsTaken, { event: "taken" });
     seconds.add((totals.offloadMs - told.offloadMs) / 1000, { direction: "offload" });
     seconds.add((totals.onboardMs - told.onboardMs) / 1000, { direction: "onboard" });
     steps.add((totals.stepMs - told.stepMs) / 1000, { part: "all" });

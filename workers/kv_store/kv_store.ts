@@ -111,6 +111,9 @@ export interface HostTotals {
   /** Not kept: no slot at hand, or no time left in the step. */
   dropped: number;
   onboarded: number;
+  /** Prompts' ends that were kept, and that were taken: those are among the blocks above too. */
+  endsKept: number;
+  endsTaken: number;
   /** Not what it had to be, or no room for it. */
   unusable: number;
   damaged: number;

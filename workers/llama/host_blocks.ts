@@ -49,6 +49,7 @@ export interface HostReport {
 function noCounts(): HostTotals {
   return {
     ...{ offloaded: 0, dropped: 0, onboarded: 0, unusable: 0, damaged: 0 },
+    ...{ endsKept: 0, endsTaken: 0 },
     ...{ offloadMs: 0, onboardMs: 0, stepMs: 0, blocksMs: 0 },
   };
 }
@@ -209,6 +210,7 @@ export class HostBlocks {
     const place = this.#stock.pop()!;
     if (!this.#write(context, { place, slot, block: end, row })) return;
     this.#commits.push(...wordsOf(place, { ...end, index: end.index + endMark }));
+    this.#counts.endsKept += 1;
   }
 
   /** Takes a block back to the end of a slot; nothing where it is of no use. */
@@ -224,6 +226,7 @@ export class HostBlocks {
     this.#counts.onboardMs += tookMs;
     if (!("problem" in how)) {
       this.#counts.onboarded += 1;
+      if (plan.end !== undefined) this.#counts.endsTaken += 1;
       return how;
     }
     this.#counts[how.problem] += 1;

@@ -39,6 +39,7 @@ export class HostLink implements EngineHostTier {
   readonly blockBytes: number;
   readonly totals: HostTotals = {
     ...{ offloaded: 0, dropped: 0, onboarded: 0, unusable: 0, damaged: 0 },
+    ...{ endsKept: 0, endsTaken: 0 },
     ...{ offloadMs: 0, onboardMs: 0, stepMs: 0, blocksMs: 0 },
   };
   readonly #parts: HostLinkParts;
