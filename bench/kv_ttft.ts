@@ -15,6 +15,7 @@ import {
   tierPrompts,
   warmTimes,
   warmUp,
+  withNewEnd,
 } from "./kv/tier_ttft.ts";
 import type { Times } from "./kv/tier_ttft.ts";
 
@@ -31,7 +32,7 @@ export interface KvTtftOptions {
 const blockSize = 64;
 const salt = { adapterDigest: "", tenantSalt: "" };
 
-/** Host rows: all prompts cold, then in rounds out of the host tier. */
+/** Host rows: all prompts cold, then in rounds out of the host tier, the same again and with another last token. */
 async function hostTimes(dev: Dev, rounds: number): Promise<readonly Times[]> {
   const times = noTimes();
   for (const [i, prompt] of tierPrompts.entries()) {
@@ -42,6 +43,11 @@ async function hostTimes(dev: Dev, rounds: number): Promise<readonly Times[]> {
       const first = await ask(dev, prompt);
       mustComeFrom("host", first.tiers, prompt.length);
       times[i].tier.push(first.ttftMs);
+    }
+    for (const [i, prompt] of tierPrompts.entries()) {
+      const other = await ask(dev, withNewEnd(prompt, round));
+      mustComeFrom("host", other.tiers, prompt.length);
+      times[i].newEnd.push(other.ttftMs);
     }
   }
   return times;

@@ -20,6 +20,8 @@ export const tierPrompts: readonly (readonly number[])[] = [...promptLengths, 40
 ) =>
   Array.from({ length }, (_, i) => 20 + (Math.imul(i + 1 + 7001 * seed, 0x9e3779b1) >>> 9) % 2000)
 );
+/** Lowest of the tokens that prompts end with whose end is new. */
+const newEndsFrom = 5_000;
 /** What the model of a TTFT allows beside copying. */
 const slackMs = 3;
 const copyFactor = 1.2;
@@ -28,12 +30,19 @@ const copyFactor = 1.2;
 export interface Times {
   readonly cold: number[];
   readonly tier: number[];
+  /** Its blocks from the tier, and another last token each time: the end is computed, as on the device. */
+  readonly newEnd: number[];
   readonly warm: number[];
 }
 
 /** Room for the times of every prompt. */
 export function noTimes(): readonly Times[] {
-  return tierPrompts.map(() => ({ cold: [], tier: [], warm: [] }));
+  return tierPrompts.map(() => ({ cold: [], tier: [], newEnd: [], warm: [] }));
+}
+
+/** The same prompt with another last token, for every round another one. */
+export function withNewEnd(prompt: readonly number[], round: number): readonly number[] {
+  return [...prompt.slice(0, -1), newEndsFrom + round];
 }
 
 /** Sends a prompt and waits for its first token, and for its end. */
@@ -106,7 +115,8 @@ export async function speedOf(dev: Pick<Dev, "processes">, tier: "disk" | "peer"
 
 /**
  * Figures of a tier: TTFT beside what the model of it allows, which is the TTFT of the same prompt on the device, plus 1.2 x
- * its bytes / the tier's bandwidth, plus 3 ms.
+ * its bytes / the tier's bandwidth, plus 3 ms. The device computes the prompt's last block, up to 64 tokens; out of a tier
+ * the same prompt computes nothing (its end is there), and with another last token the same as on the device.
  */
 export function rowsOf(
   tier: string,
@@ -114,21 +124,25 @@ export function rowsOf(
   { blockBytes, bytesPerSecond }: { readonly blockBytes: number; readonly bytesPerSecond: number },
 ): readonly Figure[] {
   return promptLengths.flatMap((length, i) => {
-    const tierMs = median(times[i].tier);
     const bytes = blockBytes * reusable(length) / blockSize;
     const warmMs = median(warm[i].warm);
     const modelMs = warmMs + 1000 * copyFactor * bytes / bytesPerSecond + slackMs;
     const said = `warm ${warmMs.toFixed(1)} ms, computed ${median(warm[i].cold).toFixed(0)} ms` +
       `, ${(bytes / 1e6).toFixed(0)} MB at ${(bytesPerSecond / 1e9).toFixed(2)} GB/s`;
-    return [{
-      ...{ figure: `kv.ttft_over_model.${tier}.${length}`, value: tierMs / modelMs },
+    const beside = (name: string, runs: readonly number[]): Figure[] => [{
+      ...{ figure: `kv.${name}_over_model.${tier}.${length}`, value: median(runs) / modelMs },
       ...{ unit: "ratio", better: "lower" as const, anchor: `model, ms (${said})` },
-      ...{ anchorValue: modelMs, ratio: tierMs / modelMs },
-      runs: times[i].tier.map((ms) => ms / modelMs),
+      ...{ anchorValue: modelMs, ratio: median(runs) / modelMs },
+      runs: runs.map((ms) => ms / modelMs),
     }, {
-      ...{ figure: `kv.ttft.${tier}.${length}`, value: tierMs, unit: "ms" },
-      ...{ better: "lower" as const, runs: times[i].tier },
+      ...{ figure: `kv.${name}.${tier}.${length}`, value: median(runs), unit: "ms" },
+      ...{ better: "lower" as const, runs },
     }];
+    const { tier: again, newEnd } = times[i];
+    return [
+      ...beside("ttft", again),
+      ...newEnd.length === 0 ? [] : beside("ttft_new_end", newEnd),
+    ];
   });
 }
 
