@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import type { KvEvent } from "@pixii/wire";
 import type { Batcher } from "./batcher.ts";
-import type { KvOp } from "./kv_map.ts";
+import type { KvOp } from "./kv_op.ts";
 import type { LeavingBlock } from "./leaving_block.ts";
 import { plainLogits } from "./plain_model_testing.ts";
 import type { Sequence } from "./sequence.ts";

@@ -9,7 +9,7 @@ import type { RestorePlan } from "./host_restore.ts";
 import type { Sequence } from "./sequence.ts";
 import { computePrefill, EventReplay, FakeCache } from "./fake_cache_testing.ts";
 import { KvMap } from "./kv_map.ts";
-import type { KvSalt } from "./kv_map.ts";
+import type { KvSalt } from "./kv_salt.ts";
 import type { LeavingBlock } from "./leaving_block.ts";
 import { leastEndTokens, promptEnd, promptKeys } from "./prompt_end.ts";
 import { plainLogits, plainOutput, plainVocabSize } from "./plain_model_testing.ts";

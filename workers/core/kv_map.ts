@@ -2,18 +2,13 @@ import { RouteHasher } from "@pixii/wire";
 import type { HashList, KvEvent } from "@pixii/wire";
 import { BlockIndex } from "./block_index.ts";
 import type { Block } from "./block_index.ts";
+import { HostedBlocks } from "./hosted_blocks.ts";
 import { KeepPolicy } from "./keep_policy.ts";
+import type { KvOp } from "./kv_op.ts";
+import { noSalt, sameSalt } from "./kv_salt.ts";
+import type { KvSalt } from "./kv_salt.ts";
 import { leavingBlock } from "./leaving_block.ts";
 import type { LeavingBlock } from "./leaving_block.ts";
-
-/** What the engine must do to its cache, in order, before its next decode. */
-export type KvOp =
-  /** Share positions [0, end) of `from` with `to`; moves no data. */
-  | { readonly op: "copy"; readonly from: number; readonly to: number; readonly end: number }
-  /** Forget positions [start, ∞) of a slot. */
-  | { readonly op: "remove"; readonly slot: number; readonly start: number }
-  /** Offer a block to the host tier: the next operations take it away. Only with a host tier. */
-  | { readonly op: "offload"; readonly slot: number; readonly block: LeavingBlock };
 
 interface Slot {
   state: "free" | "live" | "cached";
@@ -35,14 +30,6 @@ export interface PrefixMatch {
   readonly blocks: number;
 }
 
-/** Whose blocks may be shared: hashes are salted with both. */
-export interface KvSalt {
-  readonly adapterDigest: string;
-  readonly tenantSalt: string;
-}
-
-const noSalt: KvSalt = { adapterDigest: "", tenantSalt: "" };
-
 /**
  * What the device cache holds: which slot (llama.cpp sequence id) has which tokens, which blocks are shared, what may be
  * evicted. Pure bookkeeping: it emits cache operations and KV events, and the engine does them.
@@ -53,8 +40,7 @@ export class KvMap {
   readonly #cells: number;
   readonly #index = new BlockIndex();
   readonly #policy: KeepPolicy;
-  /** Blocks that the host tier holds too, by their slot there. */
-  readonly #hosted = new Map<number, Block>();
+  readonly #hosted = new HostedBlocks();
   #hasHostTier = false;
   #isLeaving = false;
   /** Tokens of live slots behind their last full block. */
@@ -190,7 +176,7 @@ export class KvMap {
   /** Whether blocks that leave are offered to a host tier. A new tier, or none, holds nothing that is known here. */
   useHostTier(isThere: boolean): void {
     this.#hasHostTier = isThere;
-    this.forgetHosted(this.#hosted.keys());
+    this.#hosted.clear();
   }
 
   /** Records a block that was taken from the host tier to the end of a live slot; `host` is its slot there. */
@@ -207,15 +193,13 @@ export class KvMap {
     for (let i = 0; i < tokens.length; i++) slot.tokens.push(tokens[i]);
     this.#tails += tokens.length;
     const block = this.#store(index, slot, decoded);
-    this.#forgetHost(this.#hosted.get(host));
-    block.host = host;
-    this.#hosted.set(host, block);
+    this.#hosted.note(host, block);
     this.#events.push(storedEvent([block]));
   }
 
   /** The host tier does not hold these slots' blocks any more; unknown ones are passed over. */
   forgetHosted(slots: Iterable<number>): void {
-    for (const slot of slots) this.#forgetHost(this.#hosted.get(slot));
+    this.#hosted.forget(slots);
   }
 
   /** True where the host tier is known to hold the block at `at` of a slot. */
@@ -357,10 +341,7 @@ export class KvMap {
     });
     if (tails !== this.#tails) throw new Error(`tails of ${tails}, ${this.#tails} counted`);
     if (this.freeCells < 0) throw new Error(`${-this.freeCells} cells too many are used`);
-    for (const [host, block] of this.#hosted) {
-      if (block.host !== host) throw new Error(`block ${block.number} is not in host slot ${host}`);
-      if (block.holders.size === 0) throw new Error(`block ${block.number} is gone and hosted`);
-    }
+    this.#hosted.checkIntegrity();
     this.#index.checkIntegrity(this.#slots.map((slot) => slot.blocks), (at) => this.isLive(at));
   }
 
@@ -446,17 +427,11 @@ export class KvMap {
     }
   }
 
-  #forgetHost(block: Block | undefined): void {
-    if (block?.host === undefined) return;
-    this.#hosted.delete(block.host);
-    block.host = undefined;
-  }
-
   /** Gives up a slot's hold on blocks, last first; a block is removed when its last holder goes. */
   #release(index: number, blocks: readonly Block[]): void {
     const removed = blocks.filter((block) => this.#index.release(block, index));
     if (removed.length === 0) return;
-    for (const block of removed) this.#forgetHost(block);
+    for (const block of removed) this.#hosted.left(block);
     this.#events.push({
       op: "removed",
       numbers: Uint32Array.from(removed, (block) => block.number),
@@ -472,10 +447,6 @@ function firstOf(
   if (copies === undefined) return undefined;
   for (const block of copies) if (!prefilledOnly || !block.decoded) return block;
   return undefined;
-}
-
-function sameSalt(a: KvSalt, b: KvSalt): boolean {
-  return a.adapterDigest === b.adapterDigest && a.tenantSalt === b.tenantSalt;
 }
 
 function storedEvent(blocks: readonly Block[]): KvEvent {

@@ -3,7 +3,7 @@ import fc from "fast-check";
 import { routeHashes } from "@pixii/wire";
 import { EventReplay, FakeCache } from "./fake_cache_testing.ts";
 import { KvMap } from "./kv_map.ts";
-import type { KvSalt } from "./kv_map.ts";
+import type { KvSalt } from "./kv_salt.ts";
 
 const blockSize = 4;
 const salts: readonly KvSalt[] = [

@@ -1,5 +1,5 @@
 import type { Block } from "./block_index.ts";
-import type { KvSalt } from "./kv_map.ts";
+import type { KvSalt } from "./kv_salt.ts";
 
 /** A block whose last copy leaves the device: what the host tier has to know to keep it. */
 export interface LeavingBlock {

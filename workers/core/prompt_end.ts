@@ -1,7 +1,8 @@
 import { endHash, routeHashes } from "@pixii/wire";
 import type { HashList } from "@pixii/wire";
 import type { EndKey } from "../kv_store/kv_store.ts";
-import type { KvMap, KvSalt } from "./kv_map.ts";
+import type { KvMap } from "./kv_map.ts";
+import type { KvSalt } from "./kv_salt.ts";
 import type { LeavingBlock } from "./leaving_block.ts";
 import type { Sequence } from "./sequence.ts";
 

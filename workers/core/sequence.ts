@@ -3,7 +3,7 @@ import type { HashList } from "@pixii/wire";
 import type { EngineRequest } from "../engine.ts";
 import type { HostRun } from "../kv_store/kv_store.ts";
 import type { Candidates } from "./candidates.ts";
-import type { KvSalt } from "./kv_map.ts";
+import type { KvSalt } from "./kv_salt.ts";
 import { TokenSampler } from "./sampler.ts";
 
 /** One stream inside the batcher. */

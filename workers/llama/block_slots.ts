@@ -4,7 +4,7 @@ import type { StoredBlock } from "@pixii/wire";
 import { SharedMemory } from "@pixii/runtime";
 import type { GivePlan } from "../core/give_plan.ts";
 import type { Restored, RestorePlan } from "../core/host_restore.ts";
-import type { KvSalt } from "../core/kv_map.ts";
+import type { KvSalt } from "../core/kv_salt.ts";
 import type { LeavingBlock } from "../core/leaving_block.ts";
 import type { MappedPool } from "../kv_store/kv_store.ts";
 import { scopeDigest } from "../kv_store/scope_digest.ts";

@@ -1,6 +1,6 @@
 import { fail, ok } from "@pixii/wire";
 import type { Result } from "@pixii/wire";
-import type { KvOp } from "../core/kv_map.ts";
+import type { KvOp } from "../core/kv_op.ts";
 import { patchedDefaults } from "./layout.ts";
 import type { Library } from "./library.ts";
 import { LogCapture } from "./log_capture.ts";

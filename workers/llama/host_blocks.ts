@@ -1,7 +1,7 @@
 import { endMark } from "@pixii/wire";
 import type { GivePlan } from "../core/give_plan.ts";
 import type { Restored, RestorePlan } from "../core/host_restore.ts";
-import type { KvOp } from "../core/kv_map.ts";
+import type { KvOp } from "../core/kv_op.ts";
 import type { LeavingBlock } from "../core/leaving_block.ts";
 import type { PromptEnd } from "../core/prompt_end.ts";
 import type { HostSlots, HostTotals, MappedPool } from "../kv_store/kv_store.ts";
