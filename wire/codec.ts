@@ -11,6 +11,7 @@ import { routeNotice } from "./route_notice.ts";
 import { storeHello, storeWelcome } from "./store_hello.ts";
 import { sessionBatch } from "./session_batch.ts";
 import { roleFlip } from "./role.ts";
+import { readLoadReport } from "./load_bytes.ts";
 import { checkHeader, wireVersion } from "./header.ts";
 import { checkMessagePack } from "./message_pack.ts";
 import { limits } from "./limits.ts";
@@ -83,6 +84,10 @@ export function decode<Name extends MessageName>(
 ): Result<Message<Name>> {
   const header = checkHeader(bytes, kinds[name].kind, 3, limits.messageBytes * 2);
   if (!header.ok) return header;
+  if (name === "loadReport") {
+    const plain = readLoadReport(bytes, 2);
+    if (plain !== undefined) return ok(plain as Message<Name>);
+  }
   const body = bytes.subarray(2);
   const problem = checkMessagePack(body, limits.nestingDepth);
   if (problem !== undefined) return fail("decode_error", `Cannot decode ${name}: ${problem}`);

@@ -96,8 +96,15 @@ export class ActingChecks {
     for (const [name, { id }] of this.#roles()) {
       if (id !== undefined) problems.push(`${name} is still changing its role for ${id}`);
     }
+    if (this.nobodyAnswers()) problems.push("all workers compute prompts, and none answers");
     for (const [key, id] of this.#wishes) problems.push(`the wish ${id} is still at ${key}`);
     return problems;
+  }
+
+  /** True where all workers compute prompts for others: one of them is to change. */
+  nobodyAnswers(): boolean {
+    const roles = this.#roles();
+    return roles.length > 0 && roles.every(([, { role }]) => role === "prefill");
   }
 
   /** How many workers have each role, like `prefill 1, decode 2`. */

@@ -29,9 +29,16 @@ export class Operators {
   readonly #parts: OperatorParts;
   readonly #given: string[] = [];
   #timer: Disposable | undefined;
+  /** Until then, by the clock of the run, orders forbid changes of roles. */
+  #bindsUntilMs = -Infinity;
 
   constructor(parts: OperatorParts) {
     this.#parts = parts;
+  }
+
+  /** True where an order has bound the planners' hands within the last so many ms. */
+  boundWithin(ms: number): boolean {
+    return this.#parts.clock.nowMs() - this.#bindsUntilMs < ms;
   }
 
   /** Gives orders from now on. */
@@ -83,6 +90,7 @@ export class Operators {
       givenAt: new Date(clock.wallMs()).toISOString(),
     });
     const { kind, counts, forMs } = order;
+    if (kind !== "pin") this.#bindsUntilMs = Math.max(this.#bindsUntilMs, clock.nowMs() + forMs);
     log.line(`order ${id} ${kind} ${counts === undefined ? "" : JSON.stringify(counts)} ${forMs}`);
     await registry.put(keys("default").order(id), text, { ttlMs: forMs });
   }

@@ -278,7 +278,11 @@ class SimRun {
     });
     const watch = new RequestWatch({
       ...{ id, promptTokens: tokens.length, maxTokens, stopTokens: stopTokenIds, source },
-      ...{ startMs: nowMs, deadlineMs, mayFail: () => !isProbe && this.#isHit(nowMs) },
+      ...{
+        startMs: nowMs,
+        deadlineMs,
+        mayFail: () => !isProbe && (this.#isHit(nowMs) || this.#isForbidden()),
+      },
     }, {
       nowMs: () => this.#clock.nowMs(),
       broken: (message) => this.#broken(message),
@@ -325,6 +329,11 @@ class SimRun {
     const kept = this.#endedMs.findIndex((atMs) => atMs >= sinceMs);
     this.#endedMs.splice(0, kept < 0 ? this.#endedMs.length : kept);
     return this.#liveCount() + this.#endedMs.length;
+  }
+
+  /** True where nobody answers since operators forbade to change that, of late. */
+  #isForbidden(): boolean {
+    return this.#acting?.nobodyAnswers() === true && this.#operators.boundWithin(recoveryMs);
   }
 
   /** True where a fault may excuse what goes wrong with something that began at `fromMs`. */

@@ -45,6 +45,7 @@ Deno.test("sim: every promise is kept in 100 small clusters with faults", async 
   assert.ok(sums.faults > 300 && sums.requests > 500, JSON.stringify(sums));
   assert.ok(sums.flips > 30, `only ${sums.flips} changes of role`);
   assert.ok(sums.migrated > 10, "hardly a request met a fault");
+  assert.ok(sums.tierHits > 50, `only ${sums.tierHits} blocks came back from host tiers`);
 });
 
 Deno.test("sim: planners change roles under faults as operators ask, and the same seed does it the same way", async () => {

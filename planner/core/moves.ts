@@ -11,6 +11,26 @@ export function countsOf(workers: readonly SeenWorker[]): Counts {
   return { prefill: of("prefill"), decode: of("decode"), both: of("both") };
 }
 
+/**
+ * What is wanted with somebody who answers: where all there are compute prompts and would go on to, as after the death of who
+ * answered, one worker with its ranks is to answer. Nothing is changed where that comes of itself, or no worker is wanted.
+ */
+export function answered(want: Counts, workers: readonly SeenWorker[]): Counts {
+  const have = countsOf(workers);
+  const { prefill, decode, both } = want;
+  const comesAnyhow = decode + both > 0 && prefill < have.prefill;
+  const isServed = have.decode + have.both > 0 || have.prefill === 0 || comesAnyhow;
+  if (isServed || prefill + decode + both === 0) return want;
+  const ranks = new Map<string, number>();
+  for (const { role, state, rank: { instance } } of workers) {
+    if (role === "prefill" && state !== "draining") {
+      ranks.set(instance, (ranks.get(instance) ?? 0) + 1);
+    }
+  }
+  const fewest = Math.min(...ranks.values());
+  return { prefill: have.prefill - fewest, decode: Math.max(fewest, decode), both };
+}
+
 /** What moves may be made. */
 export interface MoveLimits {
   readonly mayFlip: boolean;

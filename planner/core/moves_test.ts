@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import type { InstanceId } from "@pixii/wire";
-import { countsOf, movesTo } from "./moves.ts";
+import { answered, countsOf, movesTo } from "./moves.ts";
 import type { SeenWorker } from "./observation.ts";
 
 /** Ranks 0 and 1 of worker `number`; the first one is the busier, so that other workers' first ranks come before it. */
@@ -50,4 +50,17 @@ Deno.test("movesTo() leaves the last worker that answers until another one does"
     2,
     "a model that sleeps has nobody",
   );
+});
+
+Deno.test("answered() wants one whole worker that answers, and leaves alone what is served or asleep", () => {
+  const prefills = [1, 2].flatMap((number) => twoRanks(number, "prefill"));
+  assert.deepEqual(answered({ prefill: 4, decode: 0, both: 0 }, prefills), {
+    ...{ prefill: 2, decode: 2, both: 0 },
+  });
+  const served = { prefill: 4, decode: 2, both: 0 };
+  assert.equal(answered(served, [...prefills, ...twoRanks(3, "decode")]), served);
+  const coming = { prefill: 2, decode: 0, both: 2 };
+  assert.equal(answered(coming, prefills), coming);
+  const asleep = { prefill: 0, decode: 0, both: 0 };
+  assert.equal(answered(asleep, prefills), asleep);
 });

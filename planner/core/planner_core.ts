@@ -4,7 +4,7 @@ import { rateOf, sameCounts, sizeOf } from "./capacity/need.ts";
 import type { Counts } from "./capacity/need.ts";
 import { ModelPlanner } from "./model_planner.ts";
 import type { ModelWish } from "./model_planner.ts";
-import { countsOf, movesTo } from "./moves.ts";
+import { answered, countsOf, movesTo } from "./moves.ts";
 import { Nap } from "./nap.ts";
 import type { NapWish, Rest } from "./nap.ts";
 import type { Observation, SeenModel } from "./observation.ts";
@@ -129,14 +129,16 @@ export class PlannerCore {
     return made;
   }
 
-  #decide(at: Deciding): PlanRecord {
+  #decide(asked: Deciding): PlanRecord {
+    const have = countsOf(asked.model.workers);
+    const at = { ...asked, want: answered(asked.want, asked.model.workers) };
     const { rules, model, wish, want, nowMs } = at;
     const state = this.#models.get(rules.model)!;
-    const have = countsOf(model.workers);
     const candidates = candidatesOf(wish, have, want);
     const vetoes = new Vetoes(at.overrides, rules.model);
     const halted = this.#halted(at, { state, have, candidates, vetoes });
-    const reason = this.#givesWay(at) ?? at.why ??
+    const reason = (want === asked.want ? undefined : "nobody answers") ?? this.#givesWay(at) ??
+      at.why ??
       `${wish.loop}: ${countsText(have)} -> ${countsText(want)} for ${
         wish.planned === undefined ? "?" : wish.planned.rate.toFixed(2)
       } requests/s`;
@@ -204,6 +206,8 @@ export class PlannerCore {
     if (overrides.some((one) => one.kind === "pin" && one.model === rules.model)) return undefined;
     const stale = model.workers.filter(({ state }) => state === "stale").length;
     if (2 * stale > model.workers.length) return "most workers were not heard of lately: no move";
+    // No gain and no rest count where nobody answers.
+    if (have.decode + have.both === 0) return undefined;
     const [keeps, gains] = roomOf(wish, have, want);
     // A change of the mix is seen bit by bit: what goes on the same way needs no rest in between.
     const isOnward = !this.#rules.elastic && state.turn !== undefined &&

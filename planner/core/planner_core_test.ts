@@ -93,6 +93,22 @@ Deno.test("PlannerCore moves nothing without a profile, while paused, or where m
   for (const record of [blind, step(modelWith(20, silent))]) assert.deepEqual(record.moves, []);
 });
 
+Deno.test("PlannerCore makes a worker answer where all others compute prompts: without a profile, a gain or a rest", () => {
+  const core = new PlannerCore(rulesWith({ elastic: false }));
+  const blind = { times: undefined, demand: undefined };
+  const before = core.step({ nowMs: 0, models: [modelWith(1, workersOf(2, 2), blind)] });
+  assert.deepEqual(before[0].moves, []);
+  // Who answered died, and came back as what it was started as.
+  const [record] = core.step({ nowMs: 5_000, models: [modelWith(1, workersOf(4, 0), blind)] });
+  assert.deepEqual(record.want, { prefill: 3, decode: 1, both: 0 });
+  const [move, ...others] = record.moves;
+  assert.deepEqual([move.kind, others.length], ["flip", 0]);
+  assert.match(move.reason, /nobody answers/);
+  const veto = { kind: "veto", move: "flip", reason: "no" } as const;
+  const seen = { nowMs: 10_000, models: [modelWith(1, workersOf(4, 0), blind)] };
+  assert.deepEqual(core.step(seen, [veto])[0].moves, []);
+});
+
 Deno.test("rulesProblems() names a budget of zero, a budget below the least, and goals that are none", () => {
   assert.deepEqual(rulesProblems(rulesWith()), []);
   assert.match(rulesProblems(rulesWith({ budgetGpus: 0 })).join(), /budget must be 1 or more/);

@@ -50,6 +50,9 @@ export class SimScheduler {
   readonly #options: SchedulerOptions;
   readonly #cache: SequenceCache;
   readonly #live = new ChurnMap<number, SimSequence>();
+  /** How many streams each request has here: hardly ever more than one. */
+  readonly #requests = new ChurnMap<string, number>();
+  #shared = 0;
   readonly #waiting = new SimLine();
   /** Those whose prompts another worker computes, until it is told how that went. */
   readonly #held = new ChurnMap<number, SimSequence>();
@@ -98,6 +101,10 @@ export class SimScheduler {
     if (refused !== undefined) return refused;
     const sequence = new SimSequence(request, { ...this.#options, arrival: this.#arrivals++ });
     this.#live.set(request.stream, sequence);
+    const { requestId } = request.key;
+    const streams = (this.#requests.get(requestId) ?? 0) + 1;
+    this.#requests.set(requestId, streams);
+    if (streams === 2) this.#shared += 1;
     if (request.handover?.part === "take") this.#held.set(request.stream, sequence);
     else this.#waiting.add(sequence);
     return undefined;
@@ -218,8 +225,9 @@ export class SimScheduler {
     };
   }
 
-  /** The key of a stream that is here twice, where one is. O(streams). */
+  /** The key of a stream that is here twice, where one is. O(streams) where a request has several here, else O(1). */
   twice(): string | undefined {
+    if (this.#shared === 0) return undefined;
     const seen = new Set<string>();
     for (const { request } of this.#live.values()) {
       const text = streamKeyText(request.key);
@@ -242,6 +250,14 @@ export class SimScheduler {
     }
     for (const one of this.#held.values()) {
       if (waiting.has(one) || running.has(one)) throw new Error("a held stream is in a list");
+    }
+    let [streams, shared] = [0, 0];
+    for (const count of this.#requests.values()) {
+      streams += count;
+      if (count > 1) shared += 1;
+    }
+    if (streams !== this.#live.size || shared !== this.#shared) {
+      throw new Error(`${streams} streams of requests, ${this.#live.size} live`);
     }
     const listed = running.size + waiting.size + this.#held.size;
     if (listed !== this.#live.size) throw new Error(`${this.#live.size} live, ${listed} listed`);
@@ -356,6 +372,11 @@ export class SimScheduler {
     this.#live.delete(sequence.request.stream);
     this.#cache.release(sequence);
     sequence.isRunning = false;
+    const { requestId } = sequence.request.key;
+    const streams = this.#requests.get(requestId)! - 1;
+    if (streams === 0) this.#requests.delete(requestId);
+    else this.#requests.set(requestId, streams);
+    if (streams === 1) this.#shared -= 1;
   }
 }
 
