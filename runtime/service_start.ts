@@ -21,8 +21,9 @@ export type ServiceSchema = ConfigSchema & typeof commonOptions;
 /** The version that every instance record shows. */
 export const version: string = packageFile.version;
 
-/** How often a change of `health().status` is looked for and told to the registry. */
+/** How often a change of `health().status` is looked for and told to the registry: until ready, and then. */
 const statusEveryMs = 100;
+const readyStatusEveryMs = 500;
 /** Longest wait for a service that does not end its drain although its signal aborted. */
 const drainGraceMs = 1_000;
 
@@ -129,6 +130,7 @@ class ServiceLife implements RunningService, AdminPart {
   #service: Service | undefined;
   #isDraining = false;
   #stopped: Promise<void> | undefined;
+  #looking: Disposable | undefined;
 
   constructor(name: ServiceName, parts: LifeParts) {
     this.name = name;
@@ -185,7 +187,17 @@ class ServiceLife implements RunningService, AdminPart {
   async run(service: Service): Promise<void> {
     this.#service = service;
     await this.#tellStatus();
-    this.#held.push(this.#parts.clock.every(statusEveryMs, () => void this.#tellStatus()));
+    this.#held.push({ [Symbol.dispose]: () => this.#looking?.[Symbol.dispose]() });
+    this.#lookLater();
+  }
+
+  /** Who is ready stays so mostly, and says himself when he stops; a look adds up all that health tells. */
+  #lookLater(): void {
+    const waitMs = this.#record?.status === "ready" ? readyStatusEveryMs : statusEveryMs;
+    this.#looking = this.#parts.clock.timer(waitMs, () => {
+      void this.#tellStatus();
+      this.#lookLater();
+    });
   }
 
   stop(signal?: AbortSignal): Promise<void> {

@@ -64,7 +64,8 @@ export class ProgramClock implements Clock {
       dueMs = Math.max(dueMs, this.nowMs()) + ms;
       if (isLive) arm();
     };
-    const arm = () => timer = this.#world.timer(dueMs - this.nowMs(), () => this.run(fire));
+    const due = () => this.run(fire);
+    const arm = () => timer = this.#world.timer(dueMs - this.nowMs(), due);
     arm();
     return {
       [Symbol.dispose]: () => {

@@ -34,10 +34,12 @@ export interface Span {
 export function spansOf(words: Uint32Array, run: number): Span[] {
   const record = run >>> 2;
   const at = words[record + runWords.spans] >>> 2;
-  return Array.from({ length: words[record + runWords.count] }, (_, i) => {
-    const [from, to, owner, first] = words.subarray(at + spanWords * i, at + spanWords * (i + 1));
-    return { run, from, to, owner, first };
-  });
+  const spans: Span[] = [];
+  const end = at + spanWords * words[record + runWords.count];
+  for (let i = at; i < end; i += spanWords) {
+    spans.push({ run, from: words[i], to: words[i + 1], owner: words[i + 2], first: words[i + 3] });
+  }
+  return spans;
 }
 
 /** The entries of an owner's page table: page and run. */

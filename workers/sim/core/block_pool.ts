@@ -140,15 +140,20 @@ export class BlockPool {
   /** Throws where the books do not add up. `uses` says how often sequences use each block. */
   checkIntegrity(uses: ReadonlyMap<number, number>): void {
     let stored = 0;
-    const idle = new Set(this.#cached);
-    const empty = new Set(this.#empty);
+    // In the order of eviction, from 1 on; 0 = not in the list.
+    const age = new Uint32Array(this.#fresh);
+    let idle = 0;
+    for (const block of this.#cached) age[block] = ++idle;
+    const empty = new Uint8Array(this.#fresh);
+    for (const block of this.#empty) empty[block] = 1;
     for (let block = 0; block < this.#fresh; block++) {
       const used = uses.get(block) ?? 0;
       const kept = this.#stored[block] === 1;
       if (this.#uses[block] !== used) {
         throw new Error(`block ${block} counts ${this.#uses[block]} uses, it has ${used}`);
       }
-      if (idle.has(block) !== (kept && used === 0) || empty.has(block) !== (!kept && used === 0)) {
+      const isUnused = used === 0;
+      if (age[block] > 0 !== (kept && isUnused) || (empty[block] === 1) !== (!kept && isUnused)) {
         throw new Error(`block ${block} is in the wrong list`);
       }
       if (!kept) continue;
@@ -160,15 +165,10 @@ export class BlockPool {
       if (parent < 0) continue;
       if (this.#stored[parent] === 0) throw new Error(`block ${block} has lost its parent`);
       if (used > 0 && this.#uses[parent] === 0) throw new Error(`block ${parent} is used by child`);
+      if (!isUnused || age[parent] === 0 || age[parent] > age[block]) continue;
+      throw new Error(`block ${parent} would be evicted before its child ${block}`);
     }
     if (stored !== this.#index.size) throw new Error(`${stored} stored, ${this.#index.size} found`);
-    const age = new Map([...this.#cached].map((block, at) => [block, at]));
-    for (const [block, at] of age) {
-      const parent = this.#parent[block] - 1;
-      if (parent >= 0 && (age.get(parent) ?? Infinity) < at) {
-        throw new Error(`block ${parent} would be evicted before its child ${block}`);
-      }
-    }
     this.#host.checkIntegrity();
   }
 

@@ -7,20 +7,23 @@ interface Op {
   count: number;
 }
 
+/** Blocks that there is room for at first: most steps change a few. */
+const leastBlocks = 64;
+
 /**
  * The KV events of one step, gathered without an object per block: neighbours of one run become one event. The events
  * are views into buffers; there are two of each in turns, since the next step is planned, and evicts, before a step's
  * events were read.
  */
 export class EventLog {
-  #numbers = new Uint32Array(1024);
-  #hi = new Uint32Array(1024);
-  #lo = new Uint32Array(1024);
+  #numbers = new Uint32Array(leastBlocks);
+  #hi = new Uint32Array(leastBlocks);
+  #lo = new Uint32Array(leastBlocks);
   /** The columns that the events taken last lie in. */
   #taken = {
-    numbers: new Uint32Array(1024),
-    hi: new Uint32Array(1024),
-    lo: new Uint32Array(1024),
+    numbers: new Uint32Array(leastBlocks),
+    hi: new Uint32Array(leastBlocks),
+    lo: new Uint32Array(leastBlocks),
   };
   #length = 0;
   readonly #ops: Op[] = [];
