@@ -2,19 +2,15 @@ import type { Mix } from "./capacity/service_goal.ts";
 import type { BelievedDemand } from "./clean_demand.ts";
 import { LoadTrack } from "./load_track.ts";
 import type { PlanRecord } from "./plan_record.ts";
-
-/** What the workers could serve, per second: requests, prompt tokens, answer tokens. */
-export interface ServedRates {
-  readonly requests: number;
-  readonly prompts: number;
-  readonly answers: number;
-}
+import type { ServedRates } from "./served_rates.ts";
 
 /** What a model's workers are to be ready for. */
 export interface ExpectedDemand {
   readonly mix: Mix;
   /** What is asked at this moment, be it more or less: for moves that take seconds. */
   readonly now: Mix;
+  /** Prompt tokens per second that are surely asked for longer than was seen. */
+  readonly promptFloor: number;
   /** Room for how little is known yet, as a share. */
   readonly firstRoom: number;
   /** The last seconds surely ask for more than is served. */
@@ -69,6 +65,11 @@ export class DemandTracks {
     return { name: said.name, rate: said.value, error: said.error, aheadMs };
   }
 
+  /** Prompt and answer tokens per second that are foretold, whatever the last seconds say. */
+  get level(): { readonly prompts: number; readonly answers: number } {
+    return { prompts: this.#prompts.level ?? 0, answers: this.#answers.level ?? 0 };
+  }
+
   /** What to be ready for, given what is served now and whether prompts wait; `undefined` before anything was seen. */
   expected(served: ServedRates, wait: boolean): ExpectedDemand | undefined {
     const mix = this.#mix;
@@ -89,6 +90,7 @@ export class DemandTracks {
         osl,
       },
       now: this.#now(mix, wait),
+      promptFloor: prompts.floor,
       firstRoom: this.#prompts.firstRoom,
       isRising: prompts.isRising || answers.isRising || made.isRising,
     };
@@ -111,5 +113,9 @@ export class DemandTracks {
 function over(track: LoadTrack, served: number) {
   const level = track.level ?? 0;
   const surely = track.surely(Math.max(level, served));
-  return { level: Math.max(level, surely ?? 0), isRising: surely !== undefined };
+  return {
+    level: Math.max(level, surely?.level ?? 0),
+    floor: Math.max(level, surely?.floor ?? 0),
+    isRising: surely !== undefined,
+  };
 }

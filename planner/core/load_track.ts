@@ -1,13 +1,15 @@
 import { ForecastChoice } from "./forecast/forecast_choice.ts";
 import type { Forecast } from "./forecast/forecast_choice.ts";
 
-/** Windows of the reactive loop, in its own steps: the first that is surely above what is served counts. */
+/** Windows of the reactive loop, in its own steps: those that are surely above what is served count. */
 const windows = [1, 2, 4, 8, 12] as const;
 const mostRecent = windows[windows.length - 1];
 /** How surely a window's mean must be above what is served, as deviations of a normal number. */
 const sureDeviations = 4;
 /** And before so many forecasts were judged, when waiting is the larger risk. */
 const firstDeviations = 2;
+/** A rise over no more steps than these is believed only as far as chance cannot have made it: a day has thousands. */
+const fewSteps = 2;
 /** The same for a mean that is another one than was foretold. */
 const changeDeviations = 3.5;
 const waitingDeviations = 2.5;
@@ -20,6 +22,14 @@ const firstRoom = 0.15;
 const firstWeight = 10;
 /** Steps before the deviation is believed; until then it is taken as large as the mean. */
 const fewestSteps = 6;
+
+/** A load above what is served, in its units per second. */
+export interface Rise {
+  /** What is most likely asked. */
+  readonly level: number;
+  /** What is asked at least, as surely as it rises at all: what may be reckoned with for longer than was seen. */
+  readonly floor: number;
+}
 
 /**
  * One load over time, in units per second: a value a step, whose means over longer intervals are foretold. It knows how much
@@ -86,18 +96,20 @@ export class LoadTrack {
     return firstRoom * firstWeight / (firstWeight + (this.#said?.judged ?? 0));
   }
 
-  /** The mean that the last steps surely show above `served`; `undefined` where they do not. */
-  surely(served: number): number | undefined {
+  /** What the last steps surely show above `served`; `undefined` where they show nothing. */
+  surely(served: number): Rise | undefined {
     const isNew = (this.#said?.judged ?? 0) < firstWeight;
     const deviations = isNew ? firstDeviations : sureDeviations;
+    let [level, floor] = [0, 0];
     for (const steps of windows) {
-      if (this.#recent.length < steps) return undefined;
+      if (this.#recent.length < steps) break;
       const mean = this.#recent.slice(-steps).reduce((sum, one) => sum + one, 0) / steps;
-      if (mean > served * chanceFactor(this.#slowDeviation(steps) / served, deviations)) {
-        return mean;
-      }
+      const factor = chanceFactor(this.#slowDeviation(steps) / served, deviations);
+      if (mean <= served * factor) continue;
+      floor = Math.max(floor, mean / factor);
+      level = Math.max(level, steps <= fewSteps ? mean / factor : mean);
     }
-    return undefined;
+    return level > 0 ? { level, floor } : undefined;
   }
 
   /**

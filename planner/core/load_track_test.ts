@@ -71,3 +71,12 @@ Deno.test("Calibration settles where the aimed share is late", () => {
   }
   assert.ok(Math.abs(late / (steps / 2) - 0.003) < 0.0005, `${late / (steps / 2)}`);
 });
+
+Deno.test("LoadTrack.surely() believes one bout only as far as chance cannot have made it, and a rise that lasts in full", () => {
+  const last = (values: readonly number[]) => track([...calm, ...values]).surely(110)!;
+  const bout = last([500]);
+  assert.ok(bout.level > 110 && bout.level < 250, `${bout.level}`);
+  const lasting = last([300, 300, 300, 300]);
+  assert.equal(lasting.level, 300);
+  assert.ok(lasting.floor > 110 && lasting.floor < 300, `${lasting.floor}`);
+});

@@ -5,18 +5,17 @@ import type { Mix } from "./capacity/service_goal.ts";
 import { Calibration } from "./calibration.ts";
 import { CleanDemand } from "./clean_demand.ts";
 import { DemandTracks } from "./demand_tracks.ts";
-import type { ServedRates } from "./demand_tracks.ts";
+import { LeftSizes } from "./left_sizes.ts";
 import { countsOf } from "./moves.ts";
 import type { SeenModel } from "./observation.ts";
 import type { PlanRecord } from "./plan_record.ts";
 import type { ModelRules, PlannerRules } from "./rules.ts";
+import { madeRate, servedBy } from "./served_rates.ts";
 
 /** What will still wait when a move has helped is to be gone within so many times the goal for the first token. */
 const drainGoals = 4;
 /** What comes of the first so many intervals is not learned from: nobody knew anything then. */
 const calmIntervals = 10;
-/** Most answers that wait for a place at one worker that are believed. */
-const mostWaiting = 4_096;
 /** Prompts that wait longer than this share of the goal press; from the smaller one on they are evidence of a change. */
 const pressedShare = 0.5;
 const seenShare = 0.25;
@@ -57,6 +56,11 @@ export class ModelPlanner {
   readonly #clean = new CleanDemand();
   readonly #prompts = new Calibration();
   readonly #answers = new Calibration();
+  readonly #left = {
+    prefill: new LeftSizes(),
+    decode: new LeftSizes(),
+    both: new LeftSizes(),
+  };
   /** What was surely enough of late, to hold on to the largest. */
   #enough: { readonly atMs: number; readonly counts: Counts }[] = [];
   #intervalEndMs: number | undefined;
@@ -136,7 +140,8 @@ export class ModelPlanner {
     const waitNow = waiting * expected.now.newTokens / Math.max(computed, 1e-9);
     // A role costs less than a start: it is given before half the goal has gone by.
     const isLate = waitNow > (this.#planner.elastic ? pressedShare : seenShare) * goalSeconds;
-    const extra = isLate ? this.#backlog(waiting, expected.mix, computed) : 0;
+    const waitTokens = waiting * Math.min(expected.mix.newTokens, expected.now.newTokens);
+    const extra = isLate ? this.#backlog(waitTokens, computed - expected.promptFloor) : 0;
     const isPressed = expected.isRising || isLate;
     const { headroom, hysteresis } = this.#planner;
     const room = (headroom: number) => ({
@@ -160,9 +165,8 @@ export class ModelPlanner {
   }
 
   /** Prompt tokens per second that what waits asks for on top, where it will not be gone by the time a move helps. */
-  #backlog(waiting: number, mix: Mix, computed: number): number {
-    const spare = computed - mix.rate * mix.newTokens;
-    const left = Math.max(0, waiting * mix.newTokens - spare * this.#moveMs / 1000);
+  #backlog(waitTokens: number, spareRate: number): number {
+    const left = Math.max(0, waitTokens - spareRate * this.#moveMs / 1000);
     return left / (drainGoals * this.#rules.goal.ttftMs / 1000);
   }
 
@@ -199,13 +203,30 @@ export class ModelPlanner {
     const held = !this.#hasWatched(this.#planner.holdMs, nowMs)
       ? have
       : this.#enough.reduce((all, { counts }) => atLeast(all, counts), noWorkers);
-    const want = atLeast(need, atMost(held, have));
+    const tried = this.#tried({ have, need, nowMs });
+    const want = atLeast(need, atMost(atLeast(held, tried), have));
     const mayLend = isPressed && this.#hasWatched(this.#planner.predictiveMs, nowMs);
     if (!mayLend || options.layout === "both") return want;
     // What one job lacks and the other can spare changes hands at once: that is faster than a start.
     const spare = (job: "prefill" | "decode", other: "prefill" | "decode") =>
       Math.max(need[job], want[job] - Math.max(0, need[other] - have[other]));
     return { ...want, prefill: spare("prefill", "decode"), decode: spare("decode", "prefill") };
+  }
+
+  /** The fewest that were not tried in vain under this load. */
+  #tried({ have, need, nowMs }: {
+    readonly have: Counts;
+    readonly need: Counts;
+    readonly nowMs: number;
+  }): Counts {
+    const { prompts, answers } = this.#tracks.level;
+    const of = (job: keyof Counts, load: number) =>
+      this.#left[job].take({ nowMs, have: have[job], need: need[job], load });
+    return {
+      prefill: of("prefill", prompts),
+      decode: of("decode", answers),
+      both: of("both", prompts + answers),
+    };
   }
 
   #hasWatched(ms: number, nowMs: number): boolean {
@@ -234,40 +255,6 @@ function withRoom(
     newTokens: (1 + room.prompts) * mix.newTokens + extraPrompts / Math.max(mix.rate, 1e-9),
     osl: (1 + room.answers) * mix.osl,
   };
-}
-
-/** What workers serve within the goal, per second. */
-function servedBy(capacity: PhaseCapacity, have: Counts, mix: Mix): ServedRates {
-  const both = have.both === 0 ? 0 : capacity.bothRate(have.both, mix);
-  const prefill = both + capacity.prefillRate(have.prefill, mix);
-  const decode = both + capacity.decodeRate(have.decode, mix);
-  const times = (rate: number, tokens: number) => tokens === 0 ? Infinity : rate * tokens;
-  return {
-    requests: Math.min(prefill, decode),
-    prompts: times(prefill, mix.newTokens),
-    answers: times(decode, mix.osl),
-  };
-}
-
-/**
- * Answer tokens per second that decode workers are asked for now: what they make, from how many answers each has, and as
- * much again for each answer that waits for a place. Without those a worker that is full would seem to have just enough; and
- * where steps take longer than `itlMs` all its answers ask for a token in that time, though it makes fewer.
- */
-function madeRate(
-  { workers, times, maxSeqs }: SeenModel,
-  { mix, itlMs }: { readonly mix: Mix; readonly itlMs: number },
-): number {
-  if (times === undefined) return 0;
-  const context = mix.isl + mix.osl / 2;
-  return workers.reduce((sum, { role, state, running, waiting }) => {
-    if (role !== "decode" || state === "stale" || !(running > 0)) return sum;
-    const answers = Math.min(running, maxSeqs);
-    const asked = answers + (waiting > 0 ? Math.min(waiting, mostWaiting) : 0);
-    // A goal that an idle worker misses asks for nothing more: no number of workers reaches it.
-    const goalMs = Math.max(itlMs, times.decodeStepMs(1, context));
-    return sum + asked * 1000 / Math.min(goalMs, times.decodeStepMs(answers, answers * context));
-  }, 0);
 }
 
 /** The larger of both, job by job. */
