@@ -38,6 +38,34 @@ Deno.test("the index answers as the Map tree does, whatever is stored, removed, 
   );
 });
 
+Deno.test("what the index keeps of a beginning that many share does not outlive a change of it or of the candidates", () => {
+  const index = indexOf();
+  const list = hashesOf(1, 8);
+  const slots = Array.from({ length: 6 }, () => index.open());
+  slots.forEach((slot, i) => index.apply(slot, [stored(1, part(list, 0, i + 3))]));
+  const candidates = slots.map((device) => ({ device }));
+  const reaches = (of = candidates, blocks = 8) => {
+    const out = new Uint32Array(3 * of.length);
+    // The second answer is of what the first one kept.
+    index.overlaps(part(list, 0, blocks), of, out);
+    index.overlaps(part(list, 0, blocks), of, out);
+    index.checkIntegrity();
+    return of.map((_, j) => out[3 * j]);
+  };
+  assert.deepEqual(reaches(), [3, 4, 5, 6, 7, 8]);
+  assert.deepEqual(reaches(candidates, 5), [3, 4, 5, 5, 5, 5]);
+  assert.deepEqual(reaches(), [3, 4, 5, 6, 7, 8]);
+  index.apply(slots[0], [stored(4, part(list, 3, 5), 3)]);
+  index.apply(slots[5], [removed(2)]);
+  assert.deepEqual(reaches(), [5, 4, 5, 6, 7, 1]);
+  index.clear(slots[4]);
+  assert.deepEqual(reaches(), [5, 4, 5, 6, 0, 1]);
+  index.drop(slots[3]);
+  slots[3] = index.open();
+  assert.deepEqual(reaches([candidates[2], ...candidates.slice(0, 2)]), [5, 5, 4]);
+  assert.deepEqual(reaches(slots.map((device) => ({ device }))), [5, 4, 5, 0, 0, 1]);
+});
+
 Deno.test("the module is the one that its sources make", async () => {
   assert.equal(sourceDigest, await digestOfSources(), "run router/testing/build_index.ts");
   assert.ok(WebAssembly.validate(Uint8Array.from(atob(moduleBase64), (c) => c.charCodeAt(0))));

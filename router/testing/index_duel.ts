@@ -69,10 +69,15 @@ export class IndexDuel {
   readonly #ours = new RunIndex(new IndexBudget(2 ** 28));
   readonly #theirs = new MapIndex();
   readonly #rivals: Rival[];
+  /** All rivals as candidates, the same list until one is dropped, as decisions have it. */
+  #all: { readonly ours: TierOwners[]; readonly theirs: TierOwners[] } | undefined;
+  /** In half of the worlds everybody is asked for after every operation: what the index keeps of an answer must not outlive it. */
+  readonly #asksAll: boolean;
 
   constructor(seed: number) {
     this.#draw = drawOf(seed);
     this.#prompts = new Prompts(this.#draw);
+    this.#asksAll = seed % 2 === 0;
     this.#rivals = Array.from({ length: 1 + this.#draw(6) }, () => this.#open(new Map()));
   }
 
@@ -95,6 +100,7 @@ export class IndexDuel {
       this.#ours.clear(rival.ours);
       assert.equal(this.#ours.apply(rival.ours, events).anomalies, 0);
     } else this.#ask(rival);
+    if (this.#asksAll) this.#askAll();
   }
 
   /** Checks the books of both. */
@@ -104,6 +110,7 @@ export class IndexDuel {
   }
 
   #open(held: Map<number, number>): Rival {
+    this.#all = undefined;
     return { ours: this.#ours.open(), theirs: this.#theirs.open(), held, next: 1 };
   }
 
@@ -141,6 +148,22 @@ export class IndexDuel {
     }
     for (const number of numbers) rival.held.delete(number);
     return { op: "removed", numbers: Uint32Array.from(numbers) };
+  }
+
+  #askAll(): void {
+    this.#all ??= {
+      ours: this.#rivals.map(({ ours }) => ({ device: ours })),
+      theirs: this.#rivals.map(({ theirs }) => ({ device: theirs })),
+    };
+    const words = 3 * this.#rivals.length;
+    const [ours, theirs] = [new Uint32Array(words), new Uint32Array(words)];
+    // The second prompt may begin as the first one does.
+    for (let i = 0; i < 2; i++) {
+      const list = this.#prompts.hashes(this.#prompts.path());
+      this.#ours.overlaps(list, this.#all.ours, ours);
+      this.#theirs.overlaps(list, this.#all.theirs, theirs);
+      assert.deepEqual(ours, theirs);
+    }
   }
 
   #ask(rival: Rival): void {

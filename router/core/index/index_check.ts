@@ -1,6 +1,14 @@
 import type { OwnerSlot } from "../prefix_index.ts";
 import type { IndexMemory } from "./index_memory.ts";
-import { ownerStride, ownerWords, pageShift, pagesOf, runWords, spansOf } from "./layout.ts";
+import {
+  mostRows,
+  ownerStride,
+  ownerWords,
+  pageShift,
+  pagesOf,
+  runWords,
+  spansOf,
+} from "./layout.ts";
 
 /** Throws where the books of an index do not add up: runs, spans, pages, counts, children. O(everything). */
 export function checkIndex(memory: IndexMemory, open: ReadonlySet<OwnerSlot>): void {
@@ -9,6 +17,7 @@ export function checkIndex(memory: IndexMemory, open: ReadonlySet<OwnerSlot>): v
   const pages = new Map<OwnerSlot, Set<number>>();
   const heads = new Map<number, number[]>();
   const runs = runsOf(memory);
+  checkRows(memory, runs);
   let suspects = 0;
   for (const run of runs) {
     const record = run >>> 2;
@@ -57,6 +66,21 @@ export function checkIndex(memory: IndexMemory, open: ReadonlySet<OwnerSlot>): v
     throw new Error(`${sizeOf(pages)} pages are held, ${entries} are known`);
   }
   if (blocks !== code.total.value) throw new Error(`${blocks} blocks held, counted otherwise`);
+}
+
+/** A row is of a run that knows it, and a run's row is its own. */
+function checkRows({ code, words }: IndexMemory, runs: ReadonlySet<number>): void {
+  let known = 0;
+  for (const run of runs) {
+    const row = words[(run >>> 2) + runWords.row];
+    if (row === 0) continue;
+    known += 1;
+    if (words[row >>> 2] !== run) throw new Error(`run ${run} has the row of another`);
+  }
+  const [rows, bytes] = [code.rows.value, code.rowBytes.value];
+  let made = 0;
+  for (let i = 0; i < mostRows && bytes > 0; i++) if (words[(rows + i * bytes) >>> 2] !== 0) made++;
+  if (made !== known) throw new Error(`${made} rows are made, runs know ${known}`);
 }
 
 /** One number for a page and the run on it: records of runs are 17 words apart at least, more than a double rounds off. */

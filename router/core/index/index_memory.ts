@@ -32,6 +32,8 @@ type CellName =
   | "out"
   | "ownerCap"
   | "owners"
+  | "rowBytes"
+  | "rows"
   | "runCount"
   | "suspects"
   | "total"

@@ -1,8 +1,11 @@
 /** Fields of a run's record, in words from its address; `runs.as` says what each is. */
 export const runWords = {
   ...{ base: 0, len: 1, spans: 2, count: 3, use: 4, guess: 5, parent: 6, attach: 7 },
-  ...{ child: 8, next: 9, prev: 10, flags: 11, depth: 16 },
+  ...{ child: 8, next: 9, prev: 10, flags: 11, depth: 16, row: 17 },
 } as const;
+
+/** Rows of the table of what prompts begin with. */
+export const mostRows = 64;
 
 /** Words of a span: first block, block after the last, owner, number of the first block. */
 export const spanWords = 4;

@@ -245,6 +245,7 @@ function addSpan(run: usize, from: u32, to: u32, slot: u32, first: u32, hint: us
   const last = first + (to - from - 1);
   const lastPage = last >>> pageShift;
   if (!ensurePages(o, lastPage - firstPage + 1)) return false;
+  fade(run);
   if (
     hint && load<u32>(hint, 4) == from && load<u32>(hint, 8) == slot &&
     load<u32>(hint, 12) + (from - load<u32>(hint)) == first && first != 0
@@ -264,6 +265,7 @@ function addSpan(run: usize, from: u32, to: u32, slot: u32, first: u32, hint: us
 
 /** The owner holds blocks `a` to `b` of span `s` no more. The run may go with its last span. */
 function cutSpan(run: usize, s: usize, a: u32, b: u32): void {
+  fade(run);
   const from = load<u32>(s);
   const to = load<u32>(s, 4);
   const slot = load<u32>(s, 8);
@@ -347,6 +349,7 @@ export function clearOwner(slot: u32): void {
 
 /** Takes all spans of the owner out of a run; false where there was none. */
 function leaveRun(run: usize, slot: u32): bool {
+  fade(run);
   const spans: usize = load<u32>(run, rSpans);
   const end = spans + load<u32>(run, rCount) * spanBytes;
   let to = spans;

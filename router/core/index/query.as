@@ -13,8 +13,30 @@ export let listCap: u32 = 0;
 /** Runs that the last query walked over. */
 export let walked: u32 = 0;
 
-/** Room for candidates and words of lists; false where the heap has none. Lists are lost. */
+/** How large the memory was when rows were last made or found no room. */
+let rowsHeap: usize = 0;
+
+/** Room for rows, where an eighth of the memory is more than they take and no block has to go for them. */
+function ensureRows(candidates: u32): void {
+  const size = candidates * 12 + rowHead;
+  if (size <= rowBytes || rowsHeap == heapEnd) return;
+  rowsHeap = heapEnd;
+  const bytes = mostRows * size;
+  if (bytes > <u32>(heapEnd >>> 3)) return;
+  fadeAll();
+  if (rows) free(rows);
+  rows = 0;
+  rowBytes = 0;
+  if (!findFree(rounded(bytes)) && !grow(bytes + (bytes >>> 4) + 64)) return;
+  rows = alloc(bytes);
+  if (!rows) return;
+  rowBytes = size;
+  memory.fill(rows, 0, bytes);
+}
+
+/** Room for candidates and words of lists; false where the heap has none. Lists are lost, and what was known of others. */
 export function ensureCandidates(candidates: u32, words: u32): bool {
+  fadeAll();
   if (candidates > candidateCap) {
     const cap = candidates + (candidates >>> 2);
     if (!reserve(cap * 40 + 256)) return false;
@@ -34,7 +56,26 @@ export function ensureCandidates(candidates: u32, words: u32): bool {
     lists = moved;
     listCap = sizeOf(moved) >>> 2;
   }
+  rowsHeap = 0;
   return true;
+}
+
+/** Notes what was found of the first run of a prompt. */
+function keepRow(run: usize, m: u32, most: u32, candidates: u32): void {
+  ensureRows(candidates);
+  if (rowBytes < candidates * 12 + rowHead) return;
+  let row: usize = load<u32>(run, rRow);
+  if (!row) {
+    row = rows + nextRow * rowBytes;
+    nextRow = (nextRow + 1) % mostRows;
+    const other: usize = load<u32>(row, wRun);
+    if (other) store<u32>(other, 0, rRow);
+    store<u32>(row, <u32>run, wRun);
+    store<u32>(run, <u32>row, rRow);
+  }
+  store<u32>(row, m, wMatched);
+  store<u32>(row, most, wMost);
+  memory.copy(row + rowHead, out, candidates * 12);
 }
 
 @inline function hashAt(lo: usize, hi: usize, i: u32): u64 {
@@ -109,23 +150,34 @@ let touched: u32 = 0;
  */
 export function find(n: u32, candidates: u32): void {
   const reach = out;
-  memory.fill(reach, 0, candidates * 12);
   walked = 0;
-  if (!n) return;
   const lo = input;
   const hi = input + (n << 2);
-  let run = rootOf(lo, hi);
+  let run = n ? rootOf(lo, hi) : 0;
   clock += 1;
   let pos: u32 = 0;
   let most: u32 = 0;
+  // Answers begin as a copy of a row, or empty.
+  let row: usize = run && load<u32>(run, rCount) >= leastSpans ? load<u32>(run, rRow) : 0;
+  if (!row) memory.fill(reach, 0, candidates * 12);
   while (run) {
     touchNext(run);
     store<u32>(run, clock, rUse);
     walked += 1;
     const m = matched(load<u32>(run, rBase), lo + (pos << 2), hi + (pos << 2), min(load<u32>(run, rLen), n - pos));
     if (suspects && hasSuspect(lo, hi, max<u32>(pos, 1), pos + m)) return findAll(n, candidates, false);
+    const count = load<u32>(run, rCount);
     let s: usize = load<u32>(run, rSpans);
-    const end = s + load<u32>(run, rCount) * spanBytes;
+    let end = s + count * spanBytes;
+    if (row) {
+      if (load<u32>(row, wMatched) == m) {
+        memory.copy(reach, row + rowHead, candidates * 12);
+        most = load<u32>(row, wMost);
+        end = s;
+      } else memory.fill(reach, 0, candidates * 12);
+      row = 0;
+    }
+    const isKept = !pos && s < end && count >= leastSpans && count * 4 >= candidates;
     for (; s < end; s += spanBytes) {
       const from = load<u32>(s) + pos;
       if (from > most) break;
@@ -139,6 +191,7 @@ export function find(n: u32, candidates: u32): void {
       store<u32>(at, to);
       most = max(most, to);
     }
+    if (isKept) keepRow(run, m, most, candidates);
     pos += m;
     if (most < pos || pos == n) return;
     run = goOn(run, hashAt(lo, hi, pos));

@@ -16,10 +16,48 @@ const rPrev: usize = 40;
 const rFlags: usize = 44; // bit 0: suspect; above it: no run goes on from this block or a later one
 const rOwn: usize = 48; // room for one span: a run with one holder has it here
 const rGuess: usize = 20; // the one of those that go on from it that a walk last took, or 0
+const rRow: usize = 68; // its row in `rows`, or 0
 const runBytes: u32 = 72;
 
 /** Set where the run hangs in the air: its first block may stand inside another run too. */
 const suspect: u32 = 1;
+
+// Rows: what `find` found on a run that a prompt begins with, for the candidates of that time, so that the spans of a
+// prefix that all share are not walked by every query. A row is good until the run's spans or the candidates change.
+//
+// Record of a row, before a copy of `out`:
+const wRun: usize = 0; // whose it is, or 0
+const wMatched: usize = 4; // how many of its blocks the prompt had
+const wMost: usize = 8; // the farthest reach
+const rowHead: u32 = 12;
+const mostRows: u32 = 64;
+/** Fewer spans are walked as fast. */
+const leastSpans: u32 = 4;
+
+export let rows: usize = 0;
+/** Bytes of a row; 0 while there is no room for any. */
+export let rowBytes: u32 = 0;
+/** Where the next row is made. */
+let nextRow: u32 = 0;
+
+/** The spans of the run change: its row is no longer true. */
+@inline function fade(run: usize): void {
+  if (load<u32>(run, rCount) < leastSpans) return;
+  const row: usize = load<u32>(run, rRow);
+  if (!row) return;
+  store<u32>(row, 0, wRun);
+  store<u32>(run, 0, rRow);
+}
+
+/** No row is true any more. */
+function fadeAll(): void {
+  for (let i: u32 = 0; i < mostRows && rowBytes; i++) {
+    const row = rows + i * rowBytes;
+    const run: usize = load<u32>(row, wRun);
+    if (run) store<u32>(run, 0, rRow);
+    store<u32>(row, 0, wRun);
+  }
+}
 
 /** Longest run, in blocks: bounds what an append copies. */
 const mostRun: u32 = 2048;
@@ -187,6 +225,7 @@ function newRun(parent: usize, attach: u32, from: usize, count: u32): usize {
   store<u32>(run, 0, rPrev);
   store<u32>(run, 0, rFlags);
   store<u32>(run, 0, rGuess);
+  store<u32>(run, 0, rRow);
   if (parent) {
     const sibling = load<u32>(parent, rChild);
     store<u32>(run, sibling, rNext);
@@ -254,6 +293,7 @@ function orphan(run: usize, from: u32): void {
 
 /** Forgets a run without spans. */
 function freeRun(run: usize): void {
+  fade(run);
   orphan(run, 0);
   unhook(run);
   clearSuspect(run);
