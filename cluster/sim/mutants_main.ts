@@ -5,7 +5,7 @@ import type { Mutant } from "./mutants.ts";
 
 const schema = {
   seeds: option.integer({
-    fallback: 60,
+    fallback: 200,
     min: 1,
     max: 1_000_000,
     help: "Most runs per mutant; the first that fails is enough.",
