@@ -1,5 +1,10 @@
-import { connect, createInbox, headers } from "@nats-io/transport-node";
-import type { Msg, NatsConnection, Status } from "@nats-io/transport-node";
+import {
+  createInbox,
+  headers,
+  NatsConnectionImpl,
+  setTransportFactory,
+} from "@nats-io/nats-core/internal";
+import type { Msg, NatsConnection, Status } from "@nats-io/nats-core/internal";
 import { fail, ok } from "@pixii/wire";
 import type { Result } from "@pixii/wire";
 import { patienceMs } from "./bus.ts";
@@ -15,6 +20,7 @@ import type {
 import { busDown, checkPayload, guarded, nobodyServes, sent, StatusSource } from "./bus_status.ts";
 import type { Clock } from "./clock.ts";
 import type { Log } from "./log.ts";
+import { addressesOf, NatsTransport } from "./nats_transport.ts";
 import { PendingRequests } from "./pending_requests.ts";
 import { failureBytes, readFailure, runHandler } from "./request_handler.ts";
 import { shownUrl } from "./server_url.ts";
@@ -48,8 +54,9 @@ export interface NatsBusParts {
 
 /** Connects once to `url`; `bus_unavailable` where no server answers. A user and password in the URL are used and never shown. */
 export async function connectNats(url: URL, parts: NatsBusParts): Promise<Result<NatsBus>> {
+  setTransportFactory({ factory: () => new NatsTransport(), dnsResolveFn: addressesOf });
   try {
-    const connection = await connect({
+    const connection = await NatsConnectionImpl.connect({
       servers: url.host,
       ...credentials(url),
       ...(parts.name === undefined ? {} : { name: parts.name }),

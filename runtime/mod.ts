@@ -37,6 +37,7 @@ export { formatBytes, formatDuration, parseBytes, parseDuration } from "./quanti
 export { commonOptions } from "./service_options.ts";
 export { closestWord, editDistance } from "./spelling.ts";
 export { denoThreads } from "./threads_deno.ts";
+export { ByteSlab } from "./byte_slab.ts";
 export { v8Heap } from "./heap.ts";
 export type { Heap, HeapSize } from "./heap.ts";
 export { keepHeap } from "./heap_keeper.ts";

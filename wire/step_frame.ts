@@ -17,8 +17,8 @@ export interface StepEntry {
   /** The frontend's number of the stream. */
   tag: number;
   firstIndex: number;
-  /** Output token ids. */
-  tokens: Uint32Array;
+  /** Output token ids. Plain numbers: of a few, a typed array is mostly what describes it. */
+  tokens: readonly number[];
   /** Set on frame 0 only: the worker took the request. */
   accepted: boolean;
   /** Logprobs, cached counts, the end; absent on the plain path. */
@@ -121,10 +121,11 @@ export function decodeStepFrame(bytes: Uint8Array): Result<StepFrame> {
     const tokenCount = view.getUint16(at + 8, true);
     const flags = view.getUint8(at + 10);
     const extraBytes = view.getUint32(at + 12, true);
+    const tokens: number[] = [];
     const entry: StepEntry = {
       tag: view.getUint32(at, true),
       firstIndex: view.getUint32(at + 4, true),
-      tokens: new Uint32Array(tokenCount > (bytes.length - at) / 4 ? 0 : tokenCount),
+      tokens,
       accepted: (flags & acceptedFlag) !== 0,
       extra: undefined,
     };
@@ -132,7 +133,7 @@ export function decodeStepFrame(bytes: Uint8Array): Result<StepFrame> {
     if (flags > acceptedFlag || at + 4 * tokenCount + extraBytes > bytes.length) {
       return fail("decode_error", "Cannot decode step frame: an entry is longer than the message");
     }
-    for (let i = 0; i < tokenCount; i++, at += 4) entry.tokens[i] = view.getUint32(at, true);
+    for (let i = 0; i < tokenCount; i++, at += 4) tokens.push(view.getUint32(at, true));
     if (extraBytes > 0) {
       const extra = decode("entryExtra", bytes.subarray(at, at + extraBytes));
       if (!extra.ok) return extra;

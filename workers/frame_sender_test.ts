@@ -46,7 +46,7 @@ function joined(frames: readonly StepFrame[], tag: number): StepEntry {
   const cached = entries.map((entry) => entry.extra?.cached);
   assert.ok(cached.slice(1).every((one) => one === undefined), "the counts are on the first");
   const extra = { cached: cached[0], logprobs, end: ends.at(-1) };
-  return { ...entries[0], tokens: Uint32Array.from(tokens), extra };
+  return { ...entries[0], tokens, extra };
 }
 
 Deno.test("FrameSender sends one message per step and frontend, all its streams inside", async () => {

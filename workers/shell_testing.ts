@@ -194,7 +194,7 @@ export class ShellDesk implements AsyncDisposable {
       const heard = this.of(tag, frontend);
       const skip = heard.tokens.length - firstIndex;
       if (skip < 0) heard.gaps.push(firstIndex);
-      else heard.tokens.push(...tokens.subarray(skip));
+      else heard.tokens.push(...tokens.slice(skip));
       if (extra?.end !== undefined) heard.ends.push(extra.end);
     }
   }

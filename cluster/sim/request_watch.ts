@@ -76,7 +76,7 @@ export class RequestWatch implements StreamSink {
     if (this.#end !== undefined) this.#broken(`was accepted after its end (${this.#end})`);
   }
 
-  tokens(ids: Uint32Array, _logprobs: readonly TokenLogprob[] | undefined): void {
+  tokens(ids: readonly number[], _logprobs: readonly TokenLogprob[] | undefined): void {
     const { source, maxTokens, stopTokens } = this.request;
     if (this.#end !== undefined) return this.#broken(`got tokens after its end (${this.#end})`);
     for (const id of ids) {

@@ -3,7 +3,7 @@ import type { EntryExtra, Overlap, StepEntry, TokenLogprob } from "@pixii/wire";
 /** What one step-frame entry brought that the client does not have yet. */
 export interface TakenEntry {
   /** New tokens, contiguous with all before; may be empty. */
-  readonly tokens: Uint32Array;
+  readonly tokens: readonly number[];
   /** One per new token, where the worker sent them. */
   readonly logprobs: readonly TokenLogprob[] | undefined;
   /** True where tokens before this entry, or before its end, are missing: ask for them from `next`. */
@@ -12,7 +12,7 @@ export interface TakenEntry {
   readonly end: EntryExtra["end"];
 }
 
-const none = new Uint32Array();
+const none: readonly number[] = [];
 
 /**
  * One stream's output over all its attempts: takes each output index exactly once and in order, whatever arrives
@@ -64,7 +64,7 @@ export class StreamOutput {
     const { extra } = entry;
     if (extra?.cached !== undefined) this.#cached = extra.cached;
     const isNew = skip < entry.tokens.length;
-    const tokens = isNew ? tokensFrom(entry.tokens, skip) : none;
+    const tokens = isNew ? entry.tokens.slice(skip) : none;
     this.#append(tokens);
     const logprobs = isNew ? extra?.logprobs?.slice(skip) : undefined;
     const end = extra?.end;
@@ -74,7 +74,7 @@ export class StreamOutput {
     return { tokens, logprobs, gap: false, end };
   }
 
-  #append(tokens: Uint32Array): void {
+  #append(tokens: readonly number[]): void {
     const need = this.#count + tokens.length;
     if (need > this.#emitted.length) {
       const grown = new Uint32Array(Math.max(need, 2 * this.#emitted.length));
@@ -84,9 +84,4 @@ export class StreamOutput {
     this.#emitted.set(tokens, this.#count);
     this.#count = need;
   }
-}
-
-/** A small array lies in V8's heap until somebody asks for a part of it: then its bytes move to memory of their own. */
-function tokensFrom(tokens: Uint32Array, skip: number): Uint32Array {
-  return skip === 0 ? tokens : tokens.subarray(skip);
 }

@@ -4,7 +4,7 @@ import type { EntryExtra, StepEntry } from "@pixii/wire";
 import { StreamOutput } from "./stream_output.ts";
 
 function entryOf(firstIndex: number, count: number, extra?: EntryExtra): StepEntry {
-  const tokens = Uint32Array.from({ length: count }, (_, i) => 100 + firstIndex + i);
+  const tokens = Array.from({ length: count }, (_, i) => 100 + firstIndex + i);
   return { tag: 1, firstIndex, tokens, accepted: false, extra };
 }
 

@@ -44,7 +44,11 @@ export interface StreamSink {
   /** A worker took it, and another one computes its prompt where that is said; again after a migration. */
   accepted(worker: WorkerRank, prefill: WorkerRank | undefined): void;
   /** Next output tokens; contiguous over migrations: none lost, none twice. `cached` is known from the first call on. */
-  tokens(ids: Uint32Array, logprobs: readonly TokenLogprob[] | undefined, cached: Overlap): void;
+  tokens(
+    ids: readonly number[],
+    logprobs: readonly TokenLogprob[] | undefined,
+    cached: Overlap,
+  ): void;
   /** Last call. */
   end(outcome: StreamOutcome): void;
 }

@@ -98,7 +98,9 @@ export class BytePipe implements Sender {
     if (this.#isOwed) return;
     if (this.#size > 0) {
       this.#isWanted = false;
-      this.#controller.enqueue(this.#bytes.slice(0, this.#size));
+      const chunk = this.#outbox.chunks.take(this.#size);
+      chunk.set(this.#bytes.subarray(0, this.#size));
+      this.#controller.enqueue(chunk);
       this.#lastSize = this.#size;
       this.#release();
     }

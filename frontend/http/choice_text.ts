@@ -66,7 +66,11 @@ export class ChoiceText implements StreamSink {
     if (!this.#isOver) this.#events.begun();
   }
 
-  tokens(ids: Uint32Array, logprobs: readonly TokenLogprob[] | undefined, cached: Overlap): void {
+  tokens(
+    ids: readonly number[],
+    logprobs: readonly TokenLogprob[] | undefined,
+    cached: Overlap,
+  ): void {
     if (this.#isOver) return;
     this.cached = cached;
     this.outputTokens += ids.length;

@@ -1,3 +1,4 @@
+import { ByteSlab } from "@pixii/runtime";
 import type { Clock } from "@pixii/runtime";
 import { SpareBuffers } from "./spare_buffers.ts";
 
@@ -21,6 +22,8 @@ export interface Sender {
 export class Outbox implements Disposable {
   /** What its senders collect their bytes in. */
   readonly spares: SpareBuffers = new SpareBuffers();
+  /** What they send is cut from. */
+  readonly chunks: ByteSlab = new ByteSlab();
   readonly #clock: Clock;
   #soon: Sender[] = [];
   #late: Sender[] = [];

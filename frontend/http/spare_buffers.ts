@@ -1,8 +1,8 @@
 /** Sizes of buffers that are kept, in bytes: powers of two from the least to the most. */
 const leastBytes = 512;
 const mostBytes = 64 * 1024;
-/** Bytes kept in all: 512 streams' worth of common chunks, a few of what bursts take. */
-const keptBytes = 1024 * 1024;
+/** Bytes kept in all: those of 64 streams whose answers come in one go. */
+const keptBytes = 4 * 1024 * 1024;
 
 /**
  * Buffers that text is collected in, used again and again: a fresh one for every chunk is garbage outside of V8's heap,

@@ -77,7 +77,7 @@ export class RecordingSink implements StreamSink {
     if (prefill !== undefined) this.prefillWorkers.push(prefill.instance);
   }
 
-  tokens(ids: Uint32Array, logprobs: readonly TokenLogprob[] | undefined): void {
+  tokens(ids: readonly number[], logprobs: readonly TokenLogprob[] | undefined): void {
     this.#mustBeOpen("tokens");
     this.ids.push(...ids);
     this.logprobs.push(logprobs);
