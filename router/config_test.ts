@@ -17,7 +17,7 @@ Deno.test("the defaults are the cost of the design", () => {
         acrossHosts: false,
       },
     },
-    busy: { waitingPerRank: 192, prefillTokens: 0, blocks: 0 },
+    busy: { waitingPerRank: 192, prefillTokens: 0, prefillMs: 0, blocks: 0 },
     kv: {
       ...{ temperature: 0, prefillScale: 1, activeWeight: 0 },
       ...{ deviceCredit: 1, hostCredit: 0.75, diskCredit: 0.25, creditDecay: 0 },
