@@ -183,7 +183,7 @@ export class Observer {
     if (asked === undefined) return undefined;
     // Frontends say nothing while nothing happens: silence is no demand at first, later it is no word.
     if (nowMs - asked.heardMs > silentWindows * windowMs) return undefined;
-    const { requestRate, prefillTokenRate } = asked.step.wholeSeconds(nowMs);
+    const { requestRate, completionRate, prefillTokenRate } = asked.step.wholeSeconds(nowMs);
     const mix = asked.served.mix(nowMs);
     const tailMs = tailSteps * reactiveMs;
     const tail = asked.served.mix(nowMs, tailMs);
@@ -193,7 +193,7 @@ export class Observer {
     const atWorkers = workers.reduce((sum, one) => sum + (one.stale ? 0 : one.report.waiting), 0);
     const waiting = [...asked.waits.values()].reduce((sum, one) => sum + one.waiting, atWorkers);
     return {
-      ...{ windowMs: reactiveMs, rate: requestRate, waiting },
+      ...{ windowMs: reactiveMs, rate: requestRate, doneRate: completionRate, waiting },
       isl: mix?.promptTokens,
       newTokens: requestRate > 0 ? prefillTokenRate / requestRate : undefined,
       osl: mix?.outputTokens,

@@ -54,6 +54,8 @@ export class FleetWatch implements Watcher {
     return {
       windowMs: stepMs,
       rate: this.#arrived.length / (Math.min(nowMs || stepMs, stepMs) / 1000),
+      doneRate: this.#ended.filter(({ atMs }) => atMs >= nowMs - stepMs).length /
+        (Math.min(nowMs || stepMs, stepMs) / 1000),
       isl: meanOf(this.#ended, (one) => one.isl),
       newTokens: meanOf(this.#arrived, (one) => one.isl),
       osl: meanOf(this.#ended, (one) => one.osl),

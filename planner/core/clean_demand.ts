@@ -13,6 +13,8 @@ export interface BelievedDemand {
   /** Prompt tokens to compute, and answer tokens, that are asked per second now. */
   readonly promptRate: number;
   readonly answerRate: number;
+  /** Answers that end per second; absent where that is not known. */
+  readonly doneRate?: number;
   /** Requests that wait. */
   readonly waiting: number;
 }
@@ -37,6 +39,9 @@ export class CleanDemand {
     this.#newTokens = smooth(this.#newTokens, newTokens);
     this.#isl = smooth(this.#isl, isl ?? (this.#isl === undefined ? newTokens : undefined));
     this.#osl = smooth(this.#osl, osl);
+    const doneRate = demand.doneRate === undefined
+      ? undefined
+      : this.#fit(demand.doneRate, most.rate);
     const waiting = this.#fit(demand.waiting, most.waiting) ?? 0;
     if (rate === undefined || this.#isl === undefined || this.#osl === undefined) return undefined;
     const computed = this.#newTokens ?? this.#isl;
@@ -45,6 +50,7 @@ export class CleanDemand {
       mix: { rate, isl: Math.max(this.#isl, computed), newTokens: computed, osl: this.#osl },
       promptRate: rate * (newTokens ?? computed),
       answerRate: rate * (osl ?? this.#osl),
+      ...(doneRate === undefined ? {} : { doneRate }),
       waiting,
     };
   }

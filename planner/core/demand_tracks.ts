@@ -4,11 +4,21 @@ import { LoadTrack } from "./load_track.ts";
 import type { PlanRecord } from "./plan_record.ts";
 import type { ServedRates } from "./served_rates.ts";
 
+/** Of answers, per second. */
+export interface AnswerRates {
+  /** Tokens that workers make, or are asked to. */
+  readonly madeRate: number;
+  /** Answers that end; absent where that is not known. */
+  readonly doneRate?: number;
+}
+
 /** What a model's workers are to be ready for. */
 export interface ExpectedDemand {
   readonly mix: Mix;
   /** What is asked at this moment, be it more or less: for moves that take seconds. */
   readonly now: Mix;
+  /** Prompts or answers are surely of another length than of late: what else is seen of the mix is still the old one. */
+  readonly isTurning: boolean;
   /** Prompt tokens per second that are surely asked for longer than was seen. */
   readonly promptFloor: number;
   /** Room for how little is known yet, as a share. */
@@ -28,6 +38,9 @@ export class DemandTracks {
   readonly #made: LoadTrack;
   /** Prompt tokens to compute per request. */
   readonly #perRequest: LoadTrack;
+  /** Tokens made per answer that ends. */
+  readonly #perAnswer: LoadTrack;
+  readonly #all: readonly LoadTrack[];
   #mix: Mix | undefined;
 
   /** `steps`, `season`: as forecasters want them, in intervals. */
@@ -37,25 +50,25 @@ export class DemandTracks {
     this.#answers = new LoadTrack(options);
     this.#made = new LoadTrack(options);
     this.#perRequest = new LoadTrack(options);
+    this.#perAnswer = new LoadTrack(options);
+    const loads = [this.#requests, this.#prompts, this.#answers, this.#made];
+    this.#all = [...loads, this.#perRequest, this.#perAnswer];
   }
 
-  /** Takes a step's demand, and the answer tokens per second that workers make now. */
-  take(seen: BelievedDemand, madeRate: number): void {
+  /** Takes a step's demand, and what workers do about it now. */
+  take(seen: BelievedDemand, { madeRate, doneRate = 0 }: AnswerRates): void {
     this.#mix = seen.mix;
     this.#requests.take(seen.mix.rate);
     this.#prompts.take(seen.promptRate);
     this.#answers.take(seen.answerRate);
     this.#made.take(madeRate);
+    if (doneRate > 0) this.#perAnswer.take(madeRate / doneRate);
     if (seen.mix.rate > 0) this.#perRequest.take(seen.promptRate / seen.mix.rate);
   }
 
   /** Ends an interval: forecasts are made anew. */
   endInterval(): void {
-    for (
-      const track of [this.#requests, this.#prompts, this.#answers, this.#made, this.#perRequest]
-    ) {
-      track.endInterval();
-    }
+    for (const track of this.#all) track.endInterval();
   }
 
   /** The forecast of requests, for the record; absent before there is one. */
@@ -89,23 +102,30 @@ export class DemandTracks {
         isl: newTokens + Math.max(0, mix.isl - mix.newTokens),
         osl,
       },
-      now: this.#now(mix, wait),
+      ...this.#now(mix, wait),
       promptFloor: prompts.floor,
       firstRoom: this.#prompts.firstRoom,
       isRising: prompts.isRising || answers.isRising || made.isRising,
     };
   }
 
-  #now(mix: Mix, wait: boolean): Mix {
+  #now(mix: Mix, wait: boolean): Pick<ExpectedDemand, "now" | "isTurning"> {
     const rate = this.#requests.now({ wait: false }) ?? 0;
     const made = this.#made.now({ wait: false }) ?? 0;
-    if (rate <= 0) return { ...mix, rate: 0 };
+    if (rate <= 0) return { now: { ...mix, rate: 0 }, isTurning: false };
     // Per request: a bout of requests is no other mix, and single steps scatter far less without it.
     const newTokens = this.#perRequest.now({ wait, oneIsEnough: true }) ?? 0;
+    // Batches grow to longer answers, or shrink, over a whole answer's time. What is made for each answer that ends is another
+    // length before that: lengths of answers that end and of those that still run, as of lifetimes of which some are not over.
+    const ended = this.#perAnswer.now({ wait: false });
+    const isOther = ended !== undefined && ended !== this.#perAnswer.level;
+    const usual = (made > 0 ? made : this.#answers.now({ wait: false }) ?? 0) / rate;
     return {
-      ...{ rate, newTokens, isl: newTokens + Math.max(0, mix.isl - mix.newTokens) },
-      // Workers show at once how long answers are now; frontends when they have ended.
-      osl: (made > 0 ? made : this.#answers.now({ wait: false }) ?? 0) / rate,
+      now: {
+        ...{ rate, newTokens, isl: newTokens + Math.max(0, mix.isl - mix.newTokens) },
+        osl: isOther ? ended : usual,
+      },
+      isTurning: isOther || newTokens !== (this.#perRequest.level ?? 0),
     };
   }
 }

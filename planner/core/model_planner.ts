@@ -31,6 +31,8 @@ export interface ModelWish {
   readonly capacity: PhaseCapacity | undefined;
   /** Requests wait longer than they may, or more come than can be served. */
   readonly isPressed: boolean;
+  /** Prompts or answers are of another length than a short while ago, which is seen bit by bit. */
+  readonly isTurning?: boolean;
   /** Why nothing better was wished for, in words; empty where nothing bound. */
   readonly bound: string;
 }
@@ -96,10 +98,8 @@ export class ModelPlanner {
     const have = countsOf(seen.workers);
     const believed = seen.demand && this.#clean.take(seen.demand);
     if (believed !== undefined) {
-      this.#tracks.take(
-        believed,
-        madeRate(seen, { mix: believed.mix, itlMs: this.#rules.goal.itlMs }),
-      );
+      const madeRateNow = madeRate(seen, { mix: believed.mix, itlMs: this.#rules.goal.itlMs });
+      this.#tracks.take(believed, { madeRate: madeRateNow, doneRate: believed.doneRate });
     }
     this.#firstMs ??= nowMs;
     if (nowMs - this.#firstMs > calmIntervals * this.#planner.predictiveMs) {
@@ -161,6 +161,7 @@ export class ModelPlanner {
       ...{ want: atLeast(want, this.#rules.least), loop, now, capacity },
       planned: this.#planner.elastic ? planned : balanced,
       ...{ forecast: this.#tracks.forecast(this.#aheadMs), isPressed, bound },
+      isTurning: expected.isTurning,
     };
   }
 

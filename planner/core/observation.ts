@@ -33,6 +33,8 @@ export interface SeenDemand {
   readonly isl: number | undefined;
   readonly newTokens: number | undefined;
   readonly osl: number | undefined;
+  /** Requests that ended, per second; absent where that is not known. */
+  readonly doneRate?: number;
   /** Requests that wait anywhere: at frontends for a worker, at routers and at workers. */
   readonly waiting: number;
   /** 95th percentiles, queue included, where any request had one. */

@@ -212,7 +212,10 @@ export class PlannerCore {
     // A change of the mix is seen bit by bit: what goes on the same way needs no rest in between.
     const isOnward = !this.#rules.elastic && state.turn !== undefined &&
       nowMs - state.turn.atMs < this.#rules.coolDownMs && wayOf(have, want) === state.turn.way;
-    const isShort = wish.isPressed || (!this.#rules.elastic && keeps < 1) || isOnward;
+    // Of a mix that turns only a part is seen yet: the rest is waited for neither.
+    const { isTurning = false } = wish;
+    const isShort = wish.isPressed || (!this.#rules.elastic && (keeps < 1 || isTurning)) ||
+      isOnward;
     if (!isShort && model.workers.some(({ state }) => state === "flipping")) {
       return "a worker is changing its role: the next move waits for it";
     }
@@ -290,12 +293,18 @@ function boundOf(wish: ModelWish, want: Counts, moves: readonly PlanMove[]): str
   return moves.length === 0 ? "no move that may be made leads there" : "";
 }
 
-/** How much of what is planned for is served, up to the room that is worth a move, and how much more with other counts. */
+/**
+ * How much of what is planned for is served, up to the room that is worth a move, and how much more with other counts. While
+ * the mix turns all room is worth it: the half of it that is not seen yet will ask for it.
+ */
 function roomOf(wish: ModelWish, have: Counts, want: Counts): readonly [number, number] {
   const { capacity, planned } = wish;
   if (capacity === undefined || planned === undefined || planned.rate === 0) return [1, 0];
   const of = (counts: Counts) =>
-    Math.min(usefulRoom, rateOf(capacity, counts, planned) / planned.rate);
+    Math.min(
+      wish.isTurning === true ? Infinity : usefulRoom,
+      rateOf(capacity, counts, planned) / planned.rate,
+    );
   return [of(have), of(want) - of(have)];
 }
 
