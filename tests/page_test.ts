@@ -25,6 +25,8 @@ Deno.test({
     });
     try {
       const page = await browser.newPage();
+      // On a busy machine an answer alone may take half a minute.
+      page.setDefaultTimeout(120_000);
       const complaints: string[] = [];
       page.on("console", (message) => {
         if (message.type() === "error") complaints.push(message.text());
