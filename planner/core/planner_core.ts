@@ -13,11 +13,10 @@ import { countsText } from "./plan_words.ts";
 import type { ModelRules, Override, PlannerRules } from "./rules.ts";
 import { noRoom, startRooms, withinRoom } from "./start_room.ts";
 import { Vetoes } from "./vetoes.ts";
+import { boundOf, candidatesOf, roomOf } from "./weighed_wish.ts";
 
 /** While requests wait this part of the hysteresis is enough. */
 const pressedPart = 0.3;
-/** So many times what is planned for is worth serving: a split that leaves one job less room than the other is a risk. */
-const usefulRoom = 1.2;
 /** Records whose outcome is still waited for, at most. */
 export const mostOpen = 256;
 
@@ -267,45 +266,6 @@ function pinned(
   if (pin?.kind !== "pin") return nap;
   const bound = `pinned by an operator: ${pin.reason}`;
   return { wish: { ...nap.wish, want: pin.counts, bound }, why: bound, isPinned: true };
-}
-
-function candidatesOf(wish: ModelWish, have: Counts, want: Counts): readonly PlanCandidate[] {
-  const of = (name: PlanCandidate["name"], counts: Counts): PlanCandidate => {
-    const { capacity, planned } = wish;
-    const rate = capacity === undefined || planned === undefined
-      ? 0
-      : rateOf(capacity, counts, planned);
-    const asked = planned?.rate ?? 0;
-    return {
-      name,
-      counts,
-      gpus: sizeOf(counts),
-      goodput: asked === 0 ? 1 : Math.min(1, rate / asked),
-    };
-  };
-  const all = [of("keep", have), of("need", wish.want)];
-  return sameCounts(wish.want, want) ? all : [...all, of("budget", want)];
-}
-
-function boundOf(wish: ModelWish, want: Counts, moves: readonly PlanMove[]): string {
-  if (!sameCounts(wish.want, want)) return "the GPU budget";
-  if (wish.bound !== "") return wish.bound;
-  return moves.length === 0 ? "no move that may be made leads there" : "";
-}
-
-/**
- * How much of what is planned for is served, up to the room that is worth a move, and how much more with other counts. While
- * the mix turns all room is worth it: the half of it that is not seen yet will ask for it.
- */
-function roomOf(wish: ModelWish, have: Counts, want: Counts): readonly [number, number] {
-  const { capacity, planned } = wish;
-  if (capacity === undefined || planned === undefined || planned.rate === 0) return [1, 0];
-  const of = (counts: Counts) =>
-    Math.min(
-      wish.isTurning === true ? Infinity : usefulRoom,
-      rateOf(capacity, counts, planned) / planned.rate,
-    );
-  return [of(have), of(want) - of(have)];
 }
 
 /** Which way a decision turns the roles: +1 = more workers compute prompts, -1 = fewer, 0 = as many. */
