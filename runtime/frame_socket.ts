@@ -1,3 +1,4 @@
+import { joinBytes } from "@pixii/wire";
 import type { Log } from "./log.ts";
 
 /** One frame between a program and the socket hub. */
@@ -140,7 +141,7 @@ export class FrameSocket implements Disposable {
 
   async #write(): Promise<void> {
     while (this.#queue.length > 0 && !this.#closed) {
-      const bytes = joined(this.#queue);
+      const bytes = joinBytes(this.#queue);
       this.#queue = [];
       try {
         for (let at = 0; at < bytes.length;) {
@@ -170,17 +171,4 @@ function room(buffer: Uint8Array<ArrayBuffer>, at: number, have: number): Uint8A
   const larger = new Uint8Array(Math.max(needed, 2 * buffer.length));
   larger.set(buffer.subarray(at, have));
   return larger;
-}
-
-function joined(parts: readonly Uint8Array[]): Uint8Array {
-  if (parts.length === 1) return parts[0];
-  let length = 0;
-  for (const part of parts) length += part.length;
-  const all = new Uint8Array(length);
-  let at = 0;
-  for (const part of parts) {
-    all.set(part, at);
-    at += part.length;
-  }
-  return all;
 }

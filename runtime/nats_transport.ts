@@ -1,6 +1,7 @@
 import { lookup } from "node:dns/promises";
 import { checkOptions, errors, extractProtocolMessage, INFO } from "@nats-io/nats-core/internal";
 import type { ConnectionOptions, Server, ServerInfo, Transport } from "@nats-io/nats-core/internal";
+import { joinBytes } from "@pixii/wire";
 import { ByteSlab } from "./byte_slab.ts";
 
 /** A read has room for at least so many bytes. */
@@ -115,10 +116,7 @@ export class NatsTransport implements Transport {
     while (bytes.length < mostGreeting) {
       const part = await this.#read();
       if (part === undefined) throw this.closeError ?? new Error("the server hung up");
-      const all = new Uint8Array(bytes.length + part.length);
-      all.set(bytes);
-      all.set(part, bytes.length);
-      bytes = all;
+      bytes = joinBytes([bytes, part]);
       const line = extractProtocolMessage(bytes);
       if (line === "") continue;
       const info = INFO.exec(line);
@@ -148,7 +146,7 @@ export class NatsTransport implements Transport {
     this.#isWriting = true;
     try {
       while (this.#outgoing.length > 0 && this.#connection !== undefined) {
-        const frame = joined(this.#outgoing);
+        const frame = joinBytes(this.#outgoing);
         this.#outgoing = [];
         for (let at = 0; at < frame.length;) {
           at += await this.#connection.write(frame.subarray(at));
@@ -180,15 +178,4 @@ export class NatsTransport implements Transport {
       if (!(error instanceof Deno.errors.BadResource)) throw error;
     }
   }
-}
-
-function joined(frames: readonly Uint8Array[]): Uint8Array {
-  if (frames.length === 1) return frames[0];
-  const all = new Uint8Array(frames.reduce((sum, { length }) => sum + length, 0));
-  let at = 0;
-  for (const frame of frames) {
-    all.set(frame, at);
-    at += frame.length;
-  }
-  return all;
 }

@@ -39,6 +39,7 @@ export type { Handover } from "./handover.ts";
 export * from "./hash_probe.ts";
 export * from "./hint_fit.ts";
 export * from "./ids.ts";
+export { joinBytes } from "./join_bytes.ts";
 export { kvEventBatches } from "./kv_event_batches.ts";
 export * from "./kv_events.ts";
 export { mostStreamsPerHeartbeat } from "./kv_heartbeat.ts";

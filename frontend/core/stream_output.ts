@@ -64,7 +64,8 @@ export class StreamOutput {
     const { extra } = entry;
     if (extra?.cached !== undefined) this.#cached = extra.cached;
     const isNew = skip < entry.tokens.length;
-    const tokens = isNew ? entry.tokens.slice(skip) : none;
+    // Nearly always all of it is new: no copy then.
+    const tokens = !isNew ? none : skip === 0 ? entry.tokens : entry.tokens.slice(skip);
     this.#append(tokens);
     const logprobs = isNew ? extra?.logprobs?.slice(skip) : undefined;
     const end = extra?.end;

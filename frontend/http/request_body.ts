@@ -1,4 +1,4 @@
-import { fail, ok } from "@pixii/wire";
+import { fail, joinBytes, ok } from "@pixii/wire";
 import type { Result } from "@pixii/wire";
 import type { Clock } from "@pixii/runtime";
 import { readJsonObject } from "../core/json_object.ts";
@@ -60,7 +60,7 @@ export class BodyReader {
     } catch (error) {
       return unreadable(error);
     }
-    return ok(joined(parts, size));
+    return ok(joinBytes(parts));
   }
 
   /** What `read` brings, or `request_timeout`; then `giveUp` is called. */
@@ -107,17 +107,6 @@ function drop(reader: ReadableStreamDefaultReader<Uint8Array>): void {
   reader.cancel().catch(() => {
     // The connection broke first: there is nothing left to drop.
   });
-}
-
-function joined(parts: readonly Uint8Array[], size: number): Uint8Array {
-  if (parts.length === 1) return parts[0];
-  const bytes = new Uint8Array(size);
-  let at = 0;
-  for (const part of parts) {
-    bytes.set(part, at);
-    at += part.length;
-  }
-  return bytes;
 }
 
 function unreadable(error: unknown) {

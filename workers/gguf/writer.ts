@@ -1,3 +1,4 @@
+import { joinBytes } from "@pixii/wire";
 import type { GgufValue } from "./reader.ts";
 
 /** A metadata value with its GGUF type spelled out. */
@@ -120,11 +121,5 @@ export function writeGguf(
     sink.raw(part);
     sink.pad();
   }
-  const bytes = new Uint8Array(sink.size);
-  let at = 0;
-  for (const part of sink.parts) {
-    bytes.set(part, at);
-    at += part.length;
-  }
-  return bytes;
+  return joinBytes(sink.parts);
 }
