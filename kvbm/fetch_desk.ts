@@ -53,6 +53,14 @@ export interface Question {
   readonly awaits: boolean;
   /** Block manager that is said to hold the blocks. */
   readonly from?: InstanceId;
+  /** Places of the question that it is asked for; all if left out. */
+  readonly ofFrom?: PlaceRange;
+}
+
+/** Places of a question: from `first` to before `end`. */
+export interface PlaceRange {
+  readonly first: number;
+  readonly end: number;
 }
 
 /** Blocks by what became of them. */
@@ -98,6 +106,18 @@ export class FetchDesk implements Disposable {
   /** Blocks that are being brought or wait to be. */
   get depth(): number {
     return this.#incoming.size;
+  }
+
+  /** How many of these blocks (rows of route lo, hi) are neither in the pool nor on their way to it. */
+  lacking(layout: number, routes: Uint32Array): number {
+    const { keys } = this.#parts.pool;
+    let lacking = 0;
+    for (let i = 0; i < routes.length; i += 2) {
+      const block = { layout, hi: routes[i + 1], lo: routes[i] };
+      const isThere = keys.find(layout, block.hi, block.lo) !== 0 || this.#incoming.has(block);
+      if (!isThere) lacking += 1;
+    }
+    return lacking;
   }
 
   /** Marks in the answer what is coming and has it brought. */
@@ -180,7 +200,7 @@ export class FetchDesk implements Disposable {
   }
 
   #want(question: Question, urgency: Urgency): void {
-    const { client, lease, layout, routes, found, awaits, from } = question;
+    const { client, lease, layout, routes, found, awaits, from, ofFrom } = question;
     const { pool, clock } = this.#parts;
     this.waiting.release(client, lease);
     this.#watches.end(client, lease);
@@ -194,7 +214,10 @@ export class FetchDesk implements Disposable {
     const answers = this.#sources.map((one) => one.holds(pool.layouts[layout], asked, said));
     missing.forEach((i, at) => {
       const block = { layout, hi: routes[i + 1], lo: routes[i] };
-      const place = answers.findIndex((held) => held[at] === 1);
+      const mayBeFar = ofFrom === undefined || (i / 2 >= ofFrom.first && i / 2 < ofFrom.end);
+      const place = answers.findIndex((held, of) =>
+        held[at] === 1 && (mayBeFar || this.#sources[of].tier !== "remote")
+      );
       const isKnown = this.#incoming.has(block);
       const isComing = place >= 0 || isKnown;
       if (!isComing && !awaits) return;

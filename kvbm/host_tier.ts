@@ -103,7 +103,7 @@ export class HostTier implements AsyncDisposable {
     const server: StoreServer = stack.use(
       new StoreServer({
         ...{ kvbm: instance, pool, desk, path: memory.path, poolBytes: memory.bytes, clock, log },
-        ...{ startOf: startOfProcess, onChange },
+        ...{ peers, startOf: startOfProcess, onChange },
         onModel: (hello, layout) => {
           layouts.note(hello);
           streams.open(hello.model, layout);

@@ -13,7 +13,8 @@ import {
 import type { InstanceId, Result, StoreHello, StoreRows, StoreWelcome } from "@pixii/wire";
 import type { Clock, Frame, FrameSocket, Log } from "@pixii/runtime";
 import type { BlockPool } from "./core/block_pool.ts";
-import type { FetchDesk } from "./fetch_desk.ts";
+import type { FetchDesk, PlaceRange } from "./fetch_desk.ts";
+import type { PeerSide } from "./peer/peer_side.ts";
 import { pageBytes } from "./pool_file.ts";
 
 /** How often a worker whose connection ended is looked at: is its process gone? */
@@ -25,6 +26,8 @@ export interface StoreServerParts {
   readonly pool: BlockPool;
   /** Brings what is not in the pool. */
   readonly desk: FetchDesk;
+  /** Says whether what another block manager has is worth pulling; without it nothing is. */
+  readonly peers?: Pick<PeerSide, "chosen">;
   readonly path: string;
   readonly poolBytes: number;
   readonly clock: Clock;
@@ -37,6 +40,14 @@ export interface StoreServerParts {
   readonly onChange: (layout: number) => void;
 }
 
+/** What a worker was told of who has blocks of a question. */
+interface SaidHolder extends PlaceRange {
+  readonly lease: number;
+  readonly kvbm: InstanceId;
+  /** What computing them takes the worker; 0 where that is not known. */
+  readonly computeMs: number;
+}
+
 /** A worker as the server knows it. */
 interface Member {
   readonly hello: StoreHello;
@@ -44,8 +55,8 @@ interface Member {
   client: number;
   /** `undefined` while its connection is lost: what it holds stays held while its process lives. */
   socket: FrameSocket | undefined;
-  /** Another block manager that is said to have the blocks of its next question. */
-  from?: { readonly lease: number; readonly kvbm: InstanceId } | undefined;
+  /** Another block manager that is said to have blocks of its next question. */
+  from?: SaidHolder | undefined;
   /** False where its process cannot be seen from here: then nothing is ever taken from it. */
   readonly isVisible: boolean;
 }
@@ -196,15 +207,19 @@ export class StoreServer implements Disposable {
       case "await": {
         const found = pool.find(client, arg, words, { hasEnd: op === "findEnd" });
         const awaits = op === "await";
-        const from = member.from?.lease === arg ? member.from.kvbm : undefined;
+        const said = member.from?.lease === arg ? member.from : undefined;
         member.from = undefined;
-        desk.want({ client, lease: arg, layout, routes: words, found, awaits, from });
+        const from = awaits ? said?.kvbm : said && this.#chosen(layout, words, said);
+        const ofFrom = awaits ? undefined : said;
+        desk.want({ client, lease: arg, layout, routes: words, found, awaits, from, ofFrom });
         return { op: "found", arg, words: found };
       }
       case "from": {
         const kvbm = hexOfU64(words[1], words[0]) as InstanceId;
+        const [first = 0, end = Infinity, computeMs = 0] = words.subarray(2);
         // What this one is to have itself it needs nobody for.
-        member.from = words.length === 2 && kvbm !== own ? { lease: arg, kvbm } : undefined;
+        const said = { lease: arg, kvbm, first, end, computeMs };
+        member.from = words.length >= 2 && kvbm !== own ? said : undefined;
         return undefined;
       }
       case "reserve":
@@ -228,6 +243,23 @@ export class StoreServer implements Disposable {
       default:
         throw new TypeError(`a worker sent ${op}`);
     }
+  }
+
+  /** The block manager to pull from what a question lacks, where that is sooner there than computed. */
+  #chosen(
+    layout: number,
+    words: Uint32Array,
+    { kvbm, first, end, computeMs }: SaidHolder,
+  ): InstanceId | undefined {
+    const { peers, desk } = this.#parts;
+    const routes = words.subarray(2 * first, Math.min(words.length, 2 * end));
+    const lacking = desk.lacking(layout, routes);
+    if (lacking === 0) return undefined;
+    const share = lacking / (routes.length / 2);
+    return peers?.chosen(kvbm, layout, {
+      routes,
+      computeMs: computeMs === 0 ? undefined : computeMs * share,
+    });
   }
 
   #left(member: Member, socket: FrameSocket): void {

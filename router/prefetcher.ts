@@ -4,6 +4,14 @@ import type { Bus } from "@pixii/runtime";
 import type { Decision } from "./core/decide.ts";
 import type { PeerRun } from "./core/peer_run.ts";
 
+/** What was told of a placed request. */
+export interface Prefetched {
+  /** Blocks that were named to the worker's block manager. */
+  readonly blocks: number;
+  /** Who else holds more of the prompt. */
+  readonly peer: PeerRun | undefined;
+}
+
 /**
  * Tells the block manager of a chosen worker which blocks the request will ask for, where some of them lie on its disk or
  * with the block manager of another host: it brings them to memory while the request is on its way. Nothing waits for it, and nothing fails without it.
@@ -23,13 +31,23 @@ export class Prefetcher {
     this.#peers = peers;
   }
 
-  /** A request was placed. Answers how many blocks were named. */
-  decided(request: RouteRequest, decision: Decision): number {
+  /** A request was placed. */
+  decided(request: RouteRequest, decision: Decision): Prefetched {
     const { rank, overlap, prefill } = decision;
+    const peer = prefill?.acts === true ? undefined : this.#peers(request, decision);
+    return { blocks: this.#named(request, { rank, overlap, prefill, peer }), peer };
+  }
+
+  /** Names blocks; answers how many. */
+  #named(
+    request: RouteRequest,
+    { rank, overlap, prefill, peer }:
+      & Pick<Decision, "rank" | "overlap" | "prefill">
+      & Pick<Prefetched, "peer">,
+  ): number {
     const { kvbm, hash: model, blockSize } = rank.card;
     // Who computes the prompt restores it; both sides of a split share a block manager.
     const held = prefill?.acts === true ? prefill.overlap : overlap;
-    const peer = prefill?.acts === true ? undefined : this.#peers(request, decision);
     if (kvbm === undefined || (held.disk === 0 && peer === undefined)) return 0;
     const list = request.hashes.find((one) => one.blockSize === blockSize)?.list;
     if (list === undefined) return 0;

@@ -36,26 +36,37 @@ Deno.test("decided() names what lies behind the device, where some of it is on d
     assert.equal(model, cardOf(1).hash);
     heard.push({ los: [...u32sOf(lo)], his: [...u32sOf(hi)], remainingMs });
   });
+  const peer = { kvbm: instanceOf(0xfa) as InstanceId, blocks: 8, computeMs: 7 };
+  const far = new Prefetcher({ bus: host.bus, namespace: "default" }, () => peer);
+  const named = far.decided(requestOf(9), decisionOf({ device: 2, host: 1, disk: 0 }));
+  assert.deepEqual(named, { blocks: 6, peer });
   const prefetcher = new Prefetcher({ bus: host.bus, namespace: "default" });
-  assert.equal(prefetcher.decided(requestOf(9), decisionOf({ device: 2, host: 1, disk: 3 })), 4);
-  // Nothing on disk, no block manager, no list of this block size: nothing to say.
-  assert.equal(prefetcher.decided(requestOf(9), decisionOf({ device: 2, host: 1, disk: 0 })), 0);
   assert.equal(
-    prefetcher.decided(requestOf(9), decisionOf({ device: 0, host: 0, disk: 3 }, {})),
+    prefetcher.decided(requestOf(9), decisionOf({ device: 2, host: 1, disk: 3 })).blocks,
+    4,
+  );
+  // Nothing on disk, no block manager, no list of this block size: nothing to say.
+  assert.equal(
+    prefetcher.decided(requestOf(9), decisionOf({ device: 2, host: 1, disk: 0 })).blocks,
+    0,
+  );
+  assert.equal(
+    prefetcher.decided(requestOf(9), decisionOf({ device: 0, host: 0, disk: 3 }, {})).blocks,
     0,
   );
   const other = { ...requestOf(9), hashes: [] };
-  assert.equal(prefetcher.decided(other, decisionOf({ device: 0, host: 0, disk: 3 })), 0);
+  assert.equal(prefetcher.decided(other, decisionOf({ device: 0, host: 0, disk: 3 })).blocks, 0);
   // Of a split prompt: what the prefill worker lacks.
   const overlap = { device: 0, host: 0, disk: 2 };
   const prefill = { acts: true, overlap } as unknown as Decision["prefill"];
   const split = decisionOf({ device: 5, host: 0, disk: 0 }, { kvbm, prefill });
-  assert.equal(prefetcher.decided(requestOf(9), split), 2);
-  for (let tries = 0; heard.length < 2; tries++) {
+  assert.equal(prefetcher.decided(requestOf(9), split).blocks, 2);
+  for (let tries = 0; heard.length < 3; tries++) {
     assert.ok(tries < 500);
     await host.clock.sleep(5);
   }
   assert.deepEqual(heard, [
+    { los: [102, 103, 104, 105, 106, 107], his: [7, 7, 7, 7, 7, 7], remainingMs: 900 },
     { los: [102, 103, 104, 105], his: [7, 7, 7, 7], remainingMs: 900 },
     { los: [100, 101], his: [7, 7], remainingMs: 900 },
   ]);

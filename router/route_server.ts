@@ -108,8 +108,10 @@ export class RouteServer implements Disposable {
     const { rank, overlap, prefill } = outcome.decision;
     const { worker, card: { blockSize } } = rank;
     this.#count(request, outcome.decision);
-    this.#metrics.prefetchBlocks.add(this.#prefetcher.decided(request, outcome.decision));
+    const { blocks, peer } = this.#prefetcher.decided(request, outcome.decision);
+    this.#metrics.prefetchBlocks.add(blocks);
     const decision = { kind: "decision" as const, worker, overlap, blockSize, record: noRecord };
+    if (peer !== undefined) return { ...decision, peer: { kvbm: peer.kvbm, blocks: peer.blocks } };
     if (prefill?.acts !== true) return decision;
     return { ...decision, prefill: { worker: prefill.worker, overlap: prefill.overlap } };
   }

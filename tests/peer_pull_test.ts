@@ -93,6 +93,7 @@ Deno.test({
     assert.ok(await metricOf(near, "pixii_kvbm_peer_blocks_total", 'way="in"') >= blocks, said);
     assert.ok(cached >= blocks * 64, `${cached} tokens of ${prompts} prompts; ${said}`);
     assert.ok(await metricOf(b.worker, "pixii_worker_host_blocks_total", 'event="onboarded"') > 0);
+    assert.ok(await metricOf(b.worker, "pixii_worker_prompt_ends_total", 'event="taken"') > 0);
     await until("nothing is held", async () => {
       const pools = [await poolOf(near), await poolOf(far)];
       const held = pools.flatMap(({ blocks: { pinned } }) => [pinned]);

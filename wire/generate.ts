@@ -60,6 +60,14 @@ export const stopRule = z.object({
 /** When a sequence ends. */
 export type StopRule = z.infer<typeof stopRule>;
 
+/**
+ * Another host's block manager that holds blocks of the prompt: from place `first`, where the worker's own device ends, to
+ * before `end`.
+ */
+export const blockHolder = z.object({ kvbm: instanceId, first: u32, end: u32 });
+/** Another host's block manager that holds blocks of the prompt. */
+export type BlockHolder = z.infer<typeof blockHolder>;
+
 /** frontend -> worker, request on `gen.<id>`. The reply is a step frame whose one entry has the `accepted` flag, or a `Refusal`. */
 export const generateRequest = z.object({
   ...streamKey.shape,
@@ -88,6 +96,8 @@ export const generateRequest = z.object({
   remainingMs: count,
   /** Its prompt is computed by one worker and its answer goes on at another: what this one does. */
   handover: handover.optional(),
+  /** Who else has blocks of it. */
+  holder: blockHolder.optional(),
 });
 /** frontend -> worker: run one stream. */
 export type GenerateRequest = z.infer<typeof generateRequest>;

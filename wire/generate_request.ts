@@ -1,5 +1,5 @@
 import { decode } from "./codec.ts";
-import type { GenerateRequest, Sampling, StopRule } from "./generate.ts";
+import type { BlockHolder, GenerateRequest, Sampling, StopRule } from "./generate.ts";
 import { handoverParts } from "./handover.ts";
 import type { Handover } from "./handover.ts";
 import { binaryKinds, checkHeader, writeHeader } from "./header.ts";
@@ -11,19 +11,21 @@ import type { Result } from "./result.ts";
 
 /*
  * Layout, little-endian:
- *   0 u8 version, u8 kind, u8 flags (1: ignoreEos, 2: has a rank, 4: has a hand-over), i8 logprobs
+ *   0 u8 version, u8 kind, u8 flags (1: ignoreEos, 2: has a rank, 4: has a hand-over, 8: a holder), i8 logprobs
  *   4 u8[16] request, 20 u16 attempt, u16 leg, 24 u8[8] frontend
  *  32 u32 tag, u32 emitted, u32 remainingMs, u32 maxTokens, u32 minTokens, u32 seedHi, u32 seedLo, u32 topK
  *  64 u16 choice, u16 dpRank, i16 priority, u16 modelBytes, u16 saltBytes, u16 adapterBytes, u16 stopIds, u16 biases
  *  80 f64 temperature, topP, minP, presencePenalty, frequencyPenalty, repetitionPenalty
- * 128 u32 tokens x 4 bytes behind the rest, then: hand-over (u8 part: 1 give, 2 take; u8[8] kvbm, 0 = none), model, salt,
- *     adapter (UTF-8), stopIds x u32, biases x (u32, f64), tokens
+ * 128 u32 tokens x 4 bytes behind the rest, then: hand-over (u8 part: 1 give, 2 take; u8[8] kvbm, 0 = none), holder
+ *     (u8[8] kvbm, u32 first, u32 end), model, salt, adapter (UTF-8), stopIds x u32, biases x (u32, f64), tokens
  */
 const headBytes = 132;
 const ignoreEosFlag = 1;
 const rankFlag = 2;
 const handoverFlag = 4;
 const handoverBytes = 9;
+const holderFlag = 8;
+const holderBytes = 16;
 const noKvbm = "0".repeat(16);
 const mostStopIds = 64;
 const mostBiases = 1024;
@@ -50,13 +52,15 @@ export function encodeGenerateRequest(request: GenerateRequest): Uint8Array {
   );
   const { stopTokenIds } = stop;
   const { logitBias } = sampling;
-  const extraBytes = request.handover === undefined ? 0 : handoverBytes;
+  const holderAt = headBytes + (request.handover === undefined ? 0 : handoverBytes);
+  const extraBytes = holderAt - headBytes + (request.holder === undefined ? 0 : holderBytes);
   const size = headBytes + extraBytes + texts[0].length + texts[1].length + texts[2].length +
     4 * stopTokenIds.length + 12 * logitBias.length + tokens.length;
   const bytes = new Uint8Array(size);
   const view = new DataView(bytes.buffer);
   writeHead(view, bytes, request, texts);
   if (request.handover !== undefined) writeHandover(bytes, request.handover);
+  if (request.holder !== undefined) writeHolder(view, bytes, { ...request.holder, at: holderAt });
   let at = headBytes + extraBytes;
   for (const text of texts) {
     bytes.set(text, at);
@@ -86,7 +90,8 @@ function writeHead(
   const { sampling, stop, dpRank, handover } = request;
   writeHeader(view, binaryKinds.generateRequest);
   const flags = (stop.ignoreEos ? ignoreEosFlag : 0) | (dpRank === undefined ? 0 : rankFlag);
-  view.setUint8(2, flags | (handover === undefined ? 0 : handoverFlag));
+  const more = request.holder === undefined ? 0 : holderFlag;
+  view.setUint8(2, flags | more | (handover === undefined ? 0 : handoverFlag));
   view.setInt8(3, sampling.logprobs);
   putHex(bytes, 4, request.requestId);
   view.setUint16(20, request.attempt, true);
@@ -122,6 +127,21 @@ function readHandover(bytes: Uint8Array): Handover | undefined {
   return kvbm === noKvbm ? { part } : { part, kvbm: kvbm as InstanceId };
 }
 
+function writeHolder(
+  view: DataView,
+  bytes: Uint8Array,
+  { kvbm, first, end, at }: BlockHolder & { readonly at: number },
+): void {
+  putHex(bytes, at, kvbm);
+  view.setUint32(at + 8, first, true);
+  view.setUint32(at + 12, end, true);
+}
+
+function readHolder(view: DataView, bytes: Uint8Array, at: number): BlockHolder {
+  const kvbm = hexOfBytes(bytes, at, at + 8) as InstanceId;
+  return { kvbm, first: view.getUint32(at + 8, true), end: view.getUint32(at + 12, true) };
+}
+
 /** The generate request in `bytes`, in this layout or as MessagePack; `decode_error` with what is wrong. Never throws. */
 export function decodeGenerateRequest(bytes: Uint8Array): Result<GenerateRequest> {
   if (bytes[1] !== binaryKinds.generateRequest) return decode("generateRequest", bytes);
@@ -138,7 +158,9 @@ export function decodeGenerateRequest(bytes: Uint8Array): Result<GenerateRequest
   const biases = view.getUint16(78, true);
   const tokenBytes = 4 * view.getUint32(128, true);
   const isSplit = (view.getUint8(2) & handoverFlag) !== 0;
-  const extraBytes = isSplit ? handoverBytes : 0;
+  const hasHolder = (view.getUint8(2) & holderFlag) !== 0;
+  const holderAt = headBytes + (isSplit ? handoverBytes : 0);
+  const extraBytes = holderAt - headBytes + (hasHolder ? holderBytes : 0);
   const rest = extraBytes + sizes[0] + sizes[1] + sizes[2] + 4 * stopIds + 12 * biases + tokenBytes;
   if (headBytes + rest !== bytes.length) return wrong("its length does not match its fields");
   if (sizes[0] === 0 || sizes[0] > limits.modelNameBytes) return wrong("model: 1 to 256 bytes");
@@ -179,6 +201,7 @@ export function decodeGenerateRequest(bytes: Uint8Array): Result<GenerateRequest
     ...{ priority, model: texts[0], tenantSalt: texts[1], adapter: texts[2] },
     ...{ sampling: sampling.value, stop, tokens: bytes.subarray(at) },
     ...(handover === undefined ? undefined : { handover }),
+    ...(hasHolder ? { holder: readHolder(view, bytes, holderAt) } : undefined),
   });
 }
 

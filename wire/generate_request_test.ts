@@ -44,6 +44,9 @@ const anyRequest: fc.Arbitrary<GenerateRequest> = fc.record({
     }),
     { nil: undefined },
   ),
+  holder: fc.option(fc.record({ kvbm: fc.constant(sample.frontend), first: u32, end: u32 }), {
+    nil: undefined,
+  }),
 });
 
 const plain = (value: unknown) =>

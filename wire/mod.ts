@@ -26,6 +26,7 @@ export * from "./error.ts";
 export { finishReasons, greedySampling } from "./generate.ts";
 export { decodeGenerateRequest, encodeGenerateRequest } from "./generate_request.ts";
 export type {
+  BlockHolder,
   EntryExtra,
   FinishReason,
   GenerateRequest,

@@ -120,6 +120,8 @@ export const routeReply = z.discriminatedUnion("kind", [
     record: bytes(),
     /** Who computes the prompt, where it is split off: the frontend sends both a leg; both are booked. */
     prefill: z.object({ worker: workerRank, overlap }).optional(),
+    /** Another host's block manager with more of the prompt, which the worker's own one may pull: its run from the first block. */
+    peer: z.object({ kvbm: instanceId, blocks: u32 }).optional(),
   }),
   z.object({ kind: z.literal("refused"), error: failure }),
   /**

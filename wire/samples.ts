@@ -198,6 +198,13 @@ export function sampleBytes(): Map<string, Uint8Array> {
     }),
   );
   files.set(
+    "generateRequest.holder.v2.bin",
+    encodeGenerateRequest({
+      ...sampleMessages.generateRequest,
+      holder: { kvbm: instance, first: 1, end: 9 },
+    }),
+  );
+  files.set(
     "loadReport.flip.v1.bin",
     encode("loadReport", {
       ...sampleMessages.loadReport,

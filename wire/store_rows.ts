@@ -47,7 +47,8 @@ export const storeOps = {
   commitPrivate: { code: 14, width: 6 },
   /**
    * worker, right before the `find` or `await` of a lease (`arg`): this block manager of another host is said to have its
-   * blocks, or will. One row: kvbm instance lo, hi. No answer.
+   * blocks, or will. A row: kvbm instance lo, hi. Before a `find` two more: first place of the question that is asked of it,
+   * and the one after the last; milliseconds that computing those would take, 0 = not known, and 0. No answer.
    */
   from: { code: 15, width: 2 },
   /** worker: as `find`; the last row is the key of the prompt's end, which is no block of a prompt. Answered with `found`. */

@@ -1,4 +1,5 @@
 import type {
+  BlockHolder,
   EntryExtra,
   Handover,
   KvEvent,
@@ -28,6 +29,8 @@ export interface EngineRequest {
   readonly priority: number;
   /** It gives its blocks to another worker, or takes them from one; see `Handover`. */
   readonly handover?: Handover;
+  /** Who else has blocks of its prompt. */
+  readonly holder?: BlockHolder;
 }
 
 /** What one step made for one stream. After `extra.end` the stream is over and its handle is free. */

@@ -273,6 +273,7 @@ export class WorkerShell implements Service {
       adapter: request.adapter,
       priority: request.priority,
       handover: request.handover,
+      holder: request.holder,
     });
     return submitted.ok ? undefined : submitted.error;
   }

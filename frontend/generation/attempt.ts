@@ -195,11 +195,12 @@ export class Attempt implements Followed, PrefillLegOwner, ResumeOwner {
   }
 
   #message(): GenerateRequest {
-    const { key, request, output } = this.#options;
+    const { key, request, output, placement: { holder } } = this.#options;
     const { clock, frontend } = this.#parts;
     const { dpRank } = this.worker;
     const message = generateMessage(request, {
       ...{ key, tag: this.tag, frontend, dpRank, output, nowMs: clock.nowMs() },
+      holder,
     });
     const other = this.#prefill?.worker.instance;
     return other === undefined ? message : { ...message, ...takeFrom(request, other) };

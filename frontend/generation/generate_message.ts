@@ -1,4 +1,4 @@
-import type { GenerateRequest, InstanceId, StreamKey } from "@pixii/wire";
+import type { BlockHolder, GenerateRequest, InstanceId, StreamKey } from "@pixii/wire";
 import type { StreamOutput } from "../core/stream_output.ts";
 import type { StreamRequest } from "./stream.ts";
 
@@ -15,6 +15,8 @@ export function generateMessage(
     readonly dpRank: number | undefined;
     readonly output: StreamOutput;
     readonly nowMs: number;
+    /** Who else has blocks of it. */
+    readonly holder?: BlockHolder;
   },
 ): GenerateRequest {
   const { key, tag, frontend, dpRank, output } = now;
@@ -29,6 +31,7 @@ export function generateMessage(
     tenantSalt: request.tenantSalt,
     adapter: "",
     priority: request.hints.priority ?? 0,
+    holder: now.holder,
     remainingMs: Math.min(longestMs, Math.max(0, Math.floor(request.deadlineMs - now.nowMs))),
   };
 }

@@ -1,5 +1,6 @@
 import { decode, encodeRouteRequest, fail, maxRouteBlocks, routeHashes } from "@pixii/wire";
 import type {
+  BlockHolder,
   Failure,
   InstanceId,
   ModelCard,
@@ -46,6 +47,8 @@ export interface Placement {
   readonly blocks: number;
   /** Another worker that computes the prompt. */
   readonly prefill?: PrefillPlacement;
+  /** Another host's block manager that has more of it. */
+  readonly holder?: BlockHolder;
 }
 
 /**
@@ -167,13 +170,14 @@ export class RouteClient implements Disposable {
     if (reply.kind === "refused") {
       return { isKeySpent: false, placed: undefined, failure: reply.error };
     }
-    const { worker, overlap, blockSize, prefill } = reply;
+    const { worker, overlap, blockSize, prefill, peer } = reply;
     this.#options.workers.started(worker.instance);
     const isl = ask.tokens.length;
     const blocks = Math.ceil(isl / Math.max(1, blockSize));
     const left = ({ device, host, disk }: Overlap) =>
       Math.max(0, isl - (device + host + disk) * blockSize);
-    const placed = { worker, prefillTokens: left(overlap), blocks };
+    const holder = peer && { kvbm: peer.kvbm, first: overlap.device, end: peer.blocks };
+    const placed = { worker, prefillTokens: left(overlap), blocks, holder };
     if (prefill === undefined) return { isKeySpent: false, placed };
     this.#options.workers.started(prefill.worker.instance);
     const other = { worker: prefill.worker, prefillTokens: left(prefill.overlap), blocks };

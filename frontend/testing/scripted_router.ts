@@ -23,6 +23,8 @@ export class ScriptedRouter implements Disposable {
   isDeaf = false;
   /** Computes every prompt, where it is set. */
   prefill: InstanceId | undefined;
+  /** Has more of every prompt, where it is set. */
+  peer: { readonly kvbm: InstanceId; readonly blocks: number } | undefined;
   /** Lets every request wait. */
   isFull = false;
   /** Those that wait, until settled. */
@@ -104,6 +106,7 @@ export class ScriptedRouter implements Disposable {
     const { requestId, attempt, leg, isl } = request;
     return encode("routeReply", {
       ...{ kind: "decision", worker: chosen, overlap, blockSize: 16 },
+      peer: this.peer,
       prefill: this.prefill === undefined
         ? undefined
         : { worker: { instance: this.prefill, dpRank: 0 }, overlap },

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { bytesOfU32s, encode, subjects } from "@pixii/wire";
+import { bytesOfU32s, encode, endMark, subjects } from "@pixii/wire";
 import type { InstanceId, StoreWelcome } from "@pixii/wire";
 import { parseConfig, SharedMemory, startService } from "@pixii/runtime";
 import { testHost } from "@pixii/runtime/testing";
@@ -128,6 +128,44 @@ Deno.test({
     await b.running.stop();
     await atRest(a);
     await a.until("nobody asks", () => a.facts().peers.askers === 0);
+    await a.running.stop();
+  },
+});
+
+Deno.test({
+  name:
+    "two kvbms: a question that says who has its blocks pulls them and the prompt's end, though no prefetch was heard",
+  ignore,
+  async fn() {
+    await using host = testHost();
+    using a = await startSide(host, 1);
+    using b = await startSide(host, 2);
+    const id = a.running.instance;
+    const kvbm = [Number.parseInt(id.slice(8), 16), Number.parseInt(id.slice(0, 8), 16)];
+    await a.store([1, 2, 3]);
+    const [slot, page] = await a.worker.ask("reserve", [], 1);
+    writeBlock(a.view(page), { hi: 0, lo: 9, layout, parentLo: 3, index: 3, end: true });
+    await a.worker.ask("commit", [slot, 9, 0, 3, 0, endMark + 3]);
+    const question = [1, 2, 3, 9].flatMap((lo) => [lo, 0]);
+    // Computing them would be done before a pull is.
+    await a.store([50, 51]);
+    b.worker.tell("from", [...kvbm, 0, 2, 1, 0], 1);
+    assert.deepEqual(await b.worker.ask("find", [50, 0, 51, 0], 1), [0, 0, 0, 0]);
+    assert.equal(b.facts().peers.counts.chosen.compute, 1);
+    // The first is on the device, as the router says.
+    b.worker.tell("from", [...kvbm, 1, 4, 60_000, 0], 2);
+    assert.deepEqual(await b.worker.ask("findEnd", question, 2), [0, 0, 0, 1, 0, 1, 0, 1]);
+    await b.worker.untilTold(3);
+    const landed = b.worker.told.map(({ op, words }) => [op, words[0], words[1]]);
+    assert.deepEqual(landed, [["landed", 2, 1], ["landed", 2, 2], ["landed", 2, 3]]);
+    assert.equal(b.facts().peers.counts.pulledBlocks, 3);
+    // The prefetch, late: only the block that was left out is lacking.
+    prefetch(host, b, { los: [1, 2, 3], from: id, computeMs: 60_000 });
+    await b.until("it is there", () => b.facts().peers.counts.pulledBlocks === 4);
+    assert.equal(b.facts().peers.counts.failed.gone, 0);
+    b.worker.tell("release", [2]);
+    await b.running.stop();
+    await atRest(a);
     await a.running.stop();
   },
 });

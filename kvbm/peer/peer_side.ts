@@ -103,11 +103,8 @@ export class PeerSide implements AsyncDisposable {
     layout: number,
     { routes, computeMs }: { readonly routes: Uint32Array; readonly computeMs: number | undefined },
   ): InstanceId | undefined {
-    const { pool } = this.#parts;
-    let blocks = 0;
-    for (let i = 0; i < routes.length; i += 2) {
-      if (pool.keys.find(layout, routes[i + 1], routes[i]) === 0) blocks += 1;
-    }
+    const { pool, desk } = this.#parts;
+    const blocks = desk.lacking(layout, routes);
     if (blocks === 0 || computeMs === undefined) return from;
     const choice = this.source.choose(from, pool.layouts[layout], { blocks, computeMs });
     return choice.verdict === "pull" ? from : undefined;

@@ -15,16 +15,19 @@ export function writeBlock(
     readonly fill?: number;
     readonly payloadBytes?: number;
     readonly handover?: { readonly token: number; readonly index: number } | undefined;
+    /** It is a prompt's end. */
+    readonly end?: true;
   },
 ): void {
-  const { hi, lo, layout, parentLo, index = 0, fill = 7, payloadBytes = 1000, handover } = block;
+  const { hi, lo, layout, parentLo, index = 0, fill = 7, payloadBytes = 1000, handover, end } =
+    block;
   const tokens = Uint32Array.from({ length: 64 }, (_, i) => i);
   const payload = view.subarray(384, 384 + payloadBytes).fill(fill);
   writeStoredBlock(view, {
     key: { route: { hi, lo }, layout: { hi: layout.hi, lo: layout.lo } },
     parent: parentLo === undefined ? undefined : { hi: 0, lo: parentLo },
     ...{ index, tokens, scope: new Uint8Array(32), decoded: false },
-    ...{ payloadBytes, payloadCrc: crc32(payload), ...(handover && { handover }) },
+    ...{ payloadBytes, payloadCrc: crc32(payload), ...(handover && { handover }), end },
   }, crc32);
 }
 

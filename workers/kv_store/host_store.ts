@@ -20,6 +20,12 @@ import { StoreLink } from "./store_link.ts";
  */
 const findMs = 50;
 const longestFindMs = 500;
+/**
+ * What takes seconds to compute is waited for longer: a quarter of that, up to a bound. A block manager that did not get
+ * the processor for half a second would have cost a prompt of 4,096 tokens 40 s.
+ */
+const longestShare = 1 / 4;
+const longestShareMs = 2_000;
 /** Pauses between two tries to reach a kvbm: the first, and the longest. */
 const backoffMs = 100;
 const longestBackoffMs = 2_000;
@@ -85,11 +91,11 @@ export class HostStore implements KvStore, AsyncDisposable {
   /** What the tier holds of these blocks, pinned; nothing where it holds none, is not there or does not answer in time. */
   async find(
     routes: HashList,
-    { tail, end, from, stallMs }: FindOptions,
+    { tail, end, from, holder, stallMs }: FindOptions,
   ): Promise<HostRun | undefined> {
     const joined = this.#joined;
     if (joined === undefined) return undefined;
-    const timeoutMs = Math.min(longestFindMs, Math.max(findMs, stallMs(routes.lo.length)));
+    const timeoutMs = findTimeoutMs(stallMs(routes.lo.length));
     if (joined.link.isSlow(timeoutMs)) return undefined;
     const words = questionOf(routes, tail ?? end);
     if (words.length === 0) return undefined;
@@ -99,6 +105,9 @@ export class HostStore implements KvStore, AsyncDisposable {
     this.#coming.expect(lease, generation);
     const op = tail !== undefined ? "await" : end === undefined ? "find" : "findEnd";
     if (from !== undefined && from !== pool.kvbm) link.tell("from", wordsOf(from), lease);
+    if (holder !== undefined && holder.kvbm !== pool.kvbm) {
+      link.tell("from", wordsOfHolder(holder), lease);
+    }
     const found = await link.ask(op, words, { arg: lease, timeoutMs });
     if (!found.ok || found.value.length !== words.length) {
       // Said after the question on the same connection, so it ends the lease even if that is still to come.
@@ -292,6 +301,20 @@ function questionOf(routes: HashList, tail: Readonly<Hash64> | undefined): Uint3
 function wordsOf(instance: InstanceId): Uint32Array {
   const at = (digit: number) => Number.parseInt(instance.slice(digit, digit + 8), 16);
   return Uint32Array.of(at(8), at(0));
+}
+
+/** A holder as `StoreRows` has it. */
+function wordsOfHolder(
+  { kvbm, first, end, computeMs }: NonNullable<FindOptions["holder"]>,
+): Uint32Array {
+  const ms = Math.min(0xffff_ffff, Math.ceil(computeMs));
+  return Uint32Array.of(...wordsOf(kvbm), first, end, ms, 0);
+}
+
+/** How long a question may go unanswered whose blocks take so long to compute. */
+function findTimeoutMs(computeMs: number): number {
+  const shareMs = Math.min(longestShareMs, longestShare * computeMs);
+  return Math.max(findMs, Math.min(longestFindMs, computeMs), shareMs);
 }
 
 function landingsOf(op: "landed" | "lost", words: Uint32Array): Landing[] {

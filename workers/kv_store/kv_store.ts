@@ -1,4 +1,4 @@
-import type { Hash64, HashList, InstanceId } from "@pixii/wire";
+import type { BlockHolder, Hash64, HashList, InstanceId } from "@pixii/wire";
 
 /** A pool of the host tier as this process has it mapped. */
 export interface MappedPool {
@@ -51,6 +51,8 @@ export interface FindOptions {
   readonly end?: EndKey;
   /** The kvbm that will have them, should it be another host's. */
   readonly from?: InstanceId;
+  /** Another host's kvbm that has some of them, with what computing those takes: 0 = not known. */
+  readonly holder?: BlockHolder & { readonly computeMs: number };
   /** Longest wait, in milliseconds, for the next of so many blocks that are on their way. */
   readonly stallMs: (coming: number) => number;
 }

@@ -3,6 +3,7 @@ import type { handoverWords, HashList } from "@pixii/wire";
 import type { EngineRequest } from "../engine.ts";
 import type {
   EngineHostTier,
+  FindOptions,
   HostRun,
   HostSlots,
   HostTotals,
@@ -10,7 +11,7 @@ import type {
   Landing,
   MappedPool,
 } from "../kv_store/kv_store.ts";
-import { promptKeys } from "../core/prompt_end.ts";
+import { promptKeys, wholeBlocks } from "../core/prompt_end.ts";
 import { endStateBytes } from "./host_block_kind.ts";
 import type { HostBlockKind } from "./host_block_kind.ts";
 import type { HostReport } from "./host_blocks.ts";
@@ -105,7 +106,8 @@ export class HostLink implements EngineHostTier {
     });
     if (takes) return this.#await(store, routes, request);
     if (routes.hi.length === 0 && end === undefined) return undefined;
-    return store.find(routes, { end, stallMs: (coming) => this.#computeMs(coming) });
+    const holder = this.#holderOf(request, end === undefined ? 0 : 1 + routes.lo.length);
+    return store.find(routes, { end, holder, stallMs: (coming) => this.#computeMs(coming) });
   }
 
   /** How the other leg of a stream has ended. */
@@ -138,6 +140,19 @@ export class HostLink implements EngineHostTier {
 
   #hurry(lease: number, word: Word): void {
     this.#store?.hurry(lease, word === "lost" ? 0 : lastWordMs);
+  }
+
+  /** Who else has blocks of a prompt: one with all that may be reused is asked for its end too, of `rows` places in all. */
+  #holderOf({ tokens, holder }: EngineRequest, rows: number): FindOptions["holder"] {
+    if (holder === undefined) return undefined;
+    const whole = wholeBlocks(tokens.length, this.#parts.kind.blockSize);
+    const end = holder.end >= whole ? Math.max(whole, rows) : holder.end;
+    const blocks = Math.max(0, end - holder.first);
+    return {
+      ...holder,
+      end,
+      computeMs: this.#parts.prefillRate() > 0 ? this.#computeMs(blocks) : 0,
+    };
   }
 
   /** Longer than computing so many blocks takes nobody waits for them. */
