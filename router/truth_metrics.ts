@@ -59,6 +59,3 @@ export function truthMetrics(metrics: Metrics) {
     ),
   };
 }
-
-/** Metrics of what keeps the index honest. */
-export type TruthMetrics = ReturnType<typeof truthMetrics>;

@@ -5,8 +5,6 @@ import { allocatePages } from "./shared_memory.ts";
 
 /** Offsets, lengths and addresses of direct I/O are multiples of this. */
 export const directBytes = 4096;
-/** Most views of one read or write: the system takes 1,024. */
-export const mostVectors = 1_024;
 /** Bytes that direct I/O may fill, outside a mapped memory. */
 export function directBuffer(length: number): Uint8Array<ArrayBuffer> {
   return alignedBytes(length, directBytes);

@@ -68,7 +68,7 @@ export type { LocalServerParts } from "./local_socket.ts";
 export { namesIn, unlinkFile } from "./libc.ts";
 export { startOfProcess } from "./process_start.ts";
 export { cacheFolder } from "./cache_folder.ts";
-export { directBuffer, directBytes, DirectFile, mostVectors, PathLock } from "./direct_file.ts";
+export { directBuffer, directBytes, DirectFile, PathLock } from "./direct_file.ts";
 export { SharedMemory } from "./shared_memory.ts";
 export { PendingRequests } from "./pending_requests.ts";
 export { SocketHub } from "./socket_hub.ts";

@@ -4,7 +4,6 @@ import type {
   Handover,
   KvEvent,
   ModelCard,
-  ModelHash,
   Result,
   Sampling,
   StopRule,
@@ -102,9 +101,4 @@ export interface Engine extends AsyncDisposable {
   snapshot(): Promise<Result<EngineSnapshot>>;
   /** Takes no new streams; resolves when none is live, or cancels the rest when `signal` aborts. */
   drain(signal: AbortSignal): Promise<void>;
-}
-
-/** What a shell gives an engine to start. */
-export interface EngineIdentity {
-  readonly model: ModelHash;
 }

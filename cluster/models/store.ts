@@ -76,12 +76,6 @@ export async function ensureModel(
   }
 }
 
-/** True where a catalog model needs no download. */
-export async function isOnThisMachine(name: string, env: Env): Promise<boolean> {
-  const entry = catalogEntry(name);
-  return entry !== undefined && await catalogFile(entry, env) !== undefined;
-}
-
 /** Path of a catalog model's file in the cache, there or not. */
 export function catalogPath(entry: CatalogEntry, env: Env): string {
   return `${cacheFolder(env)}/models/${entry.name}/${entry.file}`;
