@@ -1,5 +1,7 @@
 /** Longest read or write of one call: enough for the device's full speed, short enough to let others in between. */
 const mostRunBytes = 8 * 1024 * 1024;
+/** Most slots of one call: the system refuses more places of memory than 1,024. */
+const mostRunSlots = 1_024;
 
 /** Slots that follow each other on disk, moved by one call. */
 export interface DiskRun {
@@ -18,7 +20,8 @@ export function diskRuns(
     readonly pageBytes: number;
   },
 ): DiskRun[] {
-  const most = Math.max(1, Math.floor(mostRunBytes / (slotPages * pageBytes)));
+  const fitting = Math.floor(mostRunBytes / (slotPages * pageBytes));
+  const most = Math.min(Math.max(1, fitting), mostRunSlots);
   const order = pages.map((_, at) => at).sort((a, b) => pages[a] - pages[b]);
   const runs: { page: number; members: number[] }[] = [];
   for (const at of order) {
