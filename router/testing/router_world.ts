@@ -1,6 +1,15 @@
 import assert from "node:assert/strict";
 import { decode, encode, encodeRecord, encodeRouteRequest, keys, subjects } from "@pixii/wire";
-import type { InstanceId, LedgerEntry, ModelHash, RouteReply, RouteRequest } from "@pixii/wire";
+import type {
+  DecisionRecord,
+  DecisionReport,
+  Failure,
+  InstanceId,
+  LedgerEntry,
+  ModelHash,
+  RouteReply,
+  RouteRequest,
+} from "@pixii/wire";
 import { startService, VirtualClock } from "@pixii/runtime";
 import type { Bus, RunningService } from "@pixii/runtime";
 import { testHost } from "@pixii/runtime/testing";
@@ -51,16 +60,18 @@ export class RouterWorld implements AsyncDisposable {
     return this.routers[count];
   }
 
-  /** A frontend in the registry: bookings live as long as it does. */
-  async frontend(): Promise<void> {
+  /** A frontend in the registry: bookings live as long as what it answers. */
+  async frontend(): Promise<AsyncDisposable> {
     const { registry } = this.host.connect();
     const record = {
       ...{ service: "frontend" as const, instance: frontend, pid: 1, host: "", admin: "" },
       ...{ version: "", status: "ready" as const },
     };
     const key = keys("default").instance("frontend", frontend);
-    assert.ok((await registry.register(key, encodeRecord("instance", record))).ok);
+    const registered = await registry.register(key, encodeRecord("instance", record));
+    assert.ok(registered.ok);
     await this.clock.advance(1);
+    return registered.value;
   }
 
   /** Starts worker `number`. */
@@ -99,6 +110,13 @@ export class RouterWorld implements AsyncDisposable {
     return { worker: parseInt(reply.worker.instance, 16), device: reply.overlap.device };
   }
 
+  /** Why a request is refused. */
+  async refused(more: Parameters<typeof routeOf>[1] = {}, model = modelHash): Promise<Failure> {
+    const { reply } = await this.ask(more, model);
+    assert.ok(reply.kind === "refused", JSON.stringify(reply));
+    return reply.error;
+  }
+
   /** Publishes ledger entries as the frontend does. */
   async tell(...entries: LedgerEntry[]): Promise<void> {
     this.bus.publish(names.ledger, encode("ledgerBatch", { from: frontend, entries }));
@@ -118,6 +136,20 @@ export class RouterWorld implements AsyncDisposable {
   /** `/replica` of a router. */
   replica(router = 0): ReplicaView {
     return this.view(router, "/replica") as ReplicaView;
+  }
+
+  /** `/decisions` of the first router. */
+  decisions(query = ""): readonly DecisionReport[] {
+    return this.view(0, `/decisions${query}`) as readonly DecisionReport[];
+  }
+
+  /** The record of a request, from whichever router made the decision. */
+  recordOf({ requestId }: RouteRequest): DecisionRecord {
+    const found = this.routers.flatMap((_, router) =>
+      this.view(router, `/decisions?request=${requestId}`) as readonly DecisionReport[]
+    );
+    assert.equal(found.length, 1);
+    return found[0].record;
   }
 
   /** Sum of the metric's series that match. */

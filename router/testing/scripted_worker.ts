@@ -147,14 +147,16 @@ export class ScriptedWorker {
   /** Removes one copy of each block that is held. */
   remove(list: HashList): void {
     const numbers: number[] = [];
-    list.lo.forEach((lo, i) => {
-      for (const [number, held] of this.#held) {
-        if (held.lo !== lo || held.hi !== list.hi[i]) continue;
-        this.#held.delete(number);
-        numbers.push(number);
-        break;
-      }
-    });
+    const wished = new Map<number, number[]>();
+    list.lo.forEach((lo, i) => wished.set(lo, [...wished.get(lo) ?? [], list.hi[i]]));
+    for (const [number, { hi, lo }] of this.#held) {
+      const at = wished.get(lo)?.indexOf(hi) ?? -1;
+      if (at < 0) continue;
+      wished.get(lo)!.splice(at, 1);
+      this.#held.delete(number);
+      numbers.push(number);
+      if (numbers.length === list.lo.length) break;
+    }
     this.#publish([{ op: "removed", numbers: Uint32Array.from(numbers) }]);
   }
 
