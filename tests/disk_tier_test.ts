@@ -113,7 +113,8 @@ Deno.test({
   ignore,
   async fn() {
     const folder = await Deno.makeTempDir({ prefix: "pixii-disk-" });
-    const prompt = tokens(3).slice(0, 100);
+    // Its answer fills the first block: that is kept when it leaves the device; what a prompt fills is kept at once.
+    const prompt = tokens(3).slice(0, 50);
     let cold = "";
     {
       const { stack, worker, kvbm } = await startWithDisk(folder, largeCtx);
@@ -131,7 +132,7 @@ Deno.test({
       const { stack } = await startWithDisk(folder, largeCtx);
       await using _ = stack;
       const { text, tiers } = await ask(stack.url, prompt);
-      assert.ok(tiers.disk + tiers.host >= 64, JSON.stringify(tiers));
+      assert.ok(tiers.disk + tiers.host >= 49, JSON.stringify(tiers));
       assert.equal(text, cold);
     }
     await Deno.remove(folder, { recursive: true });

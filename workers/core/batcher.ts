@@ -5,6 +5,8 @@ import type { HostRun, Landing } from "../kv_store/kv_store.ts";
 import { refusalOf } from "./admission.ts";
 import { isGiving, nextGive } from "./give_plan.ts";
 import type { GivePlan } from "./give_plan.ts";
+import { nextKeep } from "./keep_plan.ts";
+import type { KeepPlan } from "./keep_plan.ts";
 import { nextRestore } from "./host_restore.ts";
 import type { Restored, RestorePlan } from "./host_restore.ts";
 import { noLogit, noRoom } from "./batcher_failures.ts";
@@ -214,11 +216,29 @@ export class Batcher {
       : nextGive(current, this.kv, blockSize);
   }
 
-  /** A planned block is written for the other worker; or it cannot be, then the stream ends with this error. */
-  gave({ sequence, handover }: GivePlan, error?: Failure): void {
-    if (error !== undefined) return this.#end(sequence, { reason: "error", error });
-    if (handover === undefined) sequence.given += 1;
-    else this.#end(sequence, { reason: "length" });
+  /** A planned block is written to slot `host` for the other worker; or it cannot be, then the stream ends with this error. */
+  gave({ sequence, slot, block, handover }: GivePlan, how: number | Failure): void {
+    if (typeof how !== "number") return this.#end(sequence, { reason: "error", error: how });
+    if (handover !== undefined) return this.#end(sequence, { reason: "length" });
+    this.kv.noteHosted(slot, { at: block.index, host: how });
+    sequence.given += 1;
+  }
+
+  /** The next block of a prompt that the host tier can keep while it is in work; nothing where there is none yet. */
+  planKeep(): KeepPlan | undefined {
+    const { blockSize } = this.#limits;
+    const current = this.#prefilling;
+    let plan = current && nextKeep(current, this.kv, blockSize);
+    for (let i = 0; plan === undefined && i < this.#running.length; i++) {
+      plan = nextKeep(this.#running[i], this.kv, blockSize);
+    }
+    return plan;
+  }
+
+  /** A planned block is written to slot `host` of the host tier. */
+  kept({ sequence, slot, block }: KeepPlan, host: number): void {
+    this.kv.noteHosted(slot, { at: block.index, host });
+    sequence.kept += 1;
   }
 
   /** The host tier is gone: what it had is of no use. */
@@ -464,6 +484,7 @@ export class Batcher {
   #leave(sequence: Sequence, keep: boolean): void {
     this.#dropHost(sequence);
     sequence.hasRoom = false;
+    sequence.kept = 0;
     if (this.#prefilling === sequence) this.#prefilling = undefined;
     for (const list of [this.#running, this.#aside, this.#giving]) {
       const at = list.indexOf(sequence);

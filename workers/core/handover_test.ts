@@ -37,6 +37,8 @@ class Worker {
     this.batcher.kv.useHostTier(true);
   }
 
+  #hostSlots = 0;
+
   submit(request: EngineRequest, run?: HostRun): void {
     assert.ok(this.batcher.submit(request, run).ok);
     this.said.set(request.stream, []);
@@ -59,7 +61,7 @@ class Worker {
       const { length } = plan.block.tokens;
       assert.deepEqual(held.slice(0, length), [...plan.block.tokens], "a block is given whole");
       this.given.push(plan);
-      batcher.gave(plan);
+      batcher.gave(plan, ++this.#hostSlots);
       this.#apply();
     }
     batcher.kv.trim(Infinity);

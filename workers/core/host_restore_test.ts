@@ -36,12 +36,15 @@ class FakeHost {
   #slots = 0;
   #leases = 0;
 
-  keep(block: LeavingBlock, row?: Float32Array): void {
+  /** The slot that holds it. */
+  keep(block: LeavingBlock, row?: Float32Array): number {
     const key = keyOf(block.salt, block);
-    if (this.#kept.has(key)) return;
+    const known = this.#kept.get(key);
+    if (known !== undefined) return known.slot;
     const kept = { slot: ++this.#slots, block, row };
     this.#kept.set(key, kept);
     this.bySlot.set(kept.slot, kept);
+    return kept.slot;
   }
 
   find(tokens: readonly number[], salt: KvSalt): HostRun | undefined {
@@ -90,6 +93,8 @@ class Rig {
   restored = 0;
   ends = 0;
   offered = 0;
+  /** Whether blocks are kept while their prompt is in work. */
+  keepsEarly = false;
 
   constructor(draw: (n: number) => number, deterministic = false) {
     this.#draw = draw;
@@ -144,6 +149,7 @@ class Rig {
         computed: (sequence, row) => this.#keepEnd(sequence, row),
       });
     }
+    if (this.keepsEarly) this.#keepEarly();
     this.#apply();
     this.batcher.kv.trim([0, 1, 2, Infinity][this.#draw(4)]);
     this.#settle();
@@ -209,6 +215,17 @@ class Rig {
     assert.deepEqual([block.hi, block.lo], [end.body.hi, end.body.lo]);
   }
 
+  #keepEarly(): void {
+    for (let plan = this.batcher.planKeep(); plan; plan = this.batcher.planKeep()) {
+      if (this.#draw(4) === 0) return;
+      const { slot, block } = plan;
+      const held = this.cache.tokens(slot).slice(block.index * blockSize);
+      assert.deepEqual(held.slice(0, blockSize), [...block.tokens]);
+      assert.ok(!block.decoded || !this.#deterministic);
+      this.batcher.kept(plan, this.host.keep(block));
+    }
+  }
+
   /** What the engine does with a prompt that it has just computed. */
   #keepEnd(sequence: Sequence, row: Float32Array): void {
     const kept = promptEnd(sequence, this.batcher.kv, { blockSize, canKeep });
@@ -263,6 +280,7 @@ Deno.test("what comes back from a host tier says what a loop without any cache s
       (rounds, numbers, deterministic) => {
         let at = 0;
         const rig = new Rig((n) => numbers[at++ % numbers.length] % n, deterministic);
+        rig.keepsEarly = numbers[0] % 2 === 0;
         for (const { seed, length, maxTokens, tenantSalt, steps, act } of rounds) {
           const tokens = Array.from({ length }, (_, i) => (seed * 5 + i * (seed + 1)) % vocabSize);
           const stream = rig.submit(tokens, { maxTokens, tenantSalt });
@@ -341,6 +359,20 @@ Deno.test("a block that came back is not offered again while the tier has it, an
   rig.run(promptOf(4));
   rig.run(promptOf(5));
   assert.equal(rig.offered, 16, "all that two prompts drive out");
+});
+
+Deno.test("what a prompt has computed is kept while it goes on, and not offered when it leaves the device", () => {
+  const rig = new Rig(calm);
+  rig.keepsEarly = true;
+  const stream = rig.submit(promptOf(1));
+  for (let i = 0; i < 20 && rig.said.get(stream)!.length === 0; i++) rig.step();
+  assert.ok(!rig.ended.has(stream));
+  // Its seven whole blocks, and its end.
+  assert.equal(rig.host.bySlot.size, 8);
+  for (const first of [2, 3, 4]) rig.run(promptOf(first));
+  assert.equal(rig.offered, 4, "the block with its answer, of each");
+  assert.equal(rig.run(promptOf(1)).host, 29);
+  rig.check();
 });
 
 Deno.test("a lost host tier makes waiting prompts compute, and is not offered anything", () => {

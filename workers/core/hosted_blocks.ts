@@ -7,6 +7,7 @@ export class HostedBlocks {
   /** The host tier holds a block in a slot, and nothing else there. */
   note(host: number, block: Block): void {
     this.forget([host]);
+    this.left(block);
     block.host = host;
     this.#bySlot.set(host, block);
   }

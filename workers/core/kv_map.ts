@@ -202,6 +202,14 @@ export class KvMap {
     this.#hosted.forget(slots);
   }
 
+  /** The block at `at` of a slot was written to the host tier, to its slot `host`. */
+  noteHosted(
+    index: number,
+    { at, host }: { readonly at: number; readonly host: number },
+  ): void {
+    this.#hosted.note(host, this.#slots[index].blocks[at]);
+  }
+
   /** True where the host tier is known to hold the block at `at` of a slot. */
   isHosted(index: number, at: number): boolean {
     return this.#slots[index].blocks[at].host !== undefined;

@@ -27,6 +27,8 @@ export interface Sequence {
   host: HostRun | undefined;
   /** Whole blocks that were given to another worker, of a sequence that gives its own. */
   given: number;
+  /** Whole blocks that the host tier has of it already, as far as was looked. */
+  kept: number;
   /** Slots of its blocks in the host tier as they were when it came: what is there need not be given. */
   readonly held: Uint32Array | undefined;
   /** The first token, once it is drawn, of a sequence that has nothing left to do but give. */
@@ -64,6 +66,7 @@ export function sequenceOf(
     fetchedTokens: 0,
     host,
     given: 0,
+    kept: 0,
     held: host?.slots.slice(),
     firstToken: undefined,
     introduced: false,

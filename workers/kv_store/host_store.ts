@@ -152,7 +152,17 @@ export class HostStore implements KvStore, AsyncDisposable {
     const stored = joined.link.ask("commit", words);
     void this.#restock(joined);
     const rows = await stored;
+    if (rows.ok) this.#unwritten(generation, { words, rows: rows.value });
     return rows.ok ? rows.value.filter((slot, i) => i % 2 === 0 && slot !== 0).length : 0;
+  }
+
+  /** Where another worker was first its copy stays: the slots that were written for it hold nothing any more. */
+  #unwritten(
+    generation: number,
+    { words, rows }: { readonly words: Uint32Array; readonly rows: Uint32Array },
+  ): void {
+    const slots = words.filter((slot, i) => i % 6 === 0 && rows[i / 3] !== slot);
+    if (slots.length > 0) this.#parts.user.gone(generation, slots);
   }
 
   /** Blocks that were written for one reader: words of `commitPrivate`. */

@@ -215,6 +215,7 @@ export class EngineLoop implements Disposable {
     const hasRoom = this.#inBlocks(() => this.#makeRoom());
     if (hasRoom && this.#inBlocks(() => this.#restore())) this.#prefill();
     this.#inBlocks(() => this.#give());
+    if (this.#host.generation !== undefined) this.#inBlocks(() => this.#keep());
     const isTrim = this.#inBlocks(() => this.#trim());
     this.#host.endStep(this.#nowMs() - startedMs, this.#blocksMs);
     this.#isWaiting = !(hasRoom && isTrim) && this.#host.isOut && !this.#batcher.isDecoding ||
@@ -276,8 +277,17 @@ export class EngineLoop implements Disposable {
     for (let plan = this.#batcher.planGive(); plan; plan = this.#batcher.planGive()) {
       const how = this.#host.give(this.#context, plan);
       if (how === "later") return;
-      this.#batcher.gave(plan, how === "failed" ? notGiven() : undefined);
+      this.#batcher.gave(plan, how === "failed" ? notGiven() : how);
       this.#apply();
+    }
+  }
+
+  /** Keeps what prompts in work have computed, so that nobody waits for it when they end. */
+  #keep(): void {
+    for (let plan = this.#batcher.planKeep(); plan; plan = this.#batcher.planKeep()) {
+      const host = this.#host.keep(this.#context, plan);
+      if (host === undefined) return;
+      this.#batcher.kept(plan, host);
     }
   }
 

@@ -1,6 +1,7 @@
 import { endMark } from "@pixii/wire";
 import type { GivePlan } from "../core/give_plan.ts";
 import type { Restored, RestorePlan } from "../core/host_restore.ts";
+import type { KeepPlan } from "../core/keep_plan.ts";
 import type { KvOp } from "../core/kv_op.ts";
 import type { LeavingBlock } from "../core/leaving_block.ts";
 import type { PromptEnd } from "../core/prompt_end.ts";
@@ -27,6 +28,12 @@ const giveMs = 500;
 const giveStepMs = 10;
 /** Longest time of one step that goes into taking blocks back; the rest comes in the next step, after a decode. */
 const restoreMs = 10;
+/**
+ * Slots that are left to what has to be written when a block is kept while its prompt is in work, and the longest time of a
+ * step that goes into that.
+ */
+const slotsBesideKept = 8;
+const keepStepMs = 5;
 /** Slots that are left to blocks when a prompt's end is kept: it waits for none and takes the last from none. */
 const slotsBesideEnd = 2;
 
@@ -74,6 +81,7 @@ export class HostBlocks {
   #isShort = false;
   #shortSinceMs: number | undefined;
   #giveLeftMs = giveStepMs;
+  #keepLeftMs = keepStepMs;
   #damaged: number[] = [];
   #leases: number[] = [];
   #counts = noCounts();
@@ -119,6 +127,7 @@ export class HostBlocks {
     this.#offloadLeftBytes = Math.max(offloadBytes, this.#slots?.payloadBytes ?? 0);
     this.#restoreLeftMs = restoreMs;
     this.#giveLeftMs = giveStepMs;
+    this.#keepLeftMs = keepStepMs;
   }
 
   /** A step is over: what it took, and what of that went into blocks. Told with the next report. */
@@ -169,10 +178,10 @@ export class HostBlocks {
   }
 
   /**
-   * Writes a block for another worker. `later`: there is no slot, or no time left in the step. `failed`: there is no host
+   * Writes a block for another worker and answers with its slot. `later`: there is no slot, or no time left in the step. `failed`: there is no host
    * tier, it has had no slot for too long, or the engine does not give the block.
    */
-  give(context: LlamaContext, { slot, block, handover }: GivePlan): "given" | "later" | "failed" {
+  give(context: LlamaContext, { slot, block, handover }: GivePlan): number | "later" | "failed" {
     if (this.#slots === undefined) return "failed";
     if (this.#giveLeftMs <= 0) return "later";
     const place = this.#stock.pop();
@@ -190,7 +199,20 @@ export class HostBlocks {
     if (!isCut) return "failed";
     const words = handover === undefined ? this.#commits : this.#privates;
     words.push(...wordsOf(place, block));
-    return "given";
+    return place.slot;
+  }
+
+  /** Keeps a block that stays on the device, where slots and time are to spare, and answers with its slot. */
+  keep(context: LlamaContext, { slot, block }: KeepPlan): number | undefined {
+    const isSpare = this.#slots !== undefined && this.#stock.length > slotsBesideKept;
+    if (!isSpare || this.#keepLeftMs <= 0) return undefined;
+    const place = this.#stock.pop()!;
+    const startedMs = this.#nowMs();
+    const isKept = this.#write(context, { place, slot, block });
+    this.#keepLeftMs -= this.#nowMs() - startedMs;
+    if (!isKept) return undefined;
+    this.#commits.push(...wordsOf(place, block));
+    return place.slot;
   }
 
   /** True where the end of a prompt with so many tokens behind its last reusable block can be kept, had it slots. */
