@@ -66,6 +66,69 @@ Deno.test("what the index keeps of a beginning that many share does not outlive 
   assert.deepEqual(reaches(slots.map((device) => ({ device }))), [5, 4, 5, 0, 0, 1]);
 });
 
+Deno.test("a conversation told turn by turn becomes one run once the turns' ends are gone", () => {
+  const index = indexOf();
+  const owners = [index.open(), index.open()];
+  const whole = hashesOf(1, 12);
+  const ends = [hashesOf(2, 2), hashesOf(3, 2)];
+  owners.forEach((owner, i) => {
+    const events = [
+      stored(1, part(whole, 0, 4)),
+      stored(5, ends[0], 4),
+      // The second owner had something else in between.
+      stored(7 + 30 * i, part(whole, 4, 8), 4),
+      stored(101, ends[1], 10 + 30 * i),
+      stored(103, part(whole, 8, 12), 10 + 30 * i),
+    ];
+    for (const event of events) assert.equal(index.apply(owner, [event]).anomalies, 0);
+  });
+  assert.equal(index.size.runs, 3);
+  for (const [gone, runs] of [[removed(6, 5), 2], [removed(102, 101), 1]] as const) {
+    for (const owner of owners) index.apply(owner, [gone]);
+    index.checkIntegrity();
+    assert.equal(index.size.runs, runs);
+  }
+  const reaches = () => owners.map((owner) => index.longestPrefix(owner, whole));
+  assert.deepEqual(reaches(), [12, 12]);
+  // Numbers from before the runs were one still name their blocks, and prompts branch off inside.
+  assert.equal(index.apply(owners[1], [stored(200, hashesOf(4, 3), 40)]).anomalies, 0);
+  index.apply(owners[0], [removed(10)]);
+  index.apply(owners[1], [removed(105)]);
+  assert.deepEqual(reaches(), [7, 10]);
+  index.checkIntegrity();
+  const copy = indexOf();
+  const other = copy.open();
+  assert.equal(copy.apply(other, [...index.snapshot(owners[1])]).anomalies, 0);
+  assert.equal(copy.longestPrefix(other, whole), 10);
+});
+
+Deno.test("of what several hold with holes each counts up to its own, and a run that goes on behind one is found", () => {
+  const index = indexOf();
+  const slots = Array.from({ length: 5 }, () => index.open());
+  const list = hashesOf(1, 40);
+  slots.forEach((slot) => index.apply(slot, [stored(1, list)]));
+  slots.forEach((slot, i) => index.apply(slot, [removed(5 + 6 * i)]));
+  const reaches = (asked: HashList) => {
+    const out = new Uint32Array(3 * slots.length);
+    index.overlaps(asked, slots.map((device) => ({ device })), out);
+    return slots.map((_, i) => out[3 * i]);
+  };
+  assert.deepEqual(reaches(list), [4, 10, 16, 22, 28]);
+  assert.deepEqual(reaches(part(list, 0, 12)), [4, 10, 12, 12, 12]);
+  slots.forEach((slot) => index.apply(slot, [removed(31)]));
+  const tiers = [{ device: slots[1], host: slots[3] }, { device: slots[2], disk: slots[4] }];
+  const byTier = () => {
+    const out = new Uint32Array(6);
+    index.overlaps(list, tiers, out);
+    return [...out];
+  };
+  assert.deepEqual(byTier(), [29, 1, 0, 29, 0, 1]);
+  // What the first owner tells under a parent that nobody knows fills its hole and goes on.
+  index.apply(slots[0], [stored(500, part(list, 4, 6), 77)]);
+  assert.deepEqual(reaches(list), [30, 10, 16, 22, 28]);
+  assert.deepEqual(byTier(), [29, 1, 0, 29, 0, 1]);
+});
+
 Deno.test("the module is the one that its sources make", async () => {
   assert.equal(sourceDigest, await digestOfSources(), "run router/testing/build_index.ts");
   assert.ok(WebAssembly.validate(Uint8Array.from(atob(moduleBase64), (c) => c.charCodeAt(0))));

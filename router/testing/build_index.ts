@@ -4,7 +4,7 @@
  */
 const compiler = "npm:assemblyscript@0.28.9/asc";
 /** Joined in this order to one module. */
-const parts = ["heap", "runs", "owners", "store", "query"];
+const parts = ["heap", "runs", "owners", "joins", "store", "query"];
 const folder = new URL("../core/index/", import.meta.url);
 
 /** The sources as one text. */

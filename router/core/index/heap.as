@@ -117,6 +117,20 @@ function free(p: usize): void {
   } else link(p);
 }
 
+/** Gives the block room for `size` where it lies; false where its neighbour is not free, or too small. */
+function widen(p: usize, size: u32): bool {
+  const need = rounded(size);
+  const has = sizeOf(p);
+  if (need <= has) return true;
+  const next = nextOf(p);
+  if (!isFree(next) || has + 8 + sizeOf(next) < need) return false;
+  unlink(next);
+  store<u32>(p - 8, has + 8 + sizeOf(next));
+  store<u32>(nextOf(p) - 4, <u32>p);
+  cut(p, need);
+  return true;
+}
+
 /** The block with room for `size` and its first `kept` bytes, moved where it must; 0, and p as it was, where there is no room. */
 function resize(p: usize, kept: u32, size: u32): usize {
   const need = rounded(size);
@@ -125,14 +139,7 @@ function resize(p: usize, kept: u32, size: u32): usize {
     cut(p, need);
     return p;
   }
-  const next = nextOf(p);
-  if (isFree(next) && has + 8 + sizeOf(next) >= need) {
-    unlink(next);
-    store<u32>(p - 8, has + 8 + sizeOf(next));
-    store<u32>(nextOf(p) - 4, <u32>p);
-    cut(p, need);
-    return p;
-  }
+  if (widen(p, need)) return p;
   const moved = alloc(need);
   if (!moved) return 0;
   memory.copy(moved, p, kept);

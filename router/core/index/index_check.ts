@@ -23,6 +23,10 @@ export function checkIndex(memory: IndexMemory, open: ReadonlySet<OwnerSlot>): v
     const record = run >>> 2;
     const base = words[record + runWords.base] >>> 2;
     begins(heads, words[base], words[base + 1]);
+    const head = record + runWords.head;
+    if (words[head] !== words[base] || words[head + 1] !== words[base + 1]) {
+      throw new Error(`run ${run} has forgotten how it begins`);
+    }
     suspects += words[record + runWords.flags] & 1;
     const length = words[record + runWords.len];
     checkFamily(memory, run, runs);
@@ -83,7 +87,7 @@ function checkRows({ code, words }: IndexMemory, runs: ReadonlySet<number>): voi
   if (made !== known) throw new Error(`${made} rows are made, runs know ${known}`);
 }
 
-/** One number for a page and the run on it: records of runs are 17 words apart at least, more than a double rounds off. */
+/** One number for a page and the run on it: records of runs are 21 words apart at least, more than a double rounds off. */
 function pageKey(page: number, run: number): number {
   return page * 2 ** 30 + (run >>> 2);
 }

@@ -1,7 +1,7 @@
 /** Fields of a run's record, in words from its address; `runs.as` says what each is. */
 export const runWords = {
-  ...{ base: 0, len: 1, spans: 2, count: 3, use: 4, guess: 5, parent: 6, attach: 7 },
-  ...{ child: 8, next: 9, prev: 10, flags: 11, depth: 16, row: 17 },
+  ...{ base: 0, len: 1, spans: 2, count: 3, head: 4, use: 6, guess: 7, parent: 8, attach: 9 },
+  ...{ child: 10, next: 11, prev: 12, flags: 13, depth: 18, row: 19 },
 } as const;
 
 /** Rows of the table of what prompts begin with. */

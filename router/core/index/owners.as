@@ -295,7 +295,10 @@ function cutSpan(run: usize, s: usize, a: u32, b: u32): void {
   store<u32>(o, load<u32>(o, oBlocks) - (gone - a), oBlocks);
   total -= gone - a;
   if (!load<u32>(run, rCount)) freeRun(run);
-  else if (gone == load<u32>(run, rLen)) trim(run);
+  else if (gone == load<u32>(run, rLen)) {
+    trim(run);
+    join(run);
+  }
 }
 
 function removeSpan(run: usize, s: usize): void {

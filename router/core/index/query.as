@@ -164,20 +164,29 @@ export function find(n: u32, candidates: u32): void {
     touchNext(run);
     store<u32>(run, clock, rUse);
     walked += 1;
-    const m = matched(load<u32>(run, rBase), lo + (pos << 2), hi + (pos << 2), min(load<u32>(run, rLen), n - pos));
-    if (suspects && hasSuspect(lo, hi, max<u32>(pos, 1), pos + m)) return findAll(n, candidates, false);
+    const asked = min(load<u32>(run, rLen), n - pos);
     const count = load<u32>(run, rCount);
-    let s: usize = load<u32>(run, rSpans);
-    let end = s + count * spanBytes;
+    const spans: usize = load<u32>(run, rSpans);
     if (row) {
-      if (load<u32>(row, wMatched) == m) {
+      const had = load<u32>(row, wMatched);
+      // What nobody held up to there nobody holds farther.
+      const m = matched(load<u32>(run, rBase), lo, hi, load<u32>(row, wMost) < had ? min(had, asked) : asked);
+      if (m == had) {
+        if (suspects && hasSuspect(lo, hi, 1, m)) return findAll(n, candidates, false);
         memory.copy(reach, row + rowHead, candidates * 12);
         most = load<u32>(row, wMost);
-        end = s;
-      } else memory.fill(reach, 0, candidates * 12);
+        row = 0;
+        pos = m;
+        if (most < pos || pos == n) return;
+        run = goOn(run, hashAt(lo, hi, pos));
+        continue;
+      }
+      memory.fill(reach, 0, candidates * 12);
       row = 0;
     }
-    const isKept = !pos && s < end && count >= leastSpans && count * 4 >= candidates;
+    // As if the prompt had all blocks of the run: nothing behind what somebody holds without a hole needs to be compared.
+    const end = spans + count * spanBytes;
+    let s = spans;
     for (; s < end; s += spanBytes) {
       const from = load<u32>(s) + pos;
       if (from > most) break;
@@ -186,16 +195,36 @@ export function find(n: u32, candidates: u32): void {
       const at = reach + ((link - 1) >>> 2) * 12;
       const has = load<u32>(at);
       if (has < from) continue;
-      const to = min(load<u32>(s, 4), m) + pos;
+      const to = load<u32>(s, 4) + pos;
       if (to <= has) continue;
       store<u32>(at, to);
       most = max(most, to);
     }
-    if (isKept) keepRow(run, m, most, candidates);
+    const m = matched(load<u32>(run, rBase), lo + (pos << 2), hi + (pos << 2), min(asked, most + 1 - pos));
+    if (suspects && hasSuspect(lo, hi, max<u32>(pos, 1), pos + m)) return findAll(n, candidates, false);
+    if (pos + m < most) {
+      for (let t = spans; t < s; t += spanBytes) {
+        const link = load<u32>(links + (load<u32>(t, 8) << 2));
+        if (!link) continue;
+        const at = reach + ((link - 1) >>> 2) * 12;
+        if (load<u32>(at) > pos + m) store<u32>(at, pos + m);
+      }
+      most = pos + m;
+    }
+    if (!pos && count >= leastSpans && count * 4 >= candidates) keepRow(run, m, most, candidates);
     pos += m;
     if (most < pos || pos == n) return;
     run = goOn(run, hashAt(lo, hi, pos));
   }
+}
+
+/** Where the farthest of the candidates' spans that hang together from `most` on ends, a prompt of all its blocks given. */
+function farthest(spans: usize, end: usize, pos: u32, most: u32): u32 {
+  for (let s = spans; s < end; s += spanBytes) {
+    if (load<u32>(s) + pos > most) break;
+    if (load<u32>(links + (load<u32>(s, 8) << 2))) most = max(most, load<u32>(s, 4) + pos);
+  }
+  return most;
 }
 
 /** As `find`, for candidates with several tiers. */
@@ -212,10 +241,11 @@ export function findTiers(n: u32, candidates: u32): void {
     touchNext(run);
     store<u32>(run, clock, rUse);
     walked += 1;
-    const m = matched(load<u32>(run, rBase), lo + (pos << 2), hi + (pos << 2), min(load<u32>(run, rLen), n - pos));
-    if (suspects && hasSuspect(lo, hi, max<u32>(pos, 1), pos + m)) return findAll(n, candidates, true);
     let s: usize = load<u32>(run, rSpans);
     const end = s + load<u32>(run, rCount) * spanBytes;
+    const asked = min(min(load<u32>(run, rLen), n - pos), farthest(s, end, pos, most) + 1 - pos);
+    const m = matched(load<u32>(run, rBase), lo + (pos << 2), hi + (pos << 2), asked);
+    if (suspects && hasSuspect(lo, hi, max<u32>(pos, 1), pos + m)) return findAll(n, candidates, true);
     for (; s < end; s += spanBytes) {
       const from = load<u32>(s) + pos;
       if (from > most) break;

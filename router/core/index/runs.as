@@ -2,22 +2,23 @@
 // and who holds which part of it: spans, ordered by their first block.
 //
 // Record of a run, at its address:
-const rBase: usize = 0; // its hashes
+const rBase: usize = 0; // its hashes: behind the record, until they outgrow that
 const rLen: usize = 4; // in blocks, at least 1
 const rSpans: usize = 8; // its spans
 const rCount: usize = 12; // how many
-const rUse: usize = 16; // clock of the last walk over it
-const rDepth: usize = 64; // blocks before it, as far as known
-const rParent: usize = 24; // the run it goes on from, or 0
-const rAttach: usize = 28; // after which block of it
-const rChild: usize = 32; // first of those that go on from it
-const rNext: usize = 36; // siblings
-const rPrev: usize = 40;
-const rFlags: usize = 44; // bit 0: suspect; above it: no run goes on from this block or a later one
-const rOwn: usize = 48; // room for one span: a run with one holder has it here
-const rGuess: usize = 20; // the one of those that go on from it that a walk last took, or 0
-const rRow: usize = 68; // its row in `rows`, or 0
-const runBytes: u32 = 72;
+const rHead: usize = 16; // its first hash
+const rUse: usize = 24; // clock of the last walk over it
+const rDepth: usize = 72; // blocks before it, as far as known
+const rParent: usize = 32; // the run it goes on from, or 0
+const rAttach: usize = 36; // after which block of it
+const rChild: usize = 40; // first of those that go on from it
+const rNext: usize = 44; // siblings
+const rPrev: usize = 48;
+const rFlags: usize = 52; // bit 0: suspect; above it: no run goes on from this block or a later one
+const rOwn: usize = 56; // room for one span: a run with one holder has it here
+const rGuess: usize = 28; // the one of those that go on from it that a walk last took, or 0
+const rRow: usize = 76; // its row in `rows`, or 0
+const runBytes: u32 = 80;
 
 /** Set where the run hangs in the air: its first block may stand inside another run too. */
 const suspect: u32 = 1;
@@ -94,7 +95,7 @@ function openRuns(): void {
   memory.fill(filter, 0, 1024);
 }
 
-@inline function headHash(run: usize): u64 { return load<u64>(load<u32>(run, rBase)); }
+@inline function headHash(run: usize): u64 { return load<u64>(run, rHead); }
 
 /** The run that begins with `hash`, or 0. */
 @inline function probe(hash: u64): usize {
@@ -207,13 +208,13 @@ function clearSuspect(run: usize): void {
  */
 function newRun(parent: usize, attach: u32, from: usize, count: u32): usize {
   if (!ensureHeads()) return 0;
-  const run = alloc(runBytes);
+  const run = alloc(runBytes + (count << 3));
   if (!run) return 0;
-  const base = alloc(count << 3);
-  if (!base) { free(run); return 0; }
+  const base = run + runBytes;
   copyHashes(base, from, count);
   store<u32>(run, <u32>base, rBase);
   store<u32>(run, count, rLen);
+  store<u64>(run, load<u64>(base), rHead);
   store<u32>(run, <u32>(run + rOwn), rSpans);
   store<u32>(run, 0, rCount);
   store<u32>(run, clock, rUse);
@@ -245,18 +246,41 @@ function newRun(parent: usize, attach: u32, from: usize, count: u32): usize {
   for (let i: u32 = 0; i < count; i++) store<u64>(to + (i << 3), load<u64>(from + i * 12, 4));
 }
 
+/** Room for the hashes of so many blocks; false, with what is there as it was, where the heap has none. */
+function ensureHashes(run: usize, blocks: u32): bool {
+  const base: usize = load<u32>(run, rBase);
+  const kept = load<u32>(run, rLen) << 3;
+  let moved: usize = base;
+  if (base != run + runBytes) moved = resize(base, kept, blocks << 3);
+  else if (!widen(run, runBytes + (blocks << 3))) {
+    moved = alloc(blocks << 3);
+    if (moved) {
+      memory.copy(moved, base, kept);
+      cut(run, runBytes);
+    }
+  }
+  if (!moved) return false;
+  store<u32>(run, <u32>moved, rBase);
+  return true;
+}
+
+/** Gives back what lies behind the hashes, where that is worth it. */
+function cutHashes(run: usize): void {
+  const base: usize = load<u32>(run, rBase);
+  const size = load<u32>(run, rLen) << 3;
+  const isInside = base == run + runBytes;
+  const has = isInside ? sizeOf(run) - runBytes : sizeOf(base);
+  if (has >= size + 64) cut(isInside ? run : base, isInside ? runBytes + size : size);
+}
+
 /** Adds `count` blocks to the end of a run; false where the heap has no room. */
 function extend(run: usize, from: usize, count: u32): bool {
   const len = load<u32>(run, rLen);
-  let base: usize = load<u32>(run, rBase);
-  const need = (len + count) << 3;
-  if (sizeOf(base) < need) {
-    // Blocks that come one by one, as they are decoded, move the run every eighth time.
-    base = resize(base, len << 3, need + (count < 8 ? 64 : 0));
-    if (!base) return false;
-    store<u32>(run, <u32>base, rBase);
-  }
-  copyHashes(base + (len << 3), from, count);
+  const base: usize = load<u32>(run, rBase);
+  const has = (base == run + runBytes ? sizeOf(run) - runBytes : sizeOf(base)) >>> 3;
+  // Blocks that come one by one, as they are decoded, move the run every eighth time.
+  if (has < len + count && !ensureHashes(run, len + count + (count < 8 ? 8 : 0))) return false;
+  copyHashes(<usize>load<u32>(run, rBase) + (len << 3), from, count);
   store<u32>(run, len + count, rLen);
   return true;
 }
@@ -299,7 +323,12 @@ function freeRun(run: usize): void {
   clearSuspect(run);
   dropHead(run);
   runCount -= 1;
-  free(load<u32>(run, rBase));
+  freeRecord(run);
+}
+
+/** Frees what a run that nobody knows any more takes. */
+function freeRecord(run: usize): void {
+  if (load<u32>(run, rBase) != <u32>(run + runBytes)) free(load<u32>(run, rBase));
   if (load<u32>(run, rSpans) != <u32>(run + rOwn)) free(load<u32>(run, rSpans));
   free(run);
 }
@@ -317,6 +346,5 @@ function trim(run: usize): void {
   }
   store<u32>(run, len, rLen);
   orphan(run, len);
-  const base: usize = load<u32>(run, rBase);
-  if (sizeOf(base) >= (len << 3) + 64) cut(base, len << 3);
+  cutHashes(run);
 }
