@@ -29,7 +29,7 @@ async function prove(house: Partial<HouseOptions> & { model: string }, count: nu
 Deno.test({
   name: "proof: tiny says the same in every mode, prompt by prompt, to the last bit",
   ignore: !isLinux,
-  fn: () => prove({ model: bundledModel("tiny.gguf") }, 120),
+  fn: () => prove({ model: bundledModel("tiny.gguf") }, 60),
 });
 
 for (const kvType of ["f16", "q8_0"] as const) {
@@ -38,7 +38,7 @@ for (const kvType of ["f16", "q8_0"] as const) {
     ignore: !isLinux,
     async fn() {
       await using model = await microSliding();
-      await prove({ model: model.path, kvType, ctx: 768 }, 40);
+      await prove({ model: model.path, kvType, ctx: 768 }, 20);
     },
   });
 }
