@@ -4,7 +4,7 @@ import type { Service, ServiceContext, ServiceSpec } from "@pixii/runtime";
 import { workerSchema } from "./config.ts";
 import type { WorkerConfig } from "./config.ts";
 import type { Engine, EngineCard } from "./engine.ts";
-import { openLlamaEngine } from "./llama/engine.ts";
+import { openLlamaEngine } from "./llama/open_engine.ts";
 import type { HostBlocks } from "./sim/core/host_pool.ts";
 import type { SimEngine } from "./sim/engine.ts";
 import { openSimEngines } from "./sim/open.ts";

@@ -4,7 +4,7 @@ import type { Clock, LoggedLine, Thread, Threads } from "@pixii/runtime";
 import type { EngineRequest, StepBatch } from "../engine.ts";
 import { greedySampling } from "../stream_collector_testing.ts";
 import { bundledModel } from "../testing/models.ts";
-import { openLlamaEngine } from "./engine.ts";
+import { openLlamaEngine } from "./open_engine.ts";
 import { llamaOptions } from "./open_testing.ts";
 import type { FromThread, ToThread } from "./thread_messages.ts";
 

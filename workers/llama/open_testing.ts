@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { denoThreads, recordingLog, systemClock } from "@pixii/runtime";
 import type { Engine } from "../engine.ts";
-import { openLlamaEngine } from "./engine.ts";
+import { openLlamaEngine } from "./open_engine.ts";
 import type { LlamaOptions } from "./engine.ts";
 
 /** Options for tests: one thread, a small context, nothing cached. */
