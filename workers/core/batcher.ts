@@ -13,7 +13,8 @@ import { noLogit, noRoom } from "./batcher_failures.ts";
 import type { BatcherLimits } from "./batcher_limits.ts";
 import { Candidates } from "./candidates.ts";
 import type { KvMap, PrefixMatch } from "./kv_map.ts";
-import { byRank, outputIndex, reusableHashes, sequenceOf } from "./sequence.ts";
+import { PlacedSequences } from "./placed_sequences.ts";
+import { outputIndex, reusableHashes, sequenceOf } from "./sequence.ts";
 import type { Sequence } from "./sequence.ts";
 import { StreamOutputs } from "./stream_outputs.ts";
 import type { StreamEnd } from "./stream_outputs.ts";
@@ -44,14 +45,9 @@ export class Batcher {
   readonly #limits: BatcherLimits;
   readonly #eos: ReadonlySet<number>;
   readonly #waiting = new WaitLine();
-  readonly #running: Sequence[] = [];
+  readonly #placed = new PlacedSequences();
   readonly #live = new ChurnMap<number, Sequence>();
   readonly #candidates = new Candidates();
-  #prefilling: Sequence | undefined;
-  /** Placed, and their next block is on its way to the host tier, or it was and they wait for their turn to compute. */
-  readonly #aside: Sequence[] = [];
-  /** Computed to their end, and still giving. */
-  readonly #giving: Sequence[] = [];
   #hasStoodAside = false;
   #arrivals = 0;
   readonly #outputs = new StreamOutputs();
@@ -67,31 +63,33 @@ export class Batcher {
   get idle(): boolean {
     if (!this.#outputs.isEmpty || this.#released.length > 0) return false;
     if (this.#live.size === 0) return true;
-    if (this.#aside.length === 0 || this.isComputing || this.#giving.length > 0) return false;
+    if (this.#placed.aside.length === 0 || this.isComputing || this.#placed.giving.length > 0) {
+      return false;
+    }
     const [first] = this.#waiting;
-    const mayAdmit = first !== undefined && this.#aside.length < this.#limits.maxSeqs &&
+    const mayAdmit = first !== undefined && this.#placed.aside.length < this.#limits.maxSeqs &&
       this.#couldFit(first.tokens.length + 1);
-    return !mayAdmit && this.#aside.every((one) => this.#next(one) === "coming");
+    return !mayAdmit && this.#placed.aside.every((one) => this.#next(one) === "coming");
   }
 
   /** True where sequences decode or a prompt is computed. */
   get isComputing(): boolean {
-    return this.#running.length > 0 || this.#prefilling !== undefined;
+    return this.#placed.running.length > 0 || this.#placed.prefilling !== undefined;
   }
 
   /** True where sequences decode. */
   get isDecoding(): boolean {
-    return this.#running.length > 0;
+    return this.#placed.running.length > 0;
   }
 
   /** Sequences that hold a slot, those that wait, and the tokens both have to compute before their first output. */
   counts(): { readonly running: number; readonly waiting: number; readonly prefillTokens: number } {
-    const current = this.#prefilling;
+    const current = this.#placed.prefilling;
     const left = current === undefined
       ? 0
       : current.tokens.length - this.kv.computed(current.slot!);
     return {
-      running: this.#placed().length,
+      running: this.#placed.all().length,
       waiting: this.#waiting.length,
       prefillTokens: this.#waiting.tokens + left,
     };
@@ -126,8 +124,10 @@ export class Batcher {
 
   /** Sequences that decode a token in this step; the last token of each is the input. Makes room first. */
   planDecode(): readonly Sequence[] {
-    while (this.#running.length > 0 && !this.kv.reclaim(this.#running.length)) this.#preempt();
-    return this.#running.slice();
+    while (this.#placed.running.length > 0 && !this.kv.reclaim(this.#placed.running.length)) {
+      this.#preempt();
+    }
+    return this.#placed.running.slice();
   }
 
   /** The input token of `sequence` is computed; `logits` is its row. */
@@ -145,7 +145,7 @@ export class Batcher {
    */
   makeRoom(mostBlocks: number): boolean {
     this.#hasStoodAside = false;
-    const sequence = this.#prefilling ??= this.#begin();
+    const sequence = this.#placed.prefilling ??= this.#begin();
     if (sequence === undefined || sequence.hasRoom) return true;
     const { tokens, request, slot } = sequence;
     const output = Math.min(outputRoom, request.stop.maxTokens - request.emitted);
@@ -163,17 +163,16 @@ export class Batcher {
    * or is on its way.
    */
   planRestore(): RestorePlan | undefined {
-    for (const one of this.#aside) {
+    for (const one of this.#placed.aside) {
       const plan = this.#next(one);
       if (plan !== undefined && plan !== "coming" && this.#hasRoomFor(one)) return plan;
     }
     if (this.#hasStoodAside) return undefined;
-    const sequence = this.#prefilling ??= this.#begin();
+    const sequence = this.#placed.prefilling ??= this.#begin();
     if (sequence?.host === undefined) return undefined;
     const plan = this.#next(sequence);
     if (plan === "coming") {
-      this.#prefilling = undefined;
-      this.#aside.push(sequence);
+      this.#placed.standAside();
       this.#hasStoodAside = true;
       return undefined;
     }
@@ -209,8 +208,8 @@ export class Batcher {
   /** The next block to give to another worker; nothing where there is none yet. */
   planGive(): GivePlan | undefined {
     const { blockSize } = this.#limits;
-    const current = this.#prefilling;
-    if (this.#giving.length > 0) return nextGive(this.#giving[0], this.kv, blockSize);
+    const current = this.#placed.prefilling;
+    if (this.#placed.giving.length > 0) return nextGive(this.#placed.giving[0], this.kv, blockSize);
     return current === undefined || !isGiving(current)
       ? undefined
       : nextGive(current, this.kv, blockSize);
@@ -227,10 +226,10 @@ export class Batcher {
   /** The next block of a prompt that the host tier can keep while it is in work; nothing where there is none yet. */
   planKeep(): KeepPlan | undefined {
     const { blockSize } = this.#limits;
-    const current = this.#prefilling;
+    const current = this.#placed.prefilling;
     let plan = current && nextKeep(current, this.kv, blockSize);
-    for (let i = 0; plan === undefined && i < this.#running.length; i++) {
-      plan = nextKeep(this.#running[i], this.kv, blockSize);
+    for (let i = 0; plan === undefined && i < this.#placed.running.length; i++) {
+      plan = nextKeep(this.#placed.running[i], this.kv, blockSize);
     }
     return plan;
   }
@@ -256,13 +255,13 @@ export class Batcher {
 
   /** The next prefill chunk, admitting the next waiting prompt where no other is in work. Makes room first. */
   planPrefill(): PrefillChunk | undefined {
-    if (this.#hasStoodAside && this.#prefilling === undefined) return undefined;
-    const sequence = this.#prefilling ??= this.#begin();
+    if (this.#hasStoodAside && this.#placed.prefilling === undefined) return undefined;
+    const sequence = this.#placed.prefilling ??= this.#begin();
     if (sequence === undefined) return undefined;
     const start = this.kv.computed(sequence.slot!);
     const end = this.#chunkEnd(start, sequence.tokens.length);
     while (!this.kv.reclaim(end - start)) {
-      if (this.#placed().length === 1) {
+      if (this.#placed.all().length === 1) {
         // Cannot happen: a sequence is never longer than the cache, and nothing else is left in it. Give up loudly.
         this.#end(sequence, { reason: "error", error: noRoom(sequence) });
         return undefined;
@@ -278,7 +277,7 @@ export class Batcher {
     if (sequence.slot === undefined) return;
     this.kv.append(sequence.slot, sequence.tokens.slice(start, end), "prefill");
     if (!chunk.last) return;
-    this.#isComputed(sequence);
+    this.#placed.computed(sequence);
     this.#sample(sequence, logits!);
   }
 
@@ -291,7 +290,7 @@ export class Batcher {
   squeeze(): void {
     const { cached } = this.kv.counts();
     this.kv.reclaim(Infinity);
-    if (cached === 0 && this.#running.length > 0) this.#preempt();
+    if (cached === 0 && this.#placed.running.length > 0) this.#preempt();
   }
 
   /** Ends every stream with this error. */
@@ -307,25 +306,18 @@ export class Batcher {
   /** Throws where the books do not add up. O(everything). */
   checkIntegrity(): void {
     this.kv.checkIntegrity();
-    const placed = [...this.#waiting, ...this.#placed()];
+    const placed = [...this.#waiting, ...this.#placed.all()];
     if (placed.length !== this.#live.size || new Set(placed).size !== placed.length) {
       throw new Error(`${this.#live.size} live streams, ${placed.length} in the lists`);
     }
-    const slots = placed.flatMap((one) => one.slot ?? []);
-    if (new Set(slots).size !== slots.length) throw new Error("two sequences share a slot");
-    if (slots.some((slot) => !this.kv.isLive(slot))) throw new Error("a slot is not live");
-    if (slots.length !== this.#placed().length) throw new Error("a waiting sequence has a slot");
-    if (slots.length > this.#limits.maxSeqs) throw new Error("more sequences than allowed");
+    const { maxSeqs: most } = this.#limits;
+    this.#placed.checkIntegrity({ most, isLive: (slot) => this.kv.isLive(slot) });
     let tokens = 0;
-    for (const one of this.#waiting) tokens += one.tokens.length;
+    for (const one of this.#waiting) {
+      tokens += one.tokens.length;
+      if (one.slot !== undefined) throw new Error("a waiting sequence has a slot");
+    }
     if (tokens !== this.#waiting.tokens) throw new Error("the waiting tokens are counted wrong");
-  }
-
-  #placed(): Sequence[] {
-    const { length } = this.#aside;
-    if (this.#prefilling === undefined && length + this.#giving.length === 0) return this.#running;
-    const current = this.#prefilling === undefined ? [] : [this.#prefilling];
-    return [...this.#running, ...current, ...this.#aside, ...this.#giving];
   }
 
   #next(sequence: Sequence): ReturnType<typeof nextRestore> {
@@ -342,9 +334,9 @@ export class Batcher {
 
   /** The next prompt to compute: one that stood aside and waits for nothing more, else the first of the line. */
   #begin(): Sequence | undefined {
-    const at = this.#aside.findIndex((one) => this.#next(one) === undefined);
+    const at = this.#placed.aside.findIndex((one) => this.#next(one) === undefined);
     if (at < 0) return this.#admit();
-    const [sequence] = this.#aside.splice(at, 1);
+    const [sequence] = this.#placed.aside.splice(at, 1);
     this.#dropHost(sequence);
     return sequence;
   }
@@ -353,12 +345,12 @@ export class Batcher {
     const { blockSize, chunkAlone, chunkBeside } = this.#limits;
     const whole = length - length % blockSize;
     if (start >= whole) return length;
-    return Math.min(whole, start + (this.#running.length > 0 ? chunkBeside : chunkAlone));
+    return Math.min(whole, start + (this.#placed.running.length > 0 ? chunkBeside : chunkAlone));
   }
 
   #admit(): Sequence | undefined {
     const sequence = this.#waiting.first;
-    const placed = this.#running.length + this.#aside.length + this.#giving.length;
+    const placed = this.#placed.besidePrefill;
     if (sequence === undefined || placed >= this.#limits.maxSeqs) return undefined;
     const match = this.#match(sequence);
     // Beside others a prompt waits until it fits as a whole: starting it would only preempt them.
@@ -394,12 +386,13 @@ export class Batcher {
 
   #couldFit(cells: number): boolean {
     const { cached } = this.kv.counts();
-    return this.kv.freeCells + cached * this.#limits.blockSize >= cells + this.#running.length;
+    return this.kv.freeCells + cached * this.#limits.blockSize >=
+      cells + this.#placed.running.length;
   }
 
   /** Takes the last in rank out of its slot; it waits, and is computed again as far as nobody keeps its blocks. */
   #preempt(): Sequence {
-    const victim = this.#placed().reduce((last, one) => byRank(one, last) > 0 ? one : last);
+    const victim = this.#placed.last();
     if (victim.firstToken !== undefined) {
       this.#end(victim, { reason: "error", error: noRoom(victim) });
       return victim;
@@ -428,7 +421,7 @@ export class Batcher {
     this.kv.append(slot, tokens, "prefill");
     this.#dropHost(sequence);
     sequence.sampler.took(token);
-    this.#isComputed(sequence);
+    this.#placed.computed(sequence);
     this.#say(sequence, token, undefined);
   }
 
@@ -441,16 +434,8 @@ export class Batcher {
     if (end!.body === undefined) this.kv.append(slot, tokens, "prefill");
     else this.kv.restore(slot, tokens, { host: end!.body.host, decoded });
     this.#dropHost(sequence);
-    this.#isComputed(sequence);
+    this.#placed.computed(sequence);
     this.#sample(sequence, row!);
-  }
-
-  /** The whole prompt of a placed sequence is in the cache. */
-  #isComputed(sequence: Sequence): void {
-    const at = this.#aside.indexOf(sequence);
-    if (at >= 0) this.#aside.splice(at, 1);
-    else this.#prefilling = undefined;
-    (isGiving(sequence) ? this.#giving : this.#running).push(sequence);
   }
 
   /** The next token of a sequence is known. */
@@ -485,11 +470,7 @@ export class Batcher {
     this.#dropHost(sequence);
     sequence.hasRoom = false;
     sequence.kept = 0;
-    if (this.#prefilling === sequence) this.#prefilling = undefined;
-    for (const list of [this.#running, this.#aside, this.#giving]) {
-      const at = list.indexOf(sequence);
-      if (at >= 0) list.splice(at, 1);
-    }
+    this.#placed.remove(sequence);
     this.kv.close(sequence.slot!, keep);
     sequence.slot = undefined;
   }
