@@ -1,6 +1,7 @@
 import type { Figure } from "./figure.ts";
 import {
   ask,
+  mustComeFrom,
   noTimes,
   openHouse,
   promptCells,
@@ -11,6 +12,7 @@ import {
   speedOf,
   tierPrompts,
   warmTimes,
+  withNewEnd,
 } from "./kv/tier_ttft.ts";
 import { House, startFarHost } from "./proof/mod.ts";
 
@@ -23,7 +25,8 @@ export interface KvTtftPeerOptions {
 
 /**
  * `kv.ttft_over_model.peer.*`: a worker of another host computed the prompts; ours is asked for them, its kvbm pulls them over
- * TCP, and drops them again for the next round. Throws where less than all but one block came that way.
+ * TCP, and drops them again for the next round; then the same with another last token. Throws where less than all but one block
+ * came that way, or where they came and were computed all the same.
  */
 export async function kvTtftPeerFigures(options: KvTtftPeerOptions): Promise<readonly Figure[]> {
   const { model, rounds } = options;
@@ -42,14 +45,22 @@ export async function kvTtftPeerFigures(options: KvTtftPeerOptions): Promise<rea
   const by = (worker: string) => ({ model: "proof", headers: { "x-pixii-worker": worker } });
   for (const prompt of prompts) await ask(near.dev, prompt, by(far.worker));
   const pulled = () => near.metric("kvbm", "pixii_kvbm_peer_blocks_total", 'way="in"');
+  const timed = async (prompt: readonly number[]) => {
+    const before = await pulled();
+    const { ttftMs, tiers } = await ask(near.dev, prompt, by(instance));
+    const blocks = await pulled() - before;
+    if (blocks < reusable(prompt.length) / 64 - 1) {
+      throw new Error(`${blocks} blocks of a prompt of ${prompt.length} tokens were pulled`);
+    }
+    // What landed before the worker asked counts as memory's.
+    mustComeFrom("peer", { peer: (tiers.disk ?? 0) + (tiers.host ?? 0) }, prompt.length);
+    return ttftMs;
+  };
   for (let round = 0; round < rounds; round++) {
+    for (const [i, prompt] of prompts.entries()) times[i].tier.push(await timed(prompt));
+    await dropAll(near);
     for (const [i, prompt] of prompts.entries()) {
-      const before = await pulled();
-      times[i].tier.push((await ask(near.dev, prompt, by(instance))).ttftMs);
-      const blocks = await pulled() - before;
-      if (blocks < reusable(prompt.length) / 64 - 1) {
-        throw new Error(`${blocks} blocks of a prompt of ${prompt.length} tokens were pulled`);
-      }
+      times[i].newEnd.push(await timed(withNewEnd(prompt, round)));
     }
     await dropAll(near);
   }
