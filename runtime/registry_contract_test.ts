@@ -1,5 +1,4 @@
 import { Etcd3 } from "etcd3";
-import { MemoryHub } from "./bus_memory.ts";
 import { systemClock } from "./clock_system.ts";
 import { connectRegistry } from "./connect.ts";
 import { startEtcd } from "./local_servers.ts";
@@ -7,9 +6,10 @@ import { recordingLog } from "./log_recording.ts";
 import type { Registry } from "./registry.ts";
 import { registryContract } from "./registry_contract.ts";
 import type { EtcdRegistry } from "./registry_etcd.ts";
-import { type MemoryRegistry, MemoryRegistryHub } from "./registry_memory.ts";
+import { MemoryRegistryHub } from "./registry_memory.ts";
+import type { MemoryRegistry } from "./registry_memory.ts";
 import { findServer } from "./server_binary.ts";
-import { SocketHub } from "./socket_hub.ts";
+import { memoryWorld, socketWorld } from "./testing/hub_worlds.ts";
 
 const clock = systemClock();
 const log = recordingLog();
@@ -26,45 +26,16 @@ async function client(url: string): Promise<Registry> {
 registryContract("memory", {
   ignore: false,
   expires: true,
-  open: () => {
-    const hub = new MemoryRegistryHub({ clock, log });
-    const views: MemoryRegistry[] = [];
-    return Promise.resolve({
-      connect: () => {
-        const view = hub.connect();
-        views.push(view);
-        return Promise.resolve(view);
-      },
-      down: () => Promise.resolve(views.forEach((view) => view.disconnect())),
-      up: () => Promise.resolve(views.forEach((view) => view.reconnect())),
+  open: () =>
+    Promise.resolve({
+      ...memoryWorld(new MemoryRegistryHub({ clock, log })),
       expire: (view) => Promise.resolve((view as MemoryRegistry).expire()),
-      [Symbol.asyncDispose]: () => Promise.resolve(),
-    });
-  },
+    }),
 });
 
 registryContract("a Unix socket", {
   ignore: Deno.build.os === "windows",
-  open: async () => {
-    const folder = await Deno.makeTempDir({ prefix: "pixii-registry-" });
-    const path = `${folder}/bus.sock`;
-    const open = () =>
-      SocketHub.open({
-        ...{ path, clock, log },
-        bus: new MemoryHub({ clock, log }),
-        registry: new MemoryRegistryHub({ clock, log }),
-      });
-    let hub = open();
-    return {
-      connect: () => client(hub.url),
-      down: () => hub[Symbol.asyncDispose](),
-      up: () => Promise.resolve(void (hub = open())),
-      [Symbol.asyncDispose]: async () => {
-        await hub[Symbol.asyncDispose]();
-        await Deno.remove(folder, { recursive: true });
-      },
-    };
-  },
+  open: () => socketWorld({ clock, log }, client),
 });
 
 registryContract("etcd", {

@@ -1,19 +1,18 @@
 import { noop } from "cockatiel";
 import { Etcd3 } from "etcd3";
-import type { Lease, Watcher } from "etcd3";
+import type { Lease } from "etcd3";
 import { fail, ok } from "@pixii/wire";
 import type { Result } from "@pixii/wire";
-import { guarded } from "./bus_status.ts";
 import type { Clock } from "./clock.ts";
+import { EtcdWatch, reasonOf, retryEveryMs } from "./etcd_watch.ts";
+import type { EtcdSnapshot } from "./etcd_watch.ts";
 import type { Log } from "./log.ts";
 import type { Registration, Registry, RegistryEntry, WatchListener } from "./registry.ts";
-import { byKey, checkKey, checkValue, leaseTtlMs, registryDown, stored } from "./registry_rules.ts";
+import { byKey, checkEntry, checkKey, leaseTtlMs, registryDown, stored } from "./registry_rules.ts";
 import { shownUrl } from "./server_url.ts";
 
 /** Longest wait for one call, in ms. */
 const callMs = 2_000;
-/** Pause between two attempts at a lease, a watch or a put that failed, in ms. */
-const retryEveryMs = 200;
 /** Longest pause of the transport before it dials again, in ms. */
 const dialPauseMs = 250;
 
@@ -109,8 +108,7 @@ export class EtcdRegistry implements Registry {
   }
 
   async register(key: string, value: string): Promise<Result<Registration>> {
-    checkKey(key);
-    const fits = checkValue(key, value);
+    const fits = checkEntry(key, value);
     if (!fits.ok) return fits;
     const leased = new LeasedKey(value);
     const put = await this.#putLeased(key, leased);
@@ -140,8 +138,7 @@ export class EtcdRegistry implements Registry {
     value: string,
     options: { readonly ttlMs?: number } = {},
   ): Promise<Result<void>> {
-    checkKey(key);
-    const fits = checkValue(key, value);
+    const fits = checkEntry(key, value);
     if (!fits.ok) return fits;
     const { ttlMs } = options;
     return await this.#call(`put ${key}`, async () => {
@@ -157,8 +154,7 @@ export class EtcdRegistry implements Registry {
     value: string,
     { ttlMs }: { readonly ttlMs: number },
   ): Promise<Result<boolean>> {
-    checkKey(key);
-    const fits = checkValue(key, value);
+    const fits = checkEntry(key, value);
     if (!fits.ok) return fits;
     let isOurs = false;
     const done = await this.#call(`claim ${key}`, async () => {
@@ -260,7 +256,7 @@ export class EtcdRegistry implements Registry {
   }
 
   async #update(key: string, leased: LeasedKey, next: string): Promise<Result<void>> {
-    const fits = checkValue(key, next);
+    const fits = checkEntry(key, next);
     if (!fits.ok) return fits;
     leased.value = next;
     leased.isDue = true;
@@ -287,8 +283,8 @@ export class EtcdRegistry implements Registry {
     return put;
   }
 
-  async #snapshot(prefix: string): Promise<Result<Snapshot>> {
-    let found: Snapshot | undefined;
+  async #snapshot(prefix: string): Promise<Result<EtcdSnapshot>> {
+    let found: EtcdSnapshot | undefined;
     const listed = await this.#call(`list ${prefix}`, async () => {
       const { kvs, header } = await this.#client.getAll().prefix(prefix).exec();
       const entries = kvs.map(({ key, value }) => ({ key: `${key}`, value: `${value}` }));
@@ -313,98 +309,4 @@ export class EtcdRegistry implements Registry {
     if (status === "connected") this.#log.info("connected again");
     else this.#log.warn("connection lost; trying again");
   }
-}
-
-interface Snapshot {
-  readonly entries: readonly RegistryEntry[];
-  readonly revision: number;
-}
-
-interface EtcdWatchParts {
-  readonly listener: WatchListener;
-  readonly clock: Clock;
-  readonly log: Log;
-  snapshot(): Promise<Result<Snapshot>>;
-  seen(status: Registry["status"]): void;
-}
-
-/** One watched prefix: a snapshot, then changes from its revision + 1; a new snapshot whenever the stream broke. */
-class EtcdWatch {
-  readonly #client: Etcd3;
-  readonly #prefix: string;
-  readonly #parts: EtcdWatchParts;
-  #watcher: Watcher | undefined;
-  #retry: Disposable | undefined;
-  #stopped = false;
-
-  constructor(client: Etcd3, prefix: string, parts: EtcdWatchParts) {
-    this.#client = client;
-    this.#prefix = prefix;
-    this.#parts = parts;
-  }
-
-  /** Delivers the first snapshot and follows. */
-  async start(): Promise<Result<void>> {
-    const snapshot = await this.#parts.snapshot();
-    if (!snapshot.ok) return snapshot;
-    if (this.#stopped) return stored;
-    const { listener, log } = this.#parts;
-    guarded(log, "watch listener", () => listener.snapshot(snapshot.value.entries));
-    this.#follow(snapshot.value.revision + 1);
-    return stored;
-  }
-
-  stop(): void {
-    this.#stopped = true;
-    this.#retry?.[Symbol.dispose]();
-    this.#drop();
-  }
-
-  #follow(revision: number): void {
-    const watcher = this.#client.watch().prefix(this.#prefix).startRevision(`${revision}`)
-      .watcher();
-    this.#watcher = watcher;
-    watcher.on("put", ({ key, value }) => {
-      this.#tell(watcher, { kind: "put", entry: { key: `${key}`, value: `${value}` } });
-    });
-    watcher.on("delete", ({ key }) => this.#tell(watcher, { kind: "delete", key: `${key}` }));
-    // Either the connection is gone, or the revision was compacted away: what was missed is unknown.
-    watcher.on("disconnected", () => {
-      this.#parts.seen("disconnected");
-      this.#again(watcher, "connection lost");
-    });
-    watcher.on("error", (error) => this.#again(watcher, reasonOf(error)));
-  }
-
-  #tell(watcher: Watcher, change: Parameters<WatchListener["change"]>[0]): void {
-    if (this.#stopped || watcher !== this.#watcher) return;
-    guarded(this.#parts.log, "watch listener", () => this.#parts.listener.change(change));
-  }
-
-  #again(watcher: Watcher, reason: string): void {
-    if (this.#stopped || watcher !== this.#watcher) return;
-    this.#parts.log.debug("watch broke; a new snapshot follows", { prefix: this.#prefix, reason });
-    this.#drop();
-    this.#retryLater();
-  }
-
-  #retryLater(): void {
-    this.#retry = this.#parts.clock.timer(retryEveryMs, () => {
-      void this.start().then((started) => {
-        if (!started.ok && !this.#stopped) this.#retryLater();
-      });
-    });
-  }
-
-  #drop(): void {
-    const watcher = this.#watcher;
-    this.#watcher = undefined;
-    watcher?.cancel().catch((error: unknown) => {
-      this.#parts.log.trace("watcher not cancelled", { reason: reasonOf(error) });
-    });
-  }
-}
-
-function reasonOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

@@ -10,7 +10,7 @@ import type {
   RegistryEntry,
   WatchListener,
 } from "./registry.ts";
-import { byKey, checkKey, checkValue, leaseTtlMs, registryDown, stored } from "./registry_rules.ts";
+import { byKey, checkEntry, checkKey, leaseTtlMs, registryDown } from "./registry_rules.ts";
 
 interface Stored {
   readonly value: string;
@@ -176,7 +176,6 @@ export class MemoryRegistry implements Registry {
   }
 
   register(key: string, value: string): Promise<Result<Registration>> {
-    checkKey(key);
     const put = this.#check(`register ${key}`, key, value);
     if (!put.ok) return Promise.resolve(put);
     const record = { value };
@@ -185,7 +184,7 @@ export class MemoryRegistry implements Registry {
     return this.#after<Registration>({
       key,
       update: (next) => {
-        const fits = checkValue(key, next);
+        const fits = checkEntry(key, next);
         if (!fits.ok) return Promise.resolve(fits);
         record.value = next;
         if (this.#status === "disconnected") {
@@ -213,7 +212,6 @@ export class MemoryRegistry implements Registry {
     value: string,
     options: { readonly ttlMs?: number } = {},
   ): Promise<Result<void>> {
-    checkKey(key);
     const put = this.#check(`put ${key}`, key, value);
     if (!put.ok) return Promise.resolve(put);
     this.#hub.put(key, value, undefined, options.ttlMs);
@@ -225,7 +223,6 @@ export class MemoryRegistry implements Registry {
     value: string,
     { ttlMs }: { readonly ttlMs: number },
   ): Promise<Result<boolean>> {
-    checkKey(key);
     const may = this.#check(`claim ${key}`, key, value);
     if (!may.ok) return Promise.resolve(may);
     return this.#after(this.#hub.claim(key, value, ttlMs));
@@ -265,9 +262,8 @@ export class MemoryRegistry implements Registry {
   }
 
   #check(what: string, key: string, value: string): Result<void> {
-    if (this.#status === "disconnected") return registryDown(what);
-    const fits = checkValue(key, value);
-    return fits.ok ? stored : fits;
+    const fits = checkEntry(key, value);
+    return fits.ok && this.#status === "disconnected" ? registryDown(what) : fits;
   }
 
   #registerAll(): void {

@@ -20,8 +20,9 @@ export function checkKey(key: string): void {
   throw new TypeError(`Cannot use the key ${JSON.stringify(key)}: it must be /, then ASCII`);
 }
 
-/** `payload_too_large` where a value is over `maxValueBytes`. */
-export function checkValue(key: string, value: string): Result<void> {
+/** `payload_too_large` where a value is over `maxValueBytes`; throws as `checkKey` does. */
+export function checkEntry(key: string, value: string): Result<void> {
+  checkKey(key);
   if (3 * value.length <= maxValueBytes) return stored;
   const { byteLength } = encoder.encode(value);
   if (byteLength <= maxValueBytes) return stored;

@@ -10,7 +10,7 @@ import type {
   RegistryEntry,
   WatchListener,
 } from "./registry.ts";
-import { checkKey, checkValue, registryDown, stored } from "./registry_rules.ts";
+import { checkEntry, checkKey, registryDown, stored } from "./registry_rules.ts";
 import type { ServerAddress } from "./server_url.ts";
 import { SocketLink } from "./socket_link.ts";
 import type { SocketParts } from "./socket_link.ts";
@@ -56,8 +56,7 @@ export class SocketRegistry implements Registry {
   }
 
   async register(key: string, value: string): Promise<Result<Registration>> {
-    checkKey(key);
-    const fits = checkValue(key, value);
+    const fits = checkEntry(key, value);
     if (!fits.ok) return fits;
     const put = await this.#ask(frameKinds.register, key, textBytes(value));
     if (!put.ok) return put;
@@ -66,7 +65,7 @@ export class SocketRegistry implements Registry {
     return ok({
       key,
       update: async (next) => {
-        const nextFits = checkValue(key, next);
+        const nextFits = checkEntry(key, next);
         if (!nextFits.ok) return nextFits;
         record.value = next;
         if (this.status === "disconnected") return registryDown(`update ${key}`);
@@ -94,8 +93,7 @@ export class SocketRegistry implements Registry {
     value: string,
     options: { readonly ttlMs?: number } = {},
   ): Promise<Result<void>> {
-    checkKey(key);
-    const fits = checkValue(key, value);
+    const fits = checkEntry(key, value);
     if (!fits.ok) return fits;
     const body = withNumber(Math.ceil(options.ttlMs ?? 0), textBytes(value));
     const put = await this.#ask(frameKinds.put, key, body);
@@ -107,8 +105,7 @@ export class SocketRegistry implements Registry {
     value: string,
     { ttlMs }: { readonly ttlMs: number },
   ): Promise<Result<boolean>> {
-    checkKey(key);
-    const fits = checkValue(key, value);
+    const fits = checkEntry(key, value);
     if (!fits.ok) return fits;
     const body = withNumber(Math.ceil(ttlMs), textBytes(value));
     const claimed = await this.#ask(frameKinds.claim, key, body);
