@@ -271,11 +271,19 @@ export class Batcher {
     return { sequence, start, end, last: end === sequence.tokens.length };
   }
 
-  /** A chunk is computed; `logits` is the last row of a last chunk. */
-  prefilled(chunk: PrefillChunk, logits: Float32Array | undefined): void {
+  /**
+   * A chunk is computed; `logits` is the last row of a last chunk, `host` where the host tier has the whole block that it
+   * ends with already.
+   */
+  prefilled(
+    chunk: PrefillChunk,
+    { logits, host }: { readonly logits?: Float32Array; readonly host?: number },
+  ): void {
     const { sequence, start, end } = chunk;
     if (sequence.slot === undefined) return;
     this.kv.append(sequence.slot, sequence.tokens.slice(start, end), "prefill");
+    const at = end / this.#limits.blockSize - 1;
+    if (host !== undefined) this.kv.noteHosted(sequence.slot, { at, host });
     if (!chunk.last) return;
     this.#placed.computed(sequence);
     this.#sample(sequence, logits!);

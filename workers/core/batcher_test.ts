@@ -178,7 +178,7 @@ class Rig {
     if (!this.#computes([chunk.sequence])) return;
     const { sequence, start, end } = chunk;
     for (let at = start; at < end; at++) this.cache.add(sequence.slot!, at, sequence.tokens[at]);
-    this.batcher.prefilled(chunk, chunk.last ? this.#logits(sequence) : undefined);
+    this.batcher.prefilled(chunk, { logits: chunk.last ? this.#logits(sequence) : undefined });
   }
 
   #checkChunk(chunk: PrefillChunk): void {

@@ -64,14 +64,14 @@ export class FakeCache {
 
 /**
  * Computes the next chunk of a prompt, where one is planned, as the engine's step does; `apply` does what the plan asks
- * first, `computed` hears of a whole prompt before the batcher does.
+ * first, `computed` hears of a whole prompt before the batcher does, and says where the host tier has its last block.
  */
 export function computePrefill(
   batcher: Batcher,
   cache: FakeCache,
   { apply, computed }: {
     readonly apply: () => void;
-    readonly computed?: (sequence: Sequence, row: Float32Array) => void;
+    readonly computed?: (sequence: Sequence, row: Float32Array) => number | undefined;
   },
 ): void {
   const chunk = batcher.planPrefill();
@@ -80,8 +80,8 @@ export function computePrefill(
   const { sequence, start, end, last } = chunk;
   for (let at = start; at < end; at++) cache.add(sequence.slot!, at, sequence.tokens[at]);
   const logits = last ? plainLogits(cache.tokens(sequence.slot!)) : undefined;
-  if (logits !== undefined) computed?.(sequence, logits);
-  batcher.prefilled(chunk, logits);
+  const host = logits && computed?.(sequence, logits);
+  batcher.prefilled(chunk, { logits, host });
 }
 
 /** A consumer of KV events: what a router knows. */

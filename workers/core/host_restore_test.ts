@@ -227,12 +227,12 @@ class Rig {
   }
 
   /** What the engine does with a prompt that it has just computed. */
-  #keepEnd(sequence: Sequence, row: Float32Array): void {
+  #keepEnd(sequence: Sequence, row: Float32Array): number | undefined {
     const kept = promptEnd(sequence, this.batcher.kv, { blockSize, canKeep });
-    if (kept === undefined || this.#draw(8) === 0) return;
+    if (kept === undefined || this.#draw(8) === 0) return undefined;
     assert.ok(sequence.tokens.length >= leastEndTokens);
-    if (kept.body !== undefined) this.host.keep(kept.body);
     this.host.keep(kept.end, row.slice());
+    return kept.body && this.host.keep(kept.body);
   }
 
   #apply(): void {

@@ -345,17 +345,17 @@ export class EngineLoop implements Disposable {
     if (!this.#compute([chunk.sequence])) return;
     const tookMs = this.#nowMs() - startedMs;
     const logits = chunk.last ? this.#context.logits(chunk.end - chunk.start - 1) : undefined;
-    if (logits !== undefined) this.#inBlocks(() => this.#keepEnd(chunk.sequence, logits));
-    this.#batcher.prefilled(chunk, logits);
+    const body = logits && this.#inBlocks(() => this.#keepEnd(chunk.sequence, logits));
+    this.#batcher.prefilled(chunk, { logits, host: body });
     const rate = (chunk.end - chunk.start) / Math.max(0.001, tookMs) * 1000;
     this.#prefillRate = blend(this.#prefillRate, rate);
   }
 
-  /** Before the sampler writes to the row. */
-  #keepEnd(sequence: Sequence, row: Float32Array): void {
+  /** Before the sampler writes to the row. Answers where the whole block is that the prompt may end with. */
+  #keepEnd(sequence: Sequence, row: Float32Array): number | undefined {
     const canKeep = (tail: number) => this.#host.canKeepEnd(tail);
     const end = promptEnd(sequence, this.#batcher.kv, { blockSize, canKeep });
-    if (end !== undefined) this.#host.keepEnd(this.#context, end, row);
+    return end && this.#host.keepEnd(this.#context, end, row);
   }
 
   #fill(chunk: PrefillChunk): void {

@@ -220,19 +220,29 @@ export class HostBlocks {
     return this.#slots?.canKeepEnd(tail) ?? false;
   }
 
-  /** Keeps a prompt's end with its row of logits, where there are slots to spare. */
-  keepEnd(context: LlamaContext, { slot, end, body }: PromptEnd, row: Float32Array): void {
+  /**
+   * Keeps a prompt's end with its row of logits, where there are slots to spare, and the whole block that it may end with:
+   * answers that one's slot.
+   */
+  keepEnd(
+    context: LlamaContext,
+    { slot, end, body }: PromptEnd,
+    row: Float32Array,
+  ): number | undefined {
     const wanted = body === undefined ? 1 : 2;
-    if (this.#slots === undefined || this.#stock.length < wanted + slotsBesideEnd) return;
+    if (this.#slots === undefined || this.#stock.length < wanted + slotsBesideEnd) return undefined;
+    let host: number | undefined;
     if (body !== undefined) {
       const place = this.#stock.pop()!;
-      if (!this.#write(context, { place, slot, block: body })) return;
+      if (!this.#write(context, { place, slot, block: body })) return undefined;
       this.#commits.push(...wordsOf(place, body));
+      host = place.slot;
     }
     const place = this.#stock.pop()!;
-    if (!this.#write(context, { place, slot, block: end, row })) return;
+    if (!this.#write(context, { place, slot, block: end, row })) return host;
     this.#commits.push(...wordsOf(place, { ...end, index: end.index + endMark }));
     this.#counts.endsKept += 1;
+    return host;
   }
 
   /** Takes a block back to the end of a slot; nothing where it is of no use. */

@@ -172,9 +172,11 @@ export class HostLink implements EngineHostTier {
     if (store === undefined) return;
     if (damaged.length > 0) store.damaged(generation, damaged);
     if (leases.length > 0) store.release(generation, leases);
-    if (privates.length > 0) store.commitPrivate(generation, privates);
+    // Blocks first: without them a reader has no use for what follows them.
     if (commits.length > 0) this.#commit(store, generation, commits);
-    else if (counts.dropped > 0 || isShort) store.restock();
+    if (privates.length > 0) store.commitPrivate(generation, privates);
+    if (commits.length > 0) return;
+    if (counts.dropped > 0 || isShort) store.restock();
   }
 
   /** Resolves when all that was committed is answered. */
