@@ -3,7 +3,7 @@ import fc from "fast-check";
 import { encode } from "./codec.ts";
 import type { GenerateRequest } from "./generate.ts";
 import { decodeGenerateRequest, encodeGenerateRequest } from "./generate_request.ts";
-import { sampleMessages } from "./samples.ts";
+import { sampleMessages } from "./sample_messages_testing.ts";
 
 const sample = sampleMessages.generateRequest;
 const u32 = fc.nat(0xffffffff);

@@ -4,7 +4,7 @@ import { encode } from "./codec.ts";
 import type { InstanceId, ModelHash, RequestId } from "./ids.ts";
 import type { LedgerEntry } from "./ledger.ts";
 import { decodeLedgerBatch, encodeLedgerBatch } from "./ledger_batch.ts";
-import { sampleMessages } from "./samples.ts";
+import { sampleMessages } from "./sample_messages_testing.ts";
 
 const hex = (digits: number) =>
   fc.string({ unit: fc.constantFrom(..."0123456789abcdef"), minLength: digits, maxLength: digits });

@@ -6,7 +6,7 @@ import { loadReport } from "./load.ts";
 import type { LoadReport } from "./load.ts";
 import { readLoadReport } from "./load_bytes.ts";
 import { flipStates, roles } from "./role.ts";
-import { sampleMessages } from "./samples.ts";
+import { sampleMessages } from "./sample_messages_testing.ts";
 
 const hex = fc.string({
   unit: fc.constantFrom(..."0123456789abcdef"),

@@ -11,7 +11,7 @@ import {
 import type { InstanceId, ModelHash } from "./ids.ts";
 import { limits } from "./limits.ts";
 import { encodeRouteRequest, maxRouteBlocks } from "./route_request.ts";
-import { sampleMessages } from "./samples.ts";
+import { sampleMessages } from "./sample_messages_testing.ts";
 import { isNamespace, keys, subjects } from "./subjects.ts";
 import { decodeStepFrame, StepFrameWriter } from "./step_frame.ts";
 

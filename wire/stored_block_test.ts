@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { crc32 } from "node:zlib";
 import fc from "fast-check";
-import { plainCrc32 } from "./samples.ts";
+import { plainCrc32 } from "./plain_crc32_testing.ts";
 import { layoutHash, storeKeyText } from "./store_key.ts";
 import { decodeStoreRows, encodeStoreRows, mostStoreRows, storeOps } from "./store_rows.ts";
 import type { StoreOp } from "./store_rows.ts";
