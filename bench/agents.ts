@@ -1,9 +1,11 @@
 /**
  * `deno task bench:agents`: multi-turn agent sessions with shared system prompts on two llama workers (SmolLM2, one thread
- * each) through the full HTTP path over NATS and etcd: policy `kv` (or `ttft`) against `round-robin`. Each policy has a
- * cluster and caches of its own and is fed the replies of its own workers; both take turns, one turn of all sessions each,
- * since a shared machine's speed drifts. Flags: see `--help`.
+ * each) through the full HTTP path over NATS and etcd: rows of policies against `round-robin`. Each row has a cluster and
+ * caches of its own and is fed the replies of its own workers; all take turns, one turn of all sessions each, since a
+ * shared machine's speed drifts. Flags: see `--help`.
  */
+import { agentRows, roundRobin, rowsOf } from "./agent_rows.ts";
+import type { AgentRow } from "./agent_rows.ts";
 import { agentSessions, turnOrder } from "./agent_sessions.ts";
 import type { AgentSession, AgentShape, ChatMessage } from "./agent_sessions.ts";
 import { chat, closedLoop } from "./chat_client.ts";
@@ -15,7 +17,7 @@ import { benchFlags, jsonFlag } from "./flags.ts";
 
 const values = benchFlags({
   task: "bench:agents",
-  summary: "Agent sessions on two llama workers: policy kv or ttft against round-robin.",
+  summary: "Agent sessions on two llama workers: policies against round-robin.",
   specs: {
     json: jsonFlag,
     rounds: { kind: "number", help: "Runs, each on fresh clusters.", fallback: 1 },
@@ -39,16 +41,21 @@ const values = benchFlags({
     },
     seed: { kind: "number", help: "Of the sessions.", fallback: 1 },
     model: { kind: "text", help: "Model under test.", fallback: "smollm2" },
-    policy: { kind: "text", help: "Policy against round-robin: kv or ttft.", fallback: "kv" },
+    policy: {
+      kind: "text",
+      help:
+        "Rows against round-robin, one or more with commas between: kv, ttft, and ttft with requests that wait for their best worker (best, shortest).",
+      fallback: "kv",
+    },
     "prefill-scale": {
       kind: "number",
-      help: "kv.prefill-scale of policy kv (docs/performance.md); 1 is the router's default.",
+      help: "kv.prefill-scale of row kv (docs/performance.md); 1 is the router's default.",
       fallback: 16,
       min: 0,
     },
     profile: {
       kind: "text",
-      help: "The workers' profile (deno task profile), which policy ttft foretells with.",
+      help: "The workers' profile (deno task profile), which rows of ttft foretell with.",
       fallback: "",
     },
     sim: {
@@ -65,13 +72,17 @@ const values = benchFlags({
   },
 });
 
-if (values.policy !== "kv" && values.policy !== "ttft") {
-  console.error(`Cannot use --policy: must be kv or ttft, got ${JSON.stringify(values.policy)}`);
+const known = agentRows(values["prefill-scale"]);
+const asked = rowsOf(values.policy, known);
+if (typeof asked === "string") {
+  const names = [...known.keys()].join(", ");
+  console.error(
+    `Cannot use --policy: must be of ${names}, got ${JSON.stringify(asked)}`,
+  );
   Deno.exit(2);
 }
-const tested: "kv" | "ttft" = values.policy;
-type Policy = typeof tested | "round-robin";
-const policies: readonly Policy[] = [tested, "round-robin"];
+const tested: readonly AgentRow[] = asked;
+const rows: readonly AgentRow[] = [...tested, roundRobin];
 
 const shape: AgentShape = {
   sessions: values.sessions,
@@ -106,13 +117,13 @@ async function simFlags(): Promise<readonly string[]> {
   ];
 }
 
-async function startSide(policy: Policy, sessions: readonly AgentSession[]): Promise<Side> {
+async function startSide(row: AgentRow, sessions: readonly AgentSession[]): Promise<Side> {
   const dev = await startDev([
     ...["--topology", "processes", "--model", values.model, "--served-name", "bench"],
     ...["--workers", "2", "--threads", "1", "--max-seqs", "4", "--ctx", `${values["kv-cells"]}`],
-    ...["--router.policy", policy, "--kv-host", values["kv-host"], ...await simFlags()],
-    ...(policy === "kv" ? ["--router.kv-prefill-scale", `${values["prefill-scale"]}`] : []),
-    ...(policy === "ttft" && values.profile !== ""
+    ...["--router.policy", row.policy, "--kv-host", values["kv-host"], ...await simFlags()],
+    ...row.flags,
+    ...(row.needsProfile && values.profile !== ""
       ? ["--worker.profile", await Deno.realPath(values.profile)]
       : []),
   ]);
@@ -173,30 +184,25 @@ function resultOf({ timings, seconds }: Side): RoundResult {
   };
 }
 
-/** A round's results: of the policy under test, and of round-robin. */
-interface Round {
-  readonly tested: RoundResult;
-  readonly roundRobin: RoundResult;
-}
+/** A round's results by the name of the row. */
+type Round = ReadonlyMap<string, RoundResult>;
 
 async function runRound(seed: number): Promise<Round> {
   const sessions = agentSessions(shape, seed);
   await using stack = new AsyncDisposableStack();
-  const start = async (policy: Policy) => {
-    const side = await startSide(policy, sessions);
+  const sides = new Map<string, Side>();
+  for (const row of rows) {
+    const side = await startSide(row, sessions);
     stack.use(side.dev);
-    return side;
-  };
-  const sides = new Map<Policy, Side>();
-  for (const policy of policies) sides.set(policy, await start(policy));
+    sides.set(row.name, side);
+  }
   for (let turn = 0; turn < shape.turns; turn++) {
-    const order = turn % 2 === 0 ? policies : policies.toReversed();
-    for (const policy of order) {
-      const side = sides.get(policy)!;
+    for (const { name } of turn % 2 === 0 ? rows : rows.toReversed()) {
+      const side = sides.get(name)!;
       await takeTurn(side, sessions, turn);
       const { tokensPerSecond, ttftP50, cachedShare } = resultOf(side);
       console.error(
-        `turn ${turn + 1}, ${policy}: ${tokensPerSecond.toFixed(1)} tokens/s, TTFT p50 ${
+        `turn ${turn + 1}, ${name}: ${tokensPerSecond.toFixed(1)} tokens/s, TTFT p50 ${
           ttftP50.toFixed(0)
         } ms, ${
           (100 * cachedShare).toFixed(0)
@@ -204,27 +210,29 @@ async function runRound(seed: number): Promise<Round> {
       );
     }
   }
-  return {
-    tested: resultOf(sides.get(tested)!),
-    roundRobin: resultOf(sides.get("round-robin")!),
-  };
+  return new Map([...sides].map(([name, side]) => [name, resultOf(side)]));
 }
 
-/** A ratio of the tested policy to round-robin, or its own value with the ratio beside. */
+/** A ratio of a row to round-robin, or its own value with the ratio beside. */
 function printBeside(
-  { figure, key }: { readonly figure: string; readonly key: keyof RoundResult },
+  { figure, key, row }: {
+    readonly figure: string;
+    readonly key: keyof RoundResult;
+    readonly row: string;
+  },
   rounds: readonly Round[],
 ): void {
-  const ratios = rounds.map((one) => one.tested[key] / one.roundRobin[key]);
+  const own = rounds.map((round) => round.get(row)![key]);
+  const others = rounds.map((round) => round.get(roundRobin.name)![key]);
+  const ratios = own.map((value, at) => value / others[at]);
   const isRatio = key === "tokensPerSecond";
-  const own = rounds.map((one) => one.tested[key]);
   printFigure({
     figure,
     value: median(isRatio ? ratios : own),
     unit: isRatio ? "ratio" : key === "cachedShare" ? "share" : "ms",
     better: isRatio || key === "cachedShare" ? "higher" : "lower",
     anchor: isRatio ? "round-robin tok/s" : "round-robin",
-    anchorValue: median(rounds.map((one) => one.roundRobin[key])),
+    anchorValue: median(others),
     ratio: median(ratios),
     runs: isRatio ? ratios : own,
   }, values.json);
@@ -235,7 +243,11 @@ const rounds: Round[] = [];
 for (let round = 0; round < values.rounds; round++) {
   rounds.push(await runRound(values.seed + round));
 }
-printBeside({ figure: "agents.tokens_vs_rr", key: "tokensPerSecond" }, rounds);
-printBeside({ figure: "agents.ttft_p50", key: "ttftP50" }, rounds);
-printBeside({ figure: "agents.ttft_p95", key: "ttftP95" }, rounds);
-printBeside({ figure: "agents.cached", key: "cachedShare" }, rounds);
+for (const [at, { name: row }] of tested.entries()) {
+  // The first row has the figures' own names.
+  const of = at === 0 ? "agents" : `agents.${row}`;
+  printBeside({ figure: `${of}.tokens_vs_rr`, key: "tokensPerSecond", row }, rounds);
+  printBeside({ figure: `${of}.ttft_p50`, key: "ttftP50", row }, rounds);
+  printBeside({ figure: `${of}.ttft_p95`, key: "ttftP95", row }, rounds);
+  printBeside({ figure: `${of}.cached`, key: "cachedShare", row }, rounds);
+}

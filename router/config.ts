@@ -2,7 +2,7 @@ import { policies } from "@pixii/wire";
 import type { InstanceId } from "@pixii/wire";
 import { commonOptions, option } from "@pixii/runtime";
 import type { ConfigOf } from "@pixii/runtime";
-import type { RouterRules } from "./core/router_state.ts";
+import type { RouterRules } from "./core/router_rules.ts";
 import { truthOptions, truthRulesOf } from "./truth_options.ts";
 import { queueOptions, queueRulesOf, splitOptions, splitRulesOf } from "./queue_options.ts";
 import { defaultTtftWeights } from "./core/ttft_cost.ts";

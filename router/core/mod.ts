@@ -6,7 +6,7 @@ export type { Decision, DecisionMoment } from "./decide.ts";
 export type { QueueRules } from "./queue_rules.ts";
 export { RouteDesk } from "./route_desk.ts";
 export { RouterState } from "./router_state.ts";
-export type { RouterRules } from "./router_state.ts";
+export type { RouterRules } from "./router_rules.ts";
 export { defaultTtftWeights } from "./ttft_cost.ts";
 export type { TtftWeights } from "./ttft_cost.ts";
 export { readChange } from "./decision_change.ts";

@@ -28,34 +28,13 @@ import type { EntryResult, SweptBookings } from "./ledger.ts";
 import { Liveness } from "./liveness.ts";
 import type { Model } from "./model.ts";
 import { Reach } from "./reach.ts";
+import type { RouterRules } from "./router_rules.ts";
 import type { BusyRules } from "./queue_rules.ts";
 import { noTruthRules, Truth } from "./truth.ts";
-import type { TruthRules } from "./truth.ts";
 import { Sessions } from "./sessions.ts";
 import { prefillPlace } from "./split.ts";
 import type { SplitRules } from "./split.ts";
 import { defaultTtftWeights } from "./ttft_cost.ts";
-import type { TtftWeights } from "./ttft_cost.ts";
-
-/** How a router decides. */
-export interface RouterRules {
-  readonly router: InstanceId;
-  readonly policy: PolicyName;
-  readonly kv: KvWeights;
-  readonly ttft?: TtftWeights;
-  readonly hungStepMs: number;
-  /** When a rank is full; without it none is. */
-  readonly busy?: BusyRules;
-  /** When a prompt is better computed by a prefill worker; without it that is not looked at. */
-  readonly split?: SplitRules;
-  /** Nothing is audited and nothing supposed without it. */
-  readonly truth?: TruthRules;
-  readonly sessionTtlMs: number;
-  /** Bytes of all indexes. */
-  readonly indexBytes: number;
-  /** Decision records kept. */
-  readonly keptDecisions: number;
-}
 
 /** What a load report changed. */
 export interface ReportChange {

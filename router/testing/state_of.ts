@@ -1,7 +1,7 @@
 import { keys } from "@pixii/wire";
 import type { LoadReport, ModelCard } from "@pixii/wire";
 import { RouterState } from "../core/router_state.ts";
-import type { RouterRules } from "../core/router_state.ts";
+import type { RouterRules } from "../core/router_rules.ts";
 import { cardOf, instanceOf, reportOf } from "./samples.ts";
 
 /** A router's state with the cards of workers 1 to `workers`, all just heard of at time 0. */
