@@ -4,7 +4,7 @@ import type { Clock } from "./clock.ts";
 import { systemClock } from "./clock_system.ts";
 import type { ConfigOf } from "./config.ts";
 import { readConfig } from "./config_file.ts";
-import { renderHelp } from "./config_help.ts";
+import { renderHelp, schemaJson } from "./config_help.ts";
 import { wantsHelp } from "./config_parse.ts";
 import { connectBus, connectRegistry } from "./connect.ts";
 import { v8Heap } from "./heap.ts";
@@ -32,6 +32,10 @@ export async function runService<Schema extends ServiceSchema>(
 ): Promise<never> {
   if (wantsHelp(Deno.args)) {
     console.log(renderHelp(spec.schema, `deno task ${spec.name}`, spec.summary));
+    Deno.exit(exitCodes.stopped);
+  }
+  if (Deno.args.includes("--config-schema")) {
+    console.log(JSON.stringify(schemaJson(spec.schema), undefined, 2));
     Deno.exit(exitCodes.stopped);
   }
   const read = await readConfig(spec.schema);

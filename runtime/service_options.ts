@@ -60,7 +60,7 @@ export const commonOptions = {
   config: option.text({
     fallback: "",
     placeholder: "PATH",
-    help: "A JSON file with any of these options.",
+    help: "A JSON file with any of these options; --config-schema prints what it may hold.",
   }),
   "drain.timeout": option.duration({
     fallback: 30_000,
