@@ -10,6 +10,9 @@ const onboardTokens = 1024;
 const onboardRounds = 3;
 const hostBytes = 512 * 1024 * 1024;
 
+/** Engines that each context's decode steps are measured on, one after the other. */
+const decodeRounds = 2;
+
 /** How far a measurement is. */
 export interface MeasureProgress {
   /** `tokens` more were computed, for the point named. */
@@ -37,7 +40,7 @@ export function tokensOf(
   const sum = (numbers: readonly number[]) => numbers.reduce((total, one) => total + one, 0);
   return sum(prefillContexts) + besidesContext * sum(besides) +
     (prefillContexts.length + besides.length) * rounds * sum(newTokens) +
-    Math.max(...sequences) * sum(decodeContexts);
+    decodeRounds * Math.max(...sequences) * sum(decodeContexts);
 }
 
 /** Prefill times, a fresh engine per context; the rounds go over all points, since a machine's speed drifts. */
@@ -91,31 +94,46 @@ async function prefillOnce(
   );
 }
 
-/** Decode times, a fresh engine per context: sequences come one after another, and steps are timed at each count. */
+/**
+ * Decode times, a fresh engine per context and round: sequences come one after another, and steps are timed at each count.
+ * Rounds go over all contexts, since a machine's speed drifts: what one moment said of a point, another may not.
+ */
 export async function measureDecode(measure: Measure): Promise<MeasuredTable> {
-  const { grid, bench } = measure;
-  const columns: number[][] = [];
-  const contextTokens: number[] = [];
-  for (const context of grid.decodeContexts) {
-    await using probe = await bench.open();
-    const column: number[] = [];
-    const seen: number[] = [];
-    const maxTokens = roomFor(grid);
-    for (let count = 1; count <= Math.max(...grid.sequences); count++) {
-      const salt = 7_000_003 + 1009 * context + count;
-      await probe.begin(promptTokens(measure.vocabSize, [{ count: context, salt }]), maxTokens);
-      measure.progress.done(context, `decode of ${count} at ${context}`);
-      if (!grid.sequences.includes(count)) continue;
-      column.push(medianOf(await probe.steps(grid.steps)));
-      seen.push(probe.liveTokens / count);
+  const { grid } = measure;
+  const times: number[][][] = grid.decodeContexts.map(() => grid.sequences.map(() => []));
+  const seen: number[][] = grid.decodeContexts.map(() => []);
+  for (let round = 0; round < decodeRounds; round++) {
+    for (const [at, context] of grid.decodeContexts.entries()) {
+      await decodeOnce(measure, { context, times: times[at], seen: seen[at] });
     }
-    await probe.clear();
-    columns.push(column);
-    // What the steps really had behind them: the prompt and what was said meanwhile.
-    contextTokens.push(Math.round(medianOf(seen)));
   }
-  const ms = grid.sequences.map((_, i) => columns.map((column) => column[i]));
+  const ms = grid.sequences.map((_, i) => times.map((column) => medianOf(column[i])));
+  // What the steps really had behind them: the prompt and what was said meanwhile.
+  const contextTokens = seen.map((tokens) => Math.round(medianOf(tokens)));
   return { contextTokens, ms: monotone(ms) };
+}
+
+/** Adds the median step of each count of sequences to `times`, and the tokens behind each to `seen`. */
+async function decodeOnce(
+  { grid, bench, vocabSize, progress }: Measure,
+  { context, times, seen }: {
+    readonly context: number;
+    readonly times: readonly number[][];
+    readonly seen: number[];
+  },
+): Promise<void> {
+  await using probe = await bench.open();
+  const maxTokens = roomFor(grid);
+  for (let count = 1; count <= Math.max(...grid.sequences); count++) {
+    const salt = 7_000_003 + 1009 * context + count;
+    await probe.begin(promptTokens(vocabSize, [{ count: context, salt }]), maxTokens);
+    progress.done(context, `decode of ${count} at ${context}`);
+    const at = grid.sequences.indexOf(count);
+    if (at < 0) continue;
+    times[at].push(medianOf(await probe.steps(grid.steps)));
+    seen.push(probe.liveTokens / count);
+  }
+  await probe.clear();
 }
 
 /** Times to first token while others decode, a fresh engine per number of them. */
