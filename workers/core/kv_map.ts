@@ -7,22 +7,10 @@ import { KeepPolicy } from "./keep_policy.ts";
 import type { KvOp } from "./kv_op.ts";
 import { noSalt, sameSalt } from "./kv_salt.ts";
 import type { KvSalt } from "./kv_salt.ts";
+import { KvSlots, storedEvent } from "./kv_slots.ts";
+import type { KvSlot } from "./kv_slots.ts";
 import { leavingBlock } from "./leaving_block.ts";
 import type { LeavingBlock } from "./leaving_block.ts";
-
-interface Slot {
-  state: "free" | "live" | "cached";
-  /** Tokens whose KV is computed. */
-  tokens: number[];
-  blocks: Block[];
-  hasher: RouteHasher | undefined;
-  salt: KvSalt;
-  /** Tokens from here on were computed by decode. */
-  decodedFrom: number;
-  lastUse: number;
-  /** A prompt was found in it since it is kept. */
-  found: boolean;
-}
 
 /** A prefix found in some slot; it holds until the map is next changed. */
 export interface PrefixMatch {
@@ -35,7 +23,7 @@ export interface PrefixMatch {
  * evicted. Pure bookkeeping: it emits cache operations and KV events, and the engine does them.
  */
 export class KvMap {
-  readonly #slots: Slot[];
+  readonly #slots: KvSlots;
   readonly #blockSize: number;
   readonly #cells: number;
   readonly #index = new BlockIndex();
@@ -45,7 +33,6 @@ export class KvMap {
   #isLeaving = false;
   /** Tokens of live slots behind their last full block. */
   #tails = 0;
-  #useCount = 0;
   #ops: KvOp[] = [];
   #events: KvEvent[] = [];
 
@@ -54,16 +41,7 @@ export class KvMap {
   ) {
     this.#blockSize = options.blockSize;
     this.#cells = options.cells;
-    this.#slots = Array.from({ length: options.slots }, () => ({
-      state: "free",
-      tokens: [],
-      blocks: [],
-      hasher: undefined,
-      salt: noSalt,
-      decodedFrom: Infinity,
-      lastUse: 0,
-      found: false,
-    }));
+    this.#slots = new KvSlots(options.slots);
     this.#policy = new KeepPolicy(options.cells / options.blockSize);
   }
 
@@ -79,24 +57,24 @@ export class KvMap {
 
   /** Tokens computed in a slot. */
   computed(slot: number): number {
-    return this.#slots[slot].tokens.length;
+    return this.#slots.all[slot].tokens.length;
   }
 
   /** True where a running sequence uses the slot. */
   isLive(slot: number): boolean {
-    return this.#slots[slot].state === "live";
+    return this.#slots.all[slot].state === "live";
   }
 
   /** Takes a slot for a new sequence, evicting the least recently used cached one if none is free. */
   open(salt: KvSalt): number | undefined {
-    let index = this.#slots.findIndex((slot) => slot.state === "free");
-    if (index < 0) {
-      const oldest = this.#oldestCached();
+    let index = this.#slots.firstFree();
+    if (index === undefined) {
+      const oldest = this.#slots.oldestKept();
       if (oldest === undefined) return undefined;
       this.#free(oldest, true);
       index = oldest;
     }
-    const slot = this.#slots[index];
+    const slot = this.#slots.all[index];
     slot.state = "live";
     slot.hasher = new RouteHasher({ blockSize: this.#blockSize, ...salt });
     slot.salt = salt;
@@ -131,20 +109,20 @@ export class KvMap {
     }
     if (last === undefined) return undefined;
     const [slot] = last.holders;
-    const source = this.#slots[slot];
+    const source = this.#slots.all[slot];
     if (!sameSalt(source.salt, salt)) return undefined;
     for (let i = 0; i < blocks * this.#blockSize; i++) {
       if (source.tokens[i] !== tokens[i]) return undefined;
     }
-    source.lastUse = ++this.#useCount;
+    this.#slots.use(source);
     source.found = true;
     return { slot, blocks };
   }
 
   /** Shares a matched prefix with an empty live slot of the same salt. */
   attach(to: number, match: PrefixMatch): void {
-    const source = this.#slots[match.slot];
-    const slot = this.#slots[to];
+    const source = this.#slots.all[match.slot];
+    const slot = this.#slots.all[to];
     if (slot.state !== "live" || slot.tokens.length > 0 || !sameSalt(slot.salt, source.salt)) {
       throw new Error("attach() needs an empty slot of the same salt");
     }
@@ -161,7 +139,7 @@ export class KvMap {
 
   /** Records tokens the engine has computed at the end of a live slot, and stores the blocks that became full. */
   append(index: number, tokens: ArrayLike<number>, how: "prefill" | "decode"): void {
-    const slot = this.#slots[index];
+    const slot = this.#slots.all[index];
     if (slot.state !== "live") throw new Error("append() needs a live slot");
     if (how === "decode") slot.decodedFrom = Math.min(slot.decodedFrom, slot.tokens.length);
     for (let i = 0; i < tokens.length; i++) slot.tokens.push(tokens[i]);
@@ -185,7 +163,7 @@ export class KvMap {
     tokens: ArrayLike<number>,
     { host, decoded }: { readonly host: number; readonly decoded: boolean },
   ): void {
-    const slot = this.#slots[index];
+    const slot = this.#slots.all[index];
     const isWhole = slot.tokens.length === slot.blocks.length * this.#blockSize;
     if (slot.state !== "live" || !isWhole || tokens.length !== this.#blockSize) {
       throw new Error("restore() needs a live slot that ends with a whole block");
@@ -207,22 +185,22 @@ export class KvMap {
     index: number,
     { at, host }: { readonly at: number; readonly host: number },
   ): void {
-    this.#hosted.note(host, this.#slots[index].blocks[at]);
+    this.#hosted.note(host, this.#slots.all[index].blocks[at]);
   }
 
   /** True where the host tier is known to hold the block at `at` of a slot. */
   isHosted(index: number, at: number): boolean {
-    return this.#slots[index].blocks[at].host !== undefined;
+    return this.#slots.all[index].blocks[at].host !== undefined;
   }
 
   /** What the host tier has to know of the block at `at` of a slot. */
   leaving(index: number, at: number): LeavingBlock {
-    return leavingBlock(this.#slots[index], at, this.#blockSize);
+    return leavingBlock(this.#slots.all[index], at, this.#blockSize);
   }
 
   /** Ends a sequence's use of its slot: its full blocks stay for reuse where `keep` says so and nobody else has them. */
   close(index: number, keep: boolean): void {
-    const slot = this.#slots[index];
+    const slot = this.#slots.all[index];
     if (slot.state !== "live") throw new Error("close() needs a live slot");
     const last = slot.blocks.at(-1);
     if (!keep || last === undefined || last.holders.size > 1 || this.#hasTwin(last)) {
@@ -233,7 +211,7 @@ export class KvMap {
     if (slot.tokens.length > end) this.#ops.push({ op: "remove", slot: index, start: end });
     this.#retire(slot);
     slot.state = "cached";
-    slot.lastUse = ++this.#useCount;
+    this.#slots.use(slot);
     slot.found = false;
     this.#policy.kept();
     // With a host tier the engine does it bit by bit, so that what leaves can be kept there.
@@ -247,9 +225,9 @@ export class KvMap {
 
   /** True where kept prompts are to be given up: see `trim`. */
   get hasTooMany(): boolean {
-    if (this.#isLeaving) return this.#oldestCached() !== undefined;
+    if (this.#isLeaving) return this.#slots.oldestKept() !== undefined;
     return this.counts().cached > this.#policy.mostBlocks(this.#hasHostTier) &&
-      this.#oldestUnfound() !== undefined;
+      this.#slots.oldestKept("unfound") !== undefined;
   }
 
   /**
@@ -260,10 +238,10 @@ export class KvMap {
     let left = mostBlocks;
     const most = this.#policy.mostBlocks(this.#hasHostTier);
     while (this.#isLeaving || this.counts().cached > most) {
-      const oldest = this.#isLeaving ? this.#oldestCached() : this.#oldestUnfound();
+      const oldest = this.#isLeaving ? this.#slots.oldestKept() : this.#slots.oldestKept("unfound");
       if (oldest === undefined) return true;
       if (left <= 0) return false;
-      const { length } = this.#slots[oldest].blocks;
+      const { length } = this.#slots.all[oldest].blocks;
       if (length > left) this.#shorten(oldest, length - left);
       else this.#free(oldest, true);
       left -= length;
@@ -274,9 +252,9 @@ export class KvMap {
   /** Evicts cached blocks, oldest slot and last block first, until `cells` are free. False where that is not enough. */
   reclaim(cells: number): boolean {
     while (this.freeCells < cells) {
-      const oldest = this.#oldestCached();
+      const oldest = this.#slots.oldestKept();
       if (oldest === undefined) return false;
-      const slot = this.#slots[oldest];
+      const slot = this.#slots.all[oldest];
       // A shared block frees nothing, so the run to give up may be longer than the cells wanted.
       let end = slot.blocks.length;
       let gained = 0;
@@ -314,46 +292,19 @@ export class KvMap {
 
   /** All blocks now held, parents first. */
   snapshot(): KvEvent[] {
-    const events: KvEvent[] = [];
-    const said = new Set<Block>();
-    for (const slot of this.#slots) {
-      // A prefix may be said already, as another slot's; what follows it is one unbroken run.
-      const run = slot.blocks.filter((block) => !said.has(block));
-      if (run.length === 0) continue;
-      for (const block of run) said.add(block);
-      events.push(storedEvent(run));
-    }
-    return events;
+    return this.#slots.snapshot();
   }
 
   /** Throws where the books do not add up. O(everything). */
   checkIntegrity(): void {
-    let tails = 0;
-    this.#slots.forEach((slot, index) => {
-      const end = slot.blocks.length * this.#blockSize;
-      const tail = slot.tokens.length - end;
-      tails += tail;
-      if (tail < 0 || tail >= this.#blockSize) {
-        throw new Error(`slot ${index} has a tail of ${tail}`);
-      }
-      if (slot.state !== "live" && tail !== 0) {
-        throw new Error(`slot ${index} is ${slot.state} with a tail`);
-      }
-      if (slot.state === "free" && end > 0) throw new Error(`free slot ${index} holds blocks`);
-      if (slot.state === "cached" && end === 0) throw new Error(`cached slot ${index} is empty`);
-      slot.blocks.forEach((block, i) => {
-        if (block.parent !== (i === 0 ? 0 : slot.blocks[i - 1].number)) {
-          throw new Error(`block ${block.number} of slot ${index} has another parent`);
-        }
-      });
-    });
+    const tails = this.#slots.checkIntegrity(this.#blockSize);
     if (tails !== this.#tails) throw new Error(`tails of ${tails}, ${this.#tails} counted`);
     if (this.freeCells < 0) throw new Error(`${-this.freeCells} cells too many are used`);
     this.#hosted.checkIntegrity();
-    this.#index.checkIntegrity(this.#slots.map((slot) => slot.blocks), (at) => this.isLive(at));
+    this.#index.checkIntegrity(this.#slots.all.map((slot) => slot.blocks), (at) => this.isLive(at));
   }
 
-  #store(index: number, slot: Slot, decoded?: boolean): Block {
+  #store(index: number, slot: KvSlot, decoded?: boolean): Block {
     const start = slot.blocks.length * this.#blockSize;
     const block = this.#index.add({
       hash: slot.hasher!.push(slot.tokens, start),
@@ -368,38 +319,25 @@ export class KvMap {
 
   /** Gives up the blocks of a kept slot from `end` on; at least one stays. */
   #shorten(index: number, end: number): void {
-    const slot = this.#slots[index];
+    const slot = this.#slots.all[index];
     this.#offer(index, end);
     this.#ops.push({ op: "remove", slot: index, start: end * this.#blockSize });
     slot.tokens.length = end * this.#blockSize;
     this.#release(index, slot.blocks.splice(end).reverse());
   }
 
-  #oldestUnfound(): number | undefined {
-    return this.#oldestCached((slot) => !slot.found);
-  }
-
-  #oldestCached(isMeant: (slot: Slot) => boolean = () => true): number | undefined {
-    let oldest: number | undefined;
-    this.#slots.forEach((slot, index) => {
-      if (slot.state !== "cached" || !isMeant(slot)) return;
-      if (oldest === undefined || slot.lastUse < this.#slots[oldest].lastUse) oldest = index;
-    });
-    return oldest;
-  }
-
   /** Another copy of `last`, at least as good to reuse, is there: keeping both would only waste room. */
   #hasTwin(last: Block): boolean {
     for (const twin of this.#index.copies(last.hi, last.lo)!) {
       if (twin === last || (twin.decoded && !last.decoded)) continue;
-      for (const slot of twin.holders) this.#slots[slot].lastUse = ++this.#useCount;
+      for (const slot of twin.holders) this.#slots.use(this.#slots.all[slot]);
       return true;
     }
     return false;
   }
 
   /** A live slot becomes one that is not: its tail goes, and its blocks lose a live holder. */
-  #retire(slot: Slot): void {
+  #retire(slot: KvSlot): void {
     const end = slot.blocks.length * this.#blockSize;
     this.#tails -= slot.tokens.length - end;
     slot.tokens.length = end;
@@ -408,7 +346,7 @@ export class KvMap {
 
   /** `isTrusted`: its blocks are what they say, so a host tier may keep them. */
   #free(index: number, isTrusted: boolean): void {
-    const slot = this.#slots[index];
+    const slot = this.#slots.all[index];
     if (slot.state === "cached") this.#policy.gaveUp(slot.found);
     if (isTrusted) this.#offer(index, 0);
     // Said for an empty slot too: a failed decode may have left there what the books do not know.
@@ -425,7 +363,7 @@ export class KvMap {
   /** Offers the blocks of a slot from `from` on, heads first, that leave the device with it and are nowhere else. */
   #offer(index: number, from: number): void {
     if (!this.#hasHostTier) return;
-    const slot = this.#slots[index];
+    const slot = this.#slots.all[index];
     for (let i = from; i < slot.blocks.length; i++) {
       const block = slot.blocks[i];
       const isLast = block.holders.size === 1 && this.#index.copies(block.hi, block.lo)!.size === 1;
@@ -455,14 +393,4 @@ function firstOf(
   if (copies === undefined) return undefined;
   for (const block of copies) if (!prefilledOnly || !block.decoded) return block;
   return undefined;
-}
-
-function storedEvent(blocks: readonly Block[]): KvEvent {
-  return {
-    op: "stored",
-    parent: blocks[0].parent,
-    numbers: Uint32Array.from(blocks, (block) => block.number),
-    hi: Uint32Array.from(blocks, (block) => block.hi),
-    lo: Uint32Array.from(blocks, (block) => block.lo),
-  };
 }
