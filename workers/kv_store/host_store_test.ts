@@ -139,9 +139,15 @@ Deno.test({
     world.sockets[0].send(storeFrames.answer, world.ids[at], "", payload);
     assert.deepEqual([...(await finding)?.slots ?? []], [8, 9]);
     const silentMs = clock.nowMs();
-    const stallMs = () => 10_000;
-    assert.equal(await world.store.find(routes, { stallMs }), undefined, "not for ever");
-    assert.ok(clock.nowMs() - silentMs < 5_000, `${clock.nowMs() - silentMs}`);
+    const stallMs = () => 2_400;
+    const holder = { kvbm: "0000000200000001" as InstanceId, first: 1, end: 2, computeMs: 2_399.5 };
+    assert.equal(await world.store.find(routes, { holder, stallMs }), undefined, "not for ever");
+    const tookMs = clock.nowMs() - silentMs;
+    assert.ok(tookMs >= 590 && tookMs < 5_000, `a quarter of 2.4 s: ${tookMs}`);
+    const said = world.asked.findIndex(({ op }) => op === "from");
+    assert.deepEqual([...world.asked[said].words], [1, 2, 1, 2, 2_400, 0]);
+    const { op, arg } = world.asked[said + 1];
+    assert.deepEqual([op, arg], ["find", world.asked[said].arg]);
   },
 });
 
