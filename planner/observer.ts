@@ -81,7 +81,7 @@ export class Observer {
 
   /** What was asked of a model over the window. */
   demandOf(model: ModelHash, nowMs: number): Demand {
-    return (this.#asked.get(model)?.window ?? new DemandWindow(1)).demand(nowMs);
+    return (this.#asked.get(model)?.window ?? new DemandWindow(2)).demand(nowMs);
   }
 
   /** Every model, those that sleep too, as the core wants it. */
@@ -183,7 +183,7 @@ export class Observer {
     if (asked === undefined) return undefined;
     // Frontends say nothing while nothing happens: silence is no demand at first, later it is no word.
     if (nowMs - asked.heardMs > silentWindows * windowMs) return undefined;
-    const { requestRate, completionRate, prefillTokenRate } = asked.step.wholeSeconds(nowMs);
+    const { requestRate, completionRate, prefillTokenRate } = asked.step.demand(nowMs);
     const mix = asked.served.mix(nowMs);
     const tailMs = tailSteps * reactiveMs;
     const tail = asked.served.mix(nowMs, tailMs);
@@ -211,7 +211,7 @@ export class Observer {
     const { windowMs, reactiveMs } = this.#parts;
     const made = {
       step: new DemandWindow(1 + Math.max(1, Math.round(reactiveMs / 1000))),
-      window: new DemandWindow(Math.max(1, Math.round(windowMs / 1000))),
+      window: new DemandWindow(1 + Math.max(1, Math.round(windowMs / 1000))),
       served: new ServedWindow(windowMs),
       heardMs: 0,
       waits: new Map(),

@@ -1,4 +1,5 @@
 import type { PlanRecord } from "./core/plan_record.ts";
+import { moveText } from "./core/plan_words.ts";
 
 /** What became of one move that was asked for. */
 export interface ActNote {
@@ -52,7 +53,7 @@ export class PlanHistory {
   readonly #most: number;
   readonly #lines: HistoryLine[] = [];
   readonly #listener: ((line: HistoryLine) => void) | undefined;
-  readonly #lastBound = new Map<string, string>();
+  readonly #lastSaid = new Map<string, string>();
 
   constructor(most: number, listener?: (line: HistoryLine) => void) {
     this.#most = most;
@@ -64,13 +65,18 @@ export class PlanHistory {
     return this.#lines;
   }
 
-  /** Takes a decision; one that changes nothing and says what the model's last one said is left out, but for every predictive one. */
+  /**
+   * Takes a decision; one that changes nothing and says what the model's last one said is left out, but for every predictive
+   * one. Where nobody makes the moves the same ones are wished for in every step: they are told once.
+   */
   plan(kept: KeptPlan): void {
-    const { record } = kept;
-    const said = `${kept.mode} ${record.bound.replaceAll(/\d+/g, "#")}`;
-    const isNews = record.moves.length > 0 || record.loop === "predictive" ||
-      this.#lastBound.get(record.model) !== said;
-    this.#lastBound.set(record.model, said);
+    const { record, mode } = kept;
+    const isMade = mode === "act" && record.moves.length > 0;
+    const wish = mode === "act" ? "" : record.moves.map(moveText).join();
+    const said = `${mode} ${wish} ${record.bound.replaceAll(/\d+/g, "#")}`;
+    const isNews = isMade || record.loop === "predictive" ||
+      this.#lastSaid.get(record.model) !== said;
+    this.#lastSaid.set(record.model, said);
     if (isNews) this.#add({ kind: "plan", ...kept });
   }
 

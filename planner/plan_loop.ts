@@ -3,6 +3,7 @@ import type { ServiceContext } from "@pixii/runtime";
 import type { Actuator } from "./actuators/actuator.ts";
 import type { PlannerConfig } from "./config.ts";
 import type { LoadWindow } from "./core/load_window.ts";
+import { kindOf } from "./core/plan_input.ts";
 import type { StepInput } from "./core/plan_input.ts";
 import type { PlanRecord } from "./core/plan_record.ts";
 import { mostOpen, PlannerCore } from "./core/planner_core.ts";
@@ -166,7 +167,8 @@ export class PlanLoop implements AsyncDisposable {
     const options = this.#rules.problems;
     this.#say([...wrong, ...options, ...this.#parts.profiles.problems, ...this.#unknown(models)]);
     if (wrong.length > 0) return;
-    const seen = { nowMs, models, ...(isEarly ? { isEarly } : {}) };
+    const mode = this.#leader === undefined ? "watch" : this.leads ? "act" : "standby";
+    const seen = { ...kindOf({ nowMs, isEarly, watchesOnly: mode !== "act" }), models };
     const by = context.instance;
     const at = new Date(context.clock.wallMs()).toISOString();
     const overrides = overridesOf(view.orders.values());
@@ -174,7 +176,6 @@ export class PlanLoop implements AsyncDisposable {
     for (const record of this.#core.outcomes(seen)) {
       history.outcome({ record, by, at, isDone: this.#done.delete(record.id) });
     }
-    const mode = this.#leader === undefined ? "watch" : this.leads ? "act" : "standby";
     for (const record of this.#core.step(seen, overrides)) {
       metrics.decisions.add(1, { loop: record.loop });
       const acts = mode === "act" ? await this.#mover.carry(record) : [];

@@ -74,12 +74,16 @@ Deno.test("planner shows what is asked of each model and which way it leans", as
   const counts = { booked: 1, prefillTokens: 640, completed: 0, firstTokens: 1, ttftSumMs: 12.5 };
   const asked = { frontend, models: [{ model, ...counts }] };
   bus.publish(demandOf(frontend), encode("demandReport", asked));
+  const shown = () => running.service.adminRoutes!["/plan"](new URL("http://x/plan")) as PlanView;
   await clock.advance(500);
-  const plan = running.service.adminRoutes!["/plan"](new URL("http://x/plan")) as PlanView;
+  const { lean } = shown().models[model];
+  // A second is counted once it is over.
+  await clock.advance(600);
+  const plan = shown();
   assert.deepEqual(Object.keys(plan.models), [model]);
-  const { demand, lean } = plan.models[model];
+  const { demand } = plan.models[model];
   assert.deepEqual([demand.requestRate, demand.prefillTokenRate, demand.ttftMs], [
-    ...[1 / 1.5, 640 / 1.5, 12.5],
+    ...[1 / 1.1, 640 / 1.1, 12.5],
   ]);
   assert.equal(lean.direction, "decode");
   assert.match(lean.reason, /100 % of batch places are taken/);

@@ -25,7 +25,7 @@ export class DemandWindow {
   readonly #buckets: Bucket[];
   #startMs: number | undefined;
 
-  /** `seconds`: length of the window, at least 1. */
+  /** `seconds`: length of the window with the current second, at least 2. */
   constructor(seconds: number) {
     this.#buckets = Array.from({ length: seconds }, () => emptyBucket(-1));
   }
@@ -36,16 +36,11 @@ export class DemandWindow {
     addTo(this.#bucketAt(nowMs), counts);
   }
 
-  /** Sums over the window, or over the time since the first report's where that is shorter. */
-  demand(nowMs: number): Demand {
-    return this.#sums(nowMs, this.#buckets.length);
-  }
-
   /**
-   * The same over the window's whole seconds, the current one left out: its report may be yet to come, and a short window
-   * would then lack a large part of what was asked, or all.
+   * Rates over the window's whole seconds, or over those since the first report's where they are fewer. The current second is
+   * left out: its report may be yet to come, and a short window would lack a large part of what was asked, or all.
    */
-  wholeSeconds(nowMs: number): Demand {
+  demand(nowMs: number): Demand {
     return this.#sums(nowMs - 1000, Math.max(1, this.#buckets.length - 1));
   }
 

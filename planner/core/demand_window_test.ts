@@ -32,20 +32,21 @@ Deno.test("DemandWindow.demand() is zero, without a time to first token, when th
   });
 });
 
-Deno.test("DemandWindow sums what a list of reports of its last seconds sums to, at any times", () => {
+Deno.test("DemandWindow sums what a list of reports of its last whole seconds sums to, at any times", () => {
   const report = fc.record({ afterMs: fc.nat(3_000), booked: fc.nat(9), completed: fc.nat(9) });
   fc.assert(
     fc.property(fc.array(report, { maxLength: 60 }), (reports) => {
-      const window = new DemandWindow(10);
+      const window = new DemandWindow(11);
       let nowMs = 0;
       const seen = reports.map(({ afterMs, ...counts }) => {
         nowMs += afterMs;
         window.add({ ...none, ...counts }, nowMs);
         return { second: Math.floor(nowMs / 1000), ...counts };
       });
+      const lastWhole = Math.floor(nowMs / 1000) - 1;
       const firstMs = reports.length === 0 ? 0 : reports[0].afterMs - 1_000;
-      const seconds = Math.max(1, Math.min(10, (nowMs - firstMs) / 1000));
-      const recent = seen.filter(({ second }) => second > Math.floor(nowMs / 1000) - 10);
+      const seconds = Math.max(1, Math.min(10, (nowMs - 1_000 - firstMs) / 1000));
+      const recent = seen.filter(({ second }) => second > lastWhole - 10 && second <= lastWhole);
       const rate = (name: "booked" | "completed") =>
         recent.reduce((sum, one) => sum + one[name], 0) / seconds;
       const { requestRate, completionRate } = window.demand(nowMs);
@@ -54,7 +55,7 @@ Deno.test("DemandWindow sums what a list of reports of its last seconds sums to,
   );
 });
 
-Deno.test("DemandWindow.wholeSeconds() counts a report a second whole, whenever in the second it comes and is asked for", () => {
+Deno.test("DemandWindow.demand() counts a report a second whole, whenever in the second it comes and is asked for", () => {
   const counts = { booked: 3, completed: 0, prefillTokens: 30, firstTokens: 0, ttftSumMs: 0 };
   for (const seconds of [1, 5]) {
     for (const reportAtMs of [50, 500, 950]) {
@@ -64,7 +65,7 @@ Deno.test("DemandWindow.wholeSeconds() counts a report a second whole, whenever 
           const isReported = second < 20 || reportAtMs <= askedAtMs;
           if (isReported) window.add(counts, second * 1000 + reportAtMs);
         }
-        assert.equal(window.wholeSeconds(20_000 + askedAtMs).requestRate, 3);
+        assert.equal(window.demand(20_000 + askedAtMs).requestRate, 3);
       }
     }
   }

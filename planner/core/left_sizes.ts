@@ -51,6 +51,11 @@ export class LeftSizes {
     return this.#load > (1 - margin) * bar.load ? bar.tooFew + 1 : 0;
   }
 
+  /** Until when the size that was found too small is not tried again, by the clock of `take`; absent before any was found. */
+  get untilMs(): number | undefined {
+    return this.#bar?.untilMs;
+  }
+
   #raised(tooFew: number, nowMs: number, load: number): Bar {
     const last = this.#bar;
     const isAgain = last !== undefined && nowMs < last.untilMs + last.spanMs &&

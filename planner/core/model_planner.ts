@@ -5,12 +5,12 @@ import type { Mix } from "./capacity/service_goal.ts";
 import { Calibration } from "./calibration.ts";
 import { CleanDemand } from "./clean_demand.ts";
 import { DemandTracks } from "./demand_tracks.ts";
-import { LeftSizes } from "./left_sizes.ts";
 import { countsOf } from "./moves.ts";
 import type { SeenModel } from "./observation.ts";
 import type { PlanRecord } from "./plan_record.ts";
 import type { ModelRules, PlannerRules } from "./rules.ts";
-import { madeRate, servedBy } from "./served_rates.ts";
+import { madeRate, servedBy, stepMsOf } from "./served_rates.ts";
+import { TriedSizes } from "./tried_sizes.ts";
 
 /** What will still wait when a move has helped is to be gone within so many times the goal for the first token. */
 const drainGoals = 4;
@@ -33,6 +33,8 @@ export interface ModelWish {
   readonly isPressed: boolean;
   /** Prompts or answers are of another length than a short while ago, which is seen bit by bit. */
   readonly isTurning?: boolean;
+  /** What there is will miss the goal for long: +1 = prompts wait for much of it already, -1 = answers are made too slowly. */
+  readonly urgentWays?: readonly (1 | -1)[];
   /** Why nothing better was wished for, in words; empty where nothing bound. */
   readonly bound: string;
 }
@@ -41,6 +43,8 @@ interface Seen {
   readonly have: Counts;
   readonly now: Mix;
   readonly waiting: number;
+  /** What a step of the answers takes now. */
+  readonly stepMs: number;
   readonly capacity: PhaseCapacity;
   readonly nowMs: number;
   readonly loop: PlanRecord["loop"];
@@ -58,11 +62,7 @@ export class ModelPlanner {
   readonly #clean = new CleanDemand();
   readonly #prompts = new Calibration();
   readonly #answers = new Calibration();
-  readonly #left = {
-    prefill: new LeftSizes(),
-    decode: new LeftSizes(),
-    both: new LeftSizes(),
-  };
+  readonly #tried = new TriedSizes();
   /** What was surely enough of late, to hold on to the largest. */
   #enough: { readonly atMs: number; readonly counts: Counts }[] = [];
   #intervalEndMs: number | undefined;
@@ -126,7 +126,8 @@ export class ModelPlanner {
       return { ...none, capacity, bound };
     }
     const { mix, waiting } = believed;
-    return this.#wish({ have, now: mix, waiting, capacity, nowMs, loop });
+    const stepMs = stepMsOf(seen, mix);
+    return this.#wish({ have, now: mix, waiting, stepMs, capacity, nowMs, loop });
   }
 
   #wish(at: Seen): ModelWish {
@@ -140,8 +141,12 @@ export class ModelPlanner {
     const waitNow = waiting * expected.now.newTokens / Math.max(computed, 1e-9);
     // A role costs less than a start: it is given before half the goal has gone by.
     const isLate = waitNow > (this.#planner.elastic ? pressedShare : seenShare) * goalSeconds;
-    const waitTokens = waiting * Math.min(expected.mix.newTokens, expected.now.newTokens);
-    const extra = isLate ? this.#backlog(waitTokens, computed - expected.promptFloor) : 0;
+    // Where only roles change the mix is what it is now, also of what comes while a worker changes: it may be another one.
+    const { newTokens, rate } = expected.now;
+    const [lengthNow, coming] = this.#planner.elastic
+      ? [Math.min(expected.mix.newTokens, newTokens), expected.promptFloor]
+      : [newTokens, Math.max(expected.promptFloor, rate * newTokens)];
+    const extra = isLate ? this.#backlog(waiting * lengthNow, computed - coming) : 0;
     const isPressed = expected.isRising || isLate;
     const { headroom, hysteresis } = this.#planner;
     const room = (headroom: number) => ({
@@ -153,15 +158,19 @@ export class ModelPlanner {
     // Where nothing starts, room is what is left over: both jobs are to have the same of it.
     const balanced = withRoom(expected.now, extra, { prompts: 0, answers: 0 });
     const feasible = capacity.feasible(planned);
-    const want = this.#planner.elastic
+    const { want, held } = this.#planner.elastic
       ? this.#grown({ capacity, planned, sure, have, nowMs, isPressed })
-      : this.#split(capacity, balanced, { have, nowMs });
-    const bound = feasible.possible ? "" : `the goal is out of reach: ${feasible.why}`;
+      : { want: this.#split(capacity, balanced, { have, nowMs }), held: "" };
+    const bound = feasible.possible ? held : `the goal is out of reach: ${feasible.why}`;
     return {
       ...{ want: atLeast(want, this.#rules.least), loop, now, capacity },
       planned: this.#planner.elastic ? planned : balanced,
       ...{ forecast: this.#tracks.forecast(this.#aheadMs), isPressed, bound },
       isTurning: expected.isTurning,
+      urgentWays: [
+        ...(waitNow > pressedShare * goalSeconds ? [1 as const] : []),
+        ...(at.stepMs > this.#rules.goal.itlMs ? [-1 as const] : []),
+      ],
     };
   }
 
@@ -195,7 +204,7 @@ export class ModelPlanner {
     readonly have: Counts;
     readonly nowMs: number;
     readonly isPressed: boolean;
-  }): Counts {
+  }): { readonly want: Counts; readonly held: string } {
     const options = { layout: this.#rules.layout, most: this.#planner.budgetGpus };
     const need = needOf(capacity, planned, options);
     this.#enough = this.#enough.filter(({ atMs }) => atMs > nowMs - this.#planner.holdMs);
@@ -204,30 +213,26 @@ export class ModelPlanner {
     const held = !this.#hasWatched(this.#planner.holdMs, nowMs)
       ? have
       : this.#enough.reduce((all, { counts }) => atLeast(all, counts), noWorkers);
-    const tried = this.#tried({ have, need, nowMs });
-    const want = atLeast(need, atMost(atLeast(held, tried), have));
+    const tried = this.#tried.take({ nowMs, have, need, load: this.#tracks.level });
+    const enough = atLeast(need, atMost(held, have));
+    const want = atLeast(enough, atMost(tried, have));
+    const lent = this.#lent({ need, want, have, nowMs, isPressed });
+    return { want: lent, held: this.#tried.why({ want: lent, enough, nowMs }) };
+  }
+
+  /** What one job lacks and the other can spare changes hands at once: that is faster than a start. */
+  #lent({ need, want, have, nowMs, isPressed }: {
+    readonly need: Counts;
+    readonly want: Counts;
+    readonly have: Counts;
+    readonly nowMs: number;
+    readonly isPressed: boolean;
+  }): Counts {
     const mayLend = isPressed && this.#hasWatched(this.#planner.predictiveMs, nowMs);
-    if (!mayLend || options.layout === "both") return want;
-    // What one job lacks and the other can spare changes hands at once: that is faster than a start.
+    if (!mayLend || this.#rules.layout === "both") return want;
     const spare = (job: "prefill" | "decode", other: "prefill" | "decode") =>
       Math.max(need[job], want[job] - Math.max(0, need[other] - have[other]));
     return { ...want, prefill: spare("prefill", "decode"), decode: spare("decode", "prefill") };
-  }
-
-  /** The fewest that were not tried in vain under this load. */
-  #tried({ have, need, nowMs }: {
-    readonly have: Counts;
-    readonly need: Counts;
-    readonly nowMs: number;
-  }): Counts {
-    const { prompts, answers } = this.#tracks.level;
-    const of = (job: keyof Counts, load: number) =>
-      this.#left[job].take({ nowMs, have: have[job], need: need[job], load });
-    return {
-      prefill: of("prefill", prompts),
-      decode: of("decode", answers),
-      both: of("both", prompts + answers),
-    };
   }
 
   #hasWatched(ms: number, nowMs: number): boolean {

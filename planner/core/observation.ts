@@ -68,4 +68,6 @@ export interface Observation {
   readonly models: readonly SeenModel[];
   /** A look between two steps: models wake, sleep or give way to others, nothing else is planned. */
   readonly isEarly?: boolean;
+  /** Moves of this step are made by nobody who hears of them from here: another planner acts, or none. */
+  readonly watchesOnly?: boolean;
 }

@@ -25,6 +25,8 @@ export type InputLine =
     readonly nowMs: number;
     /** See `Observation.isEarly`. */
     readonly isEarly?: boolean;
+    /** See `Observation.watchesOnly`. */
+    readonly watchesOnly?: boolean;
     readonly models: readonly StepModel[];
     readonly overrides: readonly Override[];
   };
@@ -59,9 +61,7 @@ export class InputWriter {
       if (times === undefined) return model;
       return { ...model, profile: this.#numberOf(times.profile, lines) };
     });
-    const { nowMs, isEarly } = seen;
-    const early = isEarly === true ? { isEarly } : {};
-    lines.push({ kind: "step", by, nowMs, ...early, models, overrides });
+    lines.push({ kind: "step", by, ...kindOf(seen), models, overrides });
     return lines;
   }
 
@@ -79,4 +79,15 @@ export class InputWriter {
     this.#known.set(profile, number);
     return number;
   }
+}
+
+/** What kind of look a step is: of two that are what they are without a word nothing is told. */
+export function kindOf(
+  { nowMs, isEarly, watchesOnly }: Pick<Observation, "nowMs" | "isEarly" | "watchesOnly">,
+): Pick<Observation, "nowMs" | "isEarly" | "watchesOnly"> {
+  return {
+    nowMs,
+    ...(isEarly === true ? { isEarly } : {}),
+    ...(watchesOnly === true ? { watchesOnly } : {}),
+  };
 }

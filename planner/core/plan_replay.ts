@@ -1,5 +1,6 @@
 import { WorkerTimes } from "@pixii/wire";
 import type { SeenModel } from "./observation.ts";
+import { kindOf } from "./plan_input.ts";
 import type { InputLine, StepModel } from "./plan_input.ts";
 import type { PlanRecord } from "./plan_record.ts";
 import { PlannerCore } from "./planner_core.ts";
@@ -71,7 +72,7 @@ export class PlanReplay {
     again.core ??= new PlannerCore(again.rules);
     this.steps += 1;
     const models = line.models.map((one) => seenOf(one, again.times));
-    const seen = { nowMs: line.nowMs, models, ...(line.isEarly === true ? { isEarly: true } : {}) };
+    const seen = { ...kindOf(line), models };
     try {
       const outcomes = again.core.outcomes(seen);
       return [...outcomes, ...again.core.step(seen, line.overrides)];

@@ -26,8 +26,16 @@ interface ModelState {
   /** Of the last step that was not an early one. */
   wish: ModelWish | undefined;
   movedMs: number;
+  /** Workers in the last step. */
+  had: Counts | undefined;
   /** The last decision by which roles changed: +1 = more workers compute prompts, -1 = fewer; `count` of them. */
-  turn: { readonly way: number; readonly count: number; readonly atMs: number } | undefined;
+  turn: Turn | undefined;
+}
+
+interface Turn {
+  readonly way: number;
+  readonly count: number;
+  readonly atMs: number;
 }
 
 /**
@@ -76,7 +84,8 @@ export class PlannerCore {
       .map(({ rules }) => rules.model);
     return wishers.map(({ rules, model, wish, why, rest }, i) => {
       const at = { rules, model, wish, why, rest, want: shares[i], room: rooms[i], waking };
-      return this.#decide({ ...at, nowMs: seen.nowMs, overrides });
+      const { nowMs, watchesOnly = false } = seen;
+      return this.#decide({ ...at, nowMs, watchesOnly, overrides });
     });
   }
 
@@ -122,7 +131,7 @@ export class PlannerCore {
     const planner = new ModelPlanner(rules, this.#rules);
     const nap = new Nap(rules, this.#rules);
     const made: ModelState = {
-      ...{ planner, nap, wish: undefined, movedMs: -Infinity, turn: undefined },
+      ...{ planner, nap, wish: undefined, movedMs: -Infinity, had: undefined, turn: undefined },
     };
     this.#models.set(rules.model, made);
     return made;
@@ -133,6 +142,8 @@ export class PlannerCore {
     const at = { ...asked, want: answered(asked.want, asked.model.workers) };
     const { rules, model, wish, want, nowMs } = at;
     const state = this.#models.get(rules.model)!;
+    if (at.watchesOnly) noteMoves(state, have, nowMs);
+    state.had = have;
     const candidates = candidatesOf(wish, have, want);
     const vetoes = new Vetoes(at.overrides, rules.model);
     const halted = this.#halted(at, { state, have, candidates, vetoes });
@@ -153,12 +164,9 @@ export class PlannerCore {
       },
     });
     const moves = this.#rules.elastic ? withinRoom(all, at.room) : all;
-    if (moves.length > 0) state.movedMs = nowMs;
-    if (moves.some(({ kind }) => kind === "flip")) {
-      state.turn = {
-        ...{ way: wayOf(have, want), atMs: nowMs },
-        count: Math.abs(want.prefill - have.prefill),
-      };
+    if (moves.length > 0 && !at.watchesOnly) state.movedMs = nowMs;
+    if (moves.some(({ kind }) => kind === "flip") && !at.watchesOnly) {
+      state.turn = turnOf(have, want, nowMs);
     }
     const isStill = moves.length === 0 && !sameCounts(have, want);
     const bound = halted ?? (moves.length < all.length ? noRoom : undefined) ??
@@ -219,15 +227,17 @@ export class PlannerCore {
       return "a worker is changing its role: the next move waits for it";
     }
     const isGrowing = sizeOf(want) > sizeOf(have);
-    const { coolDownMs, hysteresis } = this.#rules;
+    const { coolDownMs, hysteresis, flipMs, reactiveMs } = this.#rules;
     const { turn } = state;
     // A backlog of one phase right after the other one's was worked off is no evidence yet: it would be undone again.
-    // What asks for more than twice as many back is another mix, not the end of a bout.
-    if (
-      turn !== undefined && nowMs - turn.atMs < coolDownMs && sizeOf(want) === sizeOf(have) &&
-      wayOf(have, want) === -turn.way && Math.abs(want.prefill - have.prefill) <= 2 * turn.count
-    ) {
-      return "roles were changed the other way a short while ago";
+    // What asks for more than twice as many back is another mix, not the end of a bout; and where the goal is being missed
+    // once the change has had its time, it was made for a bout that is over.
+    const isBack = turn !== undefined && sizeOf(want) === sizeOf(have) &&
+      wayOf(have, want) === -turn.way && Math.abs(want.prefill - have.prefill) <= 2 * turn.count;
+    if (isBack && nowMs - turn.atMs < coolDownMs) {
+      const hasShown = nowMs - turn.atMs > flipMs + 2 * reactiveMs;
+      const isUrgent = wish.urgentWays?.some((way) => way === wayOf(have, want)) ?? false;
+      if (!hasShown || !isUrgent) return "roles were changed the other way a short while ago";
     }
     const isCooling = nowMs - state.movedMs < coolDownMs;
     if (at.waking.length > 0 && this.#givesWay(at) !== undefined) return undefined;
@@ -254,7 +264,20 @@ interface Deciding {
   /** Models that wake in this step. */
   readonly waking: readonly string[];
   readonly nowMs: number;
+  readonly watchesOnly: boolean;
   readonly overrides: readonly Override[];
+}
+
+/** What somebody else has moved since the last step shows in what is there: who only watches rests behind that, not its own wishes. */
+function noteMoves(state: ModelState, have: Counts, nowMs: number): void {
+  const { had } = state;
+  if (had === undefined || sameCounts(had, have)) return;
+  state.movedMs = nowMs;
+  if (sizeOf(had) === sizeOf(have)) state.turn = turnOf(had, have, nowMs);
+}
+
+function turnOf(have: Counts, want: Counts, atMs: number): Turn {
+  return { way: wayOf(have, want), count: Math.abs(want.prefill - have.prefill), atMs };
 }
 
 function pinned(

@@ -109,6 +109,27 @@ Deno.test("PlannerCore makes a worker answer where all others compute prompts: w
   assert.deepEqual(core.step(seen, [veto])[0].moves, []);
 });
 
+Deno.test("PlannerCore that only watches rests behind moves that it sees, not behind those it would have made", () => {
+  const run = (watchesOnly: boolean) => {
+    const core = new PlannerCore(rulesWith());
+    const said: string[] = [];
+    // Fewer would do: nobody stops any of them at first, then somebody stops one.
+    for (let i = 0; i < 60; i++) {
+      const workers = i < 50 ? workersOf(4, 4) : workersOf(4, 3);
+      const seen = { nowMs: 5_000 * i, models: [modelWith(1, workers)], watchesOnly };
+      const [{ moves, bound }] = core.step(seen);
+      said.push(moves.length > 0 ? "moves" : bound);
+    }
+    return said.slice(40);
+  };
+  const rests = "cooling down after the last move";
+  assert.deepEqual(run(true), [
+    ...Array.from({ length: 10 }, () => "moves"),
+    ...Array.from({ length: 10 }, () => rests),
+  ]);
+  assert.ok(run(false).slice(0, 10).includes(rests));
+});
+
 Deno.test("rulesProblems() names a budget of zero, a budget below the least, and goals that are none", () => {
   assert.deepEqual(rulesProblems(rulesWith()), []);
   assert.match(rulesProblems(rulesWith({ budgetGpus: 0 })).join(), /budget must be 1 or more/);

@@ -46,3 +46,17 @@ export function madeRate(
     return sum + asked * 1000 / Math.min(goalMs, times.decodeStepMs(answers, answers * context));
   }, 0);
 }
+
+/** What a step takes with the batches that decode workers have now, ms: the mean over their answers; 0 where none runs. */
+export function stepMsOf({ workers, times, maxSeqs }: SeenModel, mix: Mix): number {
+  if (times === undefined) return 0;
+  const context = mix.isl + mix.osl / 2;
+  let [sum, count] = [0, 0];
+  for (const { role, state, running } of workers) {
+    if (role !== "decode" || state === "stale" || !(running > 0)) continue;
+    const answers = Math.min(running, maxSeqs);
+    sum += answers * times.decodeStepMs(answers, answers * context);
+    count += answers;
+  }
+  return count === 0 ? 0 : sum / count;
+}
