@@ -159,6 +159,8 @@ export class Observer {
     const known = this.#scaled.get(hash);
     const first = known?.id === scale.id ? known : { id: scale.id, atMs: nowMs };
     this.#scaled.set(hash, first);
+    // Until then the record is a standing order, that whoever starts workers follows again where one dies, a woken one too: the
+    // same wish anew would tell nobody anything. Behind it a new record gives those that were given up another try.
     if (nowMs - first.atMs > this.#parts.startTimeoutMs) return [];
     // A worker's first report and its card come in any order.
     const there = workers.filter(({ state }) => state !== "draining");
