@@ -11,6 +11,7 @@ import { LeaseWatches } from "./core/peer/lease_watches.ts";
 import { WaitingLeases } from "./core/waiting_leases.ts";
 import type { WaitedBlock, Waiter } from "./core/waiting_leases.ts";
 import { pageBytes } from "./pool_file.ts";
+import { PrefetchLeases } from "./prefetch_leases.ts";
 
 /** Most blocks that sources fill at a time. */
 const mostReading = 64;
@@ -21,9 +22,6 @@ const mostReading = 64;
 const leastOfOrder = 8;
 /** Who waits for a source hears after this long that the block does not come, though it may still land. */
 const lateMs = 5_000;
-/** Blocks brought ahead of a request stay pinned for this long, in at most so many leases. */
-const prefetchKeepMs = 4_000;
-const mostPrefetches = 64;
 
 /** What the desk works on. */
 export interface FetchDeskParts {
@@ -87,14 +85,17 @@ export class FetchDesk implements Disposable {
   /** The desk's own client by layout, and its slots that are being filled. */
   readonly #clients = new Map<number, { readonly client: number; reading: number }>();
   #reading = 0;
-  #lease = 0;
-  readonly #prefetches = new Map<number, { readonly client: number; readonly end: Disposable }>();
+  readonly #prefetches: PrefetchLeases;
   readonly #watches = new LeaseWatches();
   readonly #looking: Disposable;
   #isOver = false;
 
   constructor(parts: FetchDeskParts) {
     this.#parts = parts;
+    this.#prefetches = new PrefetchLeases(parts.clock, ({ client, lease }) => {
+      this.waiting.release(client, lease);
+      parts.pool.release(client, [lease]);
+    });
     this.#looking = parts.clock.every(lateMs / 5, () => this.#look());
   }
 
@@ -132,13 +133,10 @@ export class FetchDesk implements Disposable {
     { routes, from }: { readonly routes: Uint32Array; readonly from?: InstanceId },
   ): number {
     const { client } = this.#clientOf(layout);
-    const [oldest] = this.#prefetches.keys();
-    if (this.#prefetches.size >= mostPrefetches) this.#endPrefetch(oldest);
-    const lease = ++this.#lease;
+    const lease = this.#prefetches.next();
     const found = this.#parts.pool.find(client, lease, routes);
     this.#want({ client, lease, layout, routes, found, awaits: false, from }, "early");
-    const end = this.#parts.clock.timer(prefetchKeepMs, () => this.#endPrefetch(lease));
-    this.#prefetches.set(lease, { client, end });
+    this.#prefetches.begin({ client, lease });
     this.#pump();
     let coming = 0;
     for (let i = 0; i < found.length; i += 2) if (found[i] === 0) coming += found[i + 1];
@@ -196,7 +194,7 @@ export class FetchDesk implements Disposable {
     this.#isOver = true;
     this.#looking[Symbol.dispose]();
     this.#watches.clear();
-    for (const lease of [...this.#prefetches.keys()]) this.#endPrefetch(lease);
+    this.#prefetches.clear();
   }
 
   #want(question: Question, urgency: Urgency): void {
@@ -384,16 +382,6 @@ export class FetchDesk implements Disposable {
     const oldestMs = this.#parts.clock.nowMs() - lateMs;
     const waiters = this.#incoming.since(oldestMs).flatMap((block) => this.waiting.lost(block));
     this.#tellLost(waiters);
-  }
-
-  #endPrefetch(lease: number): void {
-    const prefetch = this.#prefetches.get(lease);
-    if (prefetch === undefined) return;
-    const { client, end } = prefetch;
-    this.#prefetches.delete(lease);
-    end[Symbol.dispose]();
-    this.waiting.release(client, lease);
-    this.#parts.pool.release(client, [lease]);
   }
 
   #clientOf(layout: number): { readonly client: number; reading: number } {
