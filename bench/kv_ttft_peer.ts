@@ -1,3 +1,4 @@
+import { until } from "./dev_admin.ts";
 import type { Figure } from "./figure.ts";
 import {
   ask,
@@ -68,8 +69,16 @@ export async function kvTtftPeerFigures(options: KvTtftPeerOptions): Promise<rea
   return rowsOf("peer", { times, warm }, { blockBytes, bytesPerSecond });
 }
 
-/** The near host forgets all blocks. */
+/** Blocks that a worker's device may keep of prompts that are over, beside a host tier: one in 32. */
+const mostKept = Math.ceil(promptCells / 64 / 32);
+
+/** The near host forgets all blocks, once its device has given up the last prompt's: it would hand them down again. */
 async function dropAll(house: House): Promise<void> {
+  await until(`the worker keeps ${mostKept} blocks`, async () => {
+    const kept = await house.metric("worker", "pixii_worker_kv_blocks", 'state="cached"');
+    const active = await house.metric("worker", "pixii_worker_kv_blocks", 'state="active"');
+    return active === 0 && kept <= mostKept;
+  });
   const [{ admin }] = house.of("kvbm");
   const response = await fetch(`${admin}/kv/drop?all=1`, {
     method: "POST",
