@@ -286,6 +286,8 @@ export class LlamaEngine implements Engine {
   }
 
   #post(message: ToThread): void {
+    // Told first: a thread that computes looks here whether something is on its way.
+    Atomics.add(this.#state, sharedLayout.posted, 1);
     this.#parts.thread.post(message);
   }
 

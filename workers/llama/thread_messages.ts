@@ -90,8 +90,11 @@ export type FromThread =
   | { readonly op: "failed"; readonly message: string }
   | { readonly op: "closed" };
 
-/** Places in the shared buffer, as int32 indexes; byte 0 is the abort byte. */
-export const sharedLayout = { abortByte: 0, inStep: 1, steps: 2, bytes: 64 } as const;
+/**
+ * Places in the shared buffer, as int32 indexes; byte 0 is the abort byte. `posted` counts the messages to the thread
+ * after the one that opens it.
+ */
+export const sharedLayout = { abortByte: 0, inStep: 1, steps: 2, posted: 3, bytes: 64 } as const;
 
 /** Context length of models that allow more, unless `--ctx` says otherwise. */
 export const mostDefaultContext = 8192;
