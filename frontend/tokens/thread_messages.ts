@@ -10,6 +10,8 @@ export type ToTokenizerThread =
   /** Use a vocabulary from now on, under this key. */
   | { readonly op: "use"; readonly key: number; readonly tables: VocabularyTables }
   | { readonly op: "forget"; readonly key: number }
+  /** Nothing waits: give memory back to the system. */
+  | { readonly op: "rest" }
   | {
     readonly op: "encode";
     readonly call: number;

@@ -1,5 +1,6 @@
 /** The thread beside the frontend's event loop: makes vocabularies and encodes long prompts, one call after another. */
 import type { Result } from "@pixii/wire";
+import { v8Heap } from "@pixii/runtime/heap";
 import { ByteLevelVocabulary } from "./byte_level_vocabulary.ts";
 import { readArtifact } from "./read_artifact.ts";
 import type { FromTokenizerThread, ToTokenizerThread } from "./thread_messages.ts";
@@ -11,6 +12,7 @@ const scope = self as unknown as {
 };
 
 const vocabularies = new Map<number, ByteLevelVocabulary>();
+const heap = v8Heap();
 
 function receive(message: ToTokenizerThread): void {
   if (message.op === "load") {
@@ -21,6 +23,8 @@ function receive(message: ToTokenizerThread): void {
     vocabularies.set(message.key, new ByteLevelVocabulary(message.tables));
   } else if (message.op === "forget") {
     vocabularies.delete(message.key);
+  } else if (message.op === "rest") {
+    heap.collect();
   } else {
     const ids = encoded(message, vocabularies.get(message.key)!);
     const transfer = ids.ok ? [ids.value.buffer as ArrayBuffer] : [];

@@ -12,7 +12,9 @@ const mostVocabularies = 4;
 /** Most text of prompts that wait for it, in code units; the largest prompt alone must fit. */
 const mostWaitingUnits = 64 * 1024 * 1024;
 
-/** The thread of long prompts ends when none came for this long, and what it took goes with it. */
+/** The thread of long prompts gives memory back when none came for this long: a thread without work collects nothing. */
+const restMs = 1_000;
+/** It ends when none came for this long, and what it took goes with it. */
 const idleMs = 30_000;
 
 const entry = new URL("./tokenizer_thread.ts", import.meta.url);
@@ -147,9 +149,14 @@ export class TokenizerThreads implements Disposable {
       this.#waiting -= 1;
       this.#waitingUnits -= units;
       if (this.#waiting === 0 && !this.#isDisposed) {
-        this.#idleTimer = this.#clock.timer(idleMs, () => this.#endLong());
+        this.#idleTimer = this.#clock.timer(restMs, () => this.#rest());
       }
     }
+  }
+
+  #rest(): void {
+    this.#long?.post({ op: "rest" });
+    this.#idleTimer = this.#clock.timer(idleMs - restMs, () => this.#endLong());
   }
 
   #endLong(): void {

@@ -5,6 +5,7 @@ import type { Result, VocabularyArtifact } from "@pixii/wire";
 import type { Vocabulary } from "../core/vocabulary.ts";
 import { smallArtifact } from "../testing/small_artifact.ts";
 import { loadVocabulary } from "./load_vocabulary.ts";
+import type { ToTokenizerThread } from "./thread_messages.ts";
 import { TokenizerThreads } from "./tokenizer_threads.ts";
 
 const jsonOf = (artifact: VocabularyArtifact) => new TextEncoder().encode(JSON.stringify(artifact));
@@ -138,16 +139,20 @@ Deno.test("too many long prompts at once are refused", async () => {
   for (const result of await Promise.all(asked.slice(0, 4))) assert.ok(!result.ok);
 });
 
-Deno.test("the thread of long prompts ends when none comes, and starts again", async () => {
+Deno.test("the thread of long prompts rests and ends when none comes, and starts again", async () => {
   const real = denoThreads();
   const running = new Set<Thread>();
+  let rests = 0;
   const clock = new VirtualClock();
   using tokenizers = tokenizersOn({
     start: (url, name) => {
       const thread = real.start(url, name);
       running.add(thread);
       return {
-        post: (message, transfer) => thread.post(message, transfer),
+        post: (message, transfer) => {
+          if ((message as ToTokenizerThread).op === "rest") rests += 1;
+          thread.post(message, transfer);
+        },
         onMessage: (handler) => thread.onMessage(handler),
         onError: (handler) => thread.onError(handler),
         [Symbol.dispose]: () => {
@@ -163,7 +168,12 @@ Deno.test("the thread of long prompts ends when none comes, and starts again", a
     const ids = await vocabulary.encodePrompt("a".repeat(150_000), { parseSpecials: false });
     assert.ok(ids.ok);
     assert.equal(running.size, 1);
+    await clock.advance(2_000);
+    assert.equal(rests, 2 * time + 1);
+    const rested = await vocabulary.encodePrompt("a".repeat(150_000), { parseSpecials: false });
+    assert.deepEqual(rested, ids);
     await clock.advance(29_000);
+    assert.equal(rests, 2 * time + 2);
     assert.equal(running.size, 1);
     await clock.advance(2_000);
     assert.equal(running.size, 0);
