@@ -4,7 +4,7 @@ import type { Clock } from "@pixii/runtime";
 import { readJsonObject } from "../core/json_object.ts";
 
 /** Bodies from here on are given back by hand. */
-const longBodyBytes = 32 * 1024;
+const longBodyBytes = 1024;
 
 /** Reads bodies up to a bound and within a time. */
 export class BodyReader {
