@@ -40,7 +40,7 @@ async function build(): Promise<void> {
     await Deno.writeTextFile(
       new URL("module.ts", folder),
       `// Made by router/testing/build_index.ts from the .as files here: change those.\n` +
-        `/** sha256 of the sources. */\nexport const sourceDigest =\n  "${digest}";\n` +
+        `/** sha256 of the sources. */\nexport const sourceDigest = "${digest}";\n` +
         `/** The index as WebAssembly, base64. */\nexport const moduleBase64 =\n  "${bytes.toBase64()}";\n`,
     );
     console.log(`${bytes.length} bytes`);
